@@ -1,0 +1,73 @@
+# Everything a contributor runs. CI runs these targets and nothing else.
+
+MODULE   := github.com/rightsize-dev/rightsize
+# The server's service discovery is left out: nothing here discovers anything.
+PROMTAGS := netgo,remove_all_sd
+PROMETHEUS_VERSION := 3.16.0
+LDFLAGS  := -s -w
+# Extra flags for go test, for example GOTESTFLAGS=-v.
+GOTESTFLAGS ?=
+
+BIN := $(CURDIR)/bin
+
+.PHONY: help
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/rightsize and bin/kubectl-rightsize
+	go build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN)/rightsize ./cmd/rightsize
+	ln -sf rightsize $(BIN)/kubectl-rightsize
+
+.PHONY: demo
+demo: ## Embedded Prometheus, dry-run report and replay of a small fleet; writes demo/report.html
+	@echo "demo: building (the first build compiles the Prometheus server code: a few minutes)"
+	cd demo && go build -trimpath -tags $(PROMTAGS) -o $(BIN)/demo .
+	$(BIN)/demo --out demo/report.html
+
+.PHONY: test
+test: test-unit test-demo ## All tests, those on real components included
+
+.PHONY: test-unit
+test-unit: $(BIN)/prometheus ## Tests of the main module
+	RIGHTSIZE_PROMETHEUS=$(BIN)/prometheus go test $(GOTESTFLAGS) ./...
+
+.PHONY: test-demo
+test-demo: $(BIN)/prometheus ## Tests of the demo module: embedded and released Prometheus give one report
+	cd demo && RIGHTSIZE_PROMETHEUS=$(BIN)/prometheus go test $(GOTESTFLAGS) -tags $(PROMTAGS) ./...
+
+.PHONY: test-race
+test-race: ## The concurrent packages under the race detector
+	go test -race $(GOTESTFLAGS) ./internal/collector/ ./internal/cli/ ./internal/snapshot/
+
+.PHONY: lint
+lint: $(BIN)/golangci-lint ## Lint, layers included; zero findings is the rule
+	$(BIN)/golangci-lint run ./...
+	./hack/layers.sh
+
+.PHONY: verify
+verify: lint ## Lint, and that formatting and modules are as committed
+	go mod verify
+	go mod tidy -diff
+	$(BIN)/golangci-lint fmt --diff ./...
+
+FUZZTIME ?= 10s
+.PHONY: fuzz
+fuzz: ## Run every fuzz test for FUZZTIME each
+	./hack/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: ## Run the benchmarks six times, fit for benchstat
+	go test -run '^$$' -bench . -benchmem -count 6 ./forecaster/ ./recommender/ ./simulator/...
+
+# What the tests and the linter need, built from their own modules.
+
+$(BIN)/prometheus: tools/prometheus/go.mod tools/prometheus/go.sum
+	@echo "building the released Prometheus server for the tests (a few minutes the first time)"
+	cd tools/prometheus && go build -trimpath -tags $(PROMTAGS) \
+		-ldflags "-s -w -X github.com/prometheus/common/version.Version=$(PROMETHEUS_VERSION)" \
+		-o $@ github.com/prometheus/prometheus/cmd/prometheus
+
+$(BIN)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
+	@echo "building the linter (a few minutes the first time)"
+	cd tools/lint && go build -trimpath -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -1,0 +1,15 @@
+// Package forecaster turns a regular history into quantiles of the future.
+//
+// The words of this package:
+//
+//   - A [Series] is a regular history: a start, a step and values, NaN for a
+//     gap.
+//   - A [Forecast] holds, for each horizon, quantiles of the value at that
+//     horizon and quantiles of the maximum over the window up to it. Sizing
+//     acts on the maxima, since a pod that is right at the end of an hour but
+//     short in the middle of it is short.
+//   - [Predict] is the only way from the one to the other. It is a function of
+//     its arguments alone: no clock, no randomness, no state outside the call.
+//
+// It is the lowest layer of rightsize and imports nothing of it.
+package forecaster

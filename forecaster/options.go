@@ -1,0 +1,68 @@
+package forecaster
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// Options say what to forecast. The zero value asks for the default horizons
+// and levels.
+type Options struct {
+	// Horizons are the spans ahead of the end of the series, positive; each is
+	// rounded up to whole steps, and equal ones are merged. Empty means
+	// [DefaultHorizons].
+	Horizons []time.Duration
+	// Levels are the quantile levels, each in (0, 1). Empty means
+	// [DefaultLevels].
+	Levels []float64
+}
+
+// DefaultHorizons returns the spans that sizing looks at: 5 and 15 minutes, an
+// hour and a day.
+func DefaultHorizons() []time.Duration {
+	return []time.Duration{5 * time.Minute, 15 * time.Minute, time.Hour, 24 * time.Hour}
+}
+
+// maxSteps bounds a horizon, in steps of the series: one year of minutes.
+const maxSteps = 366 * 24 * 60
+
+// steps returns the horizons in whole steps, ascending and without repeats.
+func (o Options) steps(step time.Duration) ([]int, error) {
+	horizons := o.Horizons
+	if len(horizons) == 0 {
+		horizons = DefaultHorizons()
+	}
+	out := make([]int, 0, len(horizons))
+	for _, h := range horizons {
+		if h <= 0 {
+			return nil, fmt.Errorf("forecaster: horizon %v is not positive", h)
+		}
+		n := int(h / step)
+		if time.Duration(n)*step < h {
+			n++
+		}
+		if n > maxSteps {
+			return nil, fmt.Errorf("forecaster: horizon %v is more than %d steps of %v", h, maxSteps, step)
+		}
+		out = append(out, n)
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+// levels returns the levels, ascending and without repeats.
+func (o Options) levels() ([]float64, error) {
+	if len(o.Levels) == 0 {
+		return DefaultLevels(), nil
+	}
+	for _, l := range o.Levels {
+		if math.IsNaN(l) || l <= 0 || l >= 1 {
+			return nil, fmt.Errorf("forecaster: level %g is not between 0 and 1", l)
+		}
+	}
+	out := slices.Clone(o.Levels)
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Checks the layers on what is really linked: the linter sees imports, this
+# sees the imports of the imports.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+module=$(go list -m)
+status=0
+
+# outside PACKAGE ALLOWED... fails if PACKAGE depends on anything outside the
+# standard library that does not start with one of the allowed prefixes.
+outside() {
+  local package=$1
+  shift
+  local allowed
+  allowed=$(printf '%s\n' "$@" | sed 's/[.]/\\./g' | paste -sd '|')
+  local found
+  found=$(go list -deps -f '{{if not .Standard}}{{.ImportPath}}{{end}}' "./$package" | grep -Ev "^($allowed)(/|\$)" || true)
+  if [[ -n $found ]]; then
+    echo "layers: $package links what it may not:" >&2
+    printf '  %s\n' $found >&2
+    status=1
+  fi
+}
+
+outside forecaster "$module/forecaster" gonum.org/v1/gonum github.com/sajari/regression
+outside recommender "$module/forecaster" "$module/recommender" gonum.org/v1/gonum github.com/sajari/regression
+outside simulator "$module/forecaster" "$module/recommender" "$module/simulator" gonum.org/v1/gonum github.com/sajari/regression
+
+# Of the Prometheus server's module only the two token libraries may be linked.
+server=$(go list -deps ./cmd/... | grep '^github.com/prometheus/prometheus/' |
+  grep -Ev '^github.com/prometheus/prometheus/storage/remote/(azuread|googleiam)$' || true)
+if [[ -n $server ]]; then
+  echo "layers: the product links parts of the Prometheus server:" >&2
+  printf '  %s\n' $server >&2
+  status=1
+fi
+exit $status

@@ -1,0 +1,86 @@
+package collector
+
+import (
+	"time"
+
+	"github.com/rightsize-dev/rightsize/forecaster"
+	"github.com/rightsize-dev/rightsize/recommender"
+)
+
+// Fleet is what one collection found.
+type Fleet struct {
+	// At is the instant up to which history was read.
+	At time.Time
+	// Workloads are sorted by cluster, namespace, kind and name.
+	Workloads []Workload
+	// Facts hold for every workload: warnings, missing signals.
+	Facts []recommender.Fact
+	// Queries is the number of HTTP requests sent, retries included.
+	Queries int
+}
+
+// Workload is one workload with its history.
+type Workload struct {
+	ID         recommender.Workload
+	Containers []Container
+	// Desired and Ready are numbers of pods.
+	Desired forecaster.Series
+	Ready   forecaster.Series
+	// StartupSeconds is the 0.9 quantile of the time from a pod's creation to
+	// its readiness, 0 where unknown.
+	StartupSeconds float64
+	// Signals are what is known about demand, queues and accelerators.
+	Signals []Signal
+	Facts   []recommender.Fact
+}
+
+// Container is one container of the workload's pods.
+type Container struct {
+	Name     string
+	Requests recommender.Resources
+	Limits   recommender.Resources
+	// CPU is in cores, summed over the pods; CPUMaxPod is the pod that used
+	// the most.
+	CPU       forecaster.Series
+	CPUMaxPod forecaster.Series
+	// Memory is the working set in bytes of the pod that used the most, the
+	// peak within each step.
+	Memory forecaster.Series
+	// Throttled is the share of CFS periods with throttling, 0 to 1.
+	Throttled forecaster.Series
+	// OOMKills and Restarts are counted over the history.
+	OOMKills    int
+	LastOOMKill time.Time
+	Restarts    int
+	// GPUs is the number of GPUs requested by each pod's container.
+	GPUs int
+}
+
+// Signal is one series about a workload beyond its containers.
+type Signal struct {
+	// Name is the name in the catalogue, for example "http_requests".
+	Name string
+	// Unit is, for example, "requests/s".
+	Unit string
+	Role Role
+	// Series is summed over the pods, but for roles that say otherwise.
+	Series forecaster.Series
+}
+
+// Role says what a signal means for sizing.
+type Role string
+
+// The roles.
+const (
+	// RoleDemand is work that arrives, per second.
+	RoleDemand Role = "demand"
+	// RoleQueue is work that waits. It is never demand.
+	RoleQueue Role = "queue"
+	// RoleInFlight is work being served.
+	RoleInFlight Role = "inflight"
+	// RoleCache is the fullest pod's share of a cache, 0 to 1.
+	RoleCache Role = "cache"
+	// RoleGPU is GPUs' worth of activity, 0 to the number of GPUs. It is a
+	// cross-check, never a target.
+	RoleGPU Role = "gpu"
+)

@@ -1,0 +1,191 @@
+// Package snapshot turns what was collected about a workload into what a
+// decision depends on. It is the only place that knows both.
+package snapshot
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/rightsize-dev/rightsize/forecaster"
+	"github.com/rightsize-dev/rightsize/internal/collector"
+	"github.com/rightsize-dev/rightsize/recommender"
+)
+
+const (
+	// throttledSpan is what the throttled ratio is averaged over.
+	throttledSpan = time.Hour
+	// imbalanceSpan is what the difference between pods is taken from.
+	imbalanceSpan = 7 * 24 * time.Hour
+	// quantile95 is the quantile of a pod's usage that counts as its most.
+	quantile95 = 0.95
+)
+
+// plotHorizons are forecast beside those that the decision looks at, so that
+// people see further than the next decision.
+func plotHorizons() []time.Duration {
+	return []time.Duration{15 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour}
+}
+
+// Build returns the snapshot of a workload at now under a policy. Replicas are
+// left as they are where pods keep state or where no demand is known that
+// would tell how many are needed, and are not lowered below two where there
+// are two, unless the policy sets its own minimum.
+func Build(w collector.Workload, now time.Time, p recommender.Policy) recommender.Snapshot {
+	s := recommender.Snapshot{
+		APIVersion: recommender.APIVersion, Kind: recommender.SnapshotKind,
+		Now: now.UTC(), Workload: w.ID, Policy: p, Facts: slices.Clone(w.Facts),
+		Replicas: recommender.Replicas{
+			Desired: lastCount(w.Desired, now), Ready: lastCount(w.Ready, now), StartupSeconds: w.StartupSeconds,
+		},
+	}
+	if s.Replicas.Desired == 0 && len(w.Desired.Values) == 0 {
+		s.Replicas.Desired = s.Replicas.Ready
+	}
+	if p.Horizontal.Min == 0 {
+		s.Policy.Horizontal.Min = max(1, min(2, s.Replicas.Desired))
+	}
+	horizons := append(plotHorizons(), recommender.Horizons(s)...)
+	slices.Sort(horizons)
+	horizons = slices.Compact(horizons)
+	s.Demand = demand(w, now, horizons)
+	if s.Demand == nil || !s.Demand.Relation.Valid || w.ID.Kind == "StatefulSet" {
+		s.Policy.Horizontal.Fixed = true
+	}
+	for _, c := range w.Containers {
+		s.Containers = append(s.Containers, container(w, c, now, horizons))
+	}
+	return s
+}
+
+// lastCount is the newest number of pods at now, 0 where unknown.
+func lastCount(s forecaster.Series, now time.Time) int {
+	v, _, ok := s.Until(now).Last()
+	if !ok {
+		return 0
+	}
+	return int(math.Round(v))
+}
+
+func container(w collector.Workload, c collector.Container, now time.Time, horizons []time.Duration) recommender.Container {
+	out := recommender.Container{
+		Name: c.Name, Requests: c.Requests, Limits: c.Limits,
+		OOMKills: c.OOMKills, LastOOMKill: c.LastOOMKill, Restarts: c.Restarts, GPUs: c.GPUs,
+		CPU: recommender.Summarize(c.CPU, now, horizons),
+	}
+	out.CPU.Imbalance = imbalance(c, w.Ready, now)
+	if p95 := quantile(c.CPUMaxPod.Until(now).Values, quantile95); !math.IsNaN(p95) {
+		out.CPU.PodP95 = p95
+	}
+	memory := c.Memory.Until(now)
+	if w.ID.Scalable() {
+		memory, out.MemoryShare = recommender.ShareMemory(memory, w.Ready, max(1, lastCount(w.Ready, now)))
+	}
+	out.Memory = recommender.Summarize(memory, now, horizons)
+	if r := mean(c.Throttled.Until(now).Tail(throttledSpan).Values); !math.IsNaN(r) {
+		out.ThrottledRatio = min(max(r, 0), 1)
+	}
+	return out
+}
+
+// imbalance is the 0.95 quantile of the largest pod over the mean pod, while
+// the workload used more than a hundredth of a core a pod; 0 where unknown.
+func imbalance(c collector.Container, ready forecaster.Series, now time.Time) float64 {
+	biggest, total := c.CPUMaxPod.Until(now).Tail(imbalanceSpan), c.CPU
+	var ratios []float64
+	for i, v := range biggest.Values {
+		t := biggest.Time(i)
+		sum, pods := at(total, t), at(ready, t)
+		if pods < 1 || math.IsNaN(v) || !(sum/pods > 0.01) {
+			continue
+		}
+		ratios = append(ratios, min(max(v*pods/sum, 1), pods))
+	}
+	q := quantile(ratios, quantile95)
+	if math.IsNaN(q) {
+		return 0
+	}
+	return q
+}
+
+// demand is the first signal of the catalogue's order that tells how much work
+// arrives, with the relation of the workload's CPU to it; nil where there is
+// none.
+func demand(w collector.Workload, now time.Time, horizons []time.Duration) *recommender.Demand {
+	i := slices.IndexFunc(w.Signals, func(s collector.Signal) bool {
+		return s.Role == collector.RoleDemand && s.Series.Until(now).Observed() > 0
+	})
+	if i < 0 {
+		return nil
+	}
+	sig := w.Signals[i]
+	d := &recommender.Demand{
+		Signal: sig.Name, Unit: sig.Unit,
+		Usage:    recommender.Summarize(sig.Series, now, horizons),
+		Relation: recommender.FitRelation(samples(w, sig.Series.Until(now))),
+	}
+	for _, q := range w.Signals {
+		if q.Role == collector.RoleQueue {
+			if v, _, ok := q.Series.Until(now).Last(); ok {
+				d.Backlog = max(d.Backlog, v)
+			}
+		}
+	}
+	return d
+}
+
+// samples pairs demand with pods and CPU at the same instants.
+func samples(w collector.Workload, demand forecaster.Series) []recommender.RelationSample {
+	out := make([]recommender.RelationSample, 0, len(demand.Values))
+	for i, v := range demand.Values {
+		t := demand.Time(i)
+		cpu := 0.0
+		for _, c := range w.Containers {
+			cpu += at(c.CPU, t)
+		}
+		out = append(out, recommender.RelationSample{Demand: v, Replicas: at(w.Ready, t), CPU: cpu})
+	}
+	return out
+}
+
+// at is the value at an instant, NaN where there is none.
+func at(s forecaster.Series, t time.Time) float64 {
+	if s.Step <= 0 || t.Before(s.Start) {
+		return math.NaN()
+	}
+	i := int(t.Sub(s.Start) / s.Step)
+	if i >= len(s.Values) {
+		return math.NaN()
+	}
+	return s.Values[i]
+}
+
+// quantile is the empirical quantile of the values that are not NaN, NaN where
+// there is none.
+func quantile(values []float64, level float64) float64 {
+	kept := make([]float64, 0, len(values))
+	for _, v := range values {
+		if !math.IsNaN(v) {
+			kept = append(kept, v)
+		}
+	}
+	if len(kept) == 0 {
+		return math.NaN()
+	}
+	slices.Sort(kept)
+	return kept[min(len(kept)-1, int(level*float64(len(kept))))]
+}
+
+func mean(values []float64) float64 {
+	sum, n := 0.0, 0
+	for _, v := range values {
+		if !math.IsNaN(v) {
+			sum += v
+			n++
+		}
+	}
+	if n == 0 {
+		return math.NaN()
+	}
+	return sum / float64(n)
+}

@@ -1,0 +1,86 @@
+package recommender
+
+import "time"
+
+// Decision is the size a workload should have from At on, and why.
+type Decision struct {
+	APIVersion string    `json:"apiVersion"`
+	Kind       string    `json:"kind"`
+	At         time.Time `json:"at"`
+	Workload   Workload  `json:"workload"`
+	Action     Action    `json:"action"`
+	// CurrentReplicas and DesiredReplicas are pods; for batch workloads, pods
+	// of one run.
+	CurrentReplicas int              `json:"currentReplicas"`
+	DesiredReplicas int              `json:"desiredReplicas"`
+	Containers      []Recommendation `json:"containers"`
+	// Cost is what the workload's requests cost before and after.
+	Cost Cost `json:"cost"`
+	// Reasons tell every step that changed or held a number, in the order in
+	// which they were taken.
+	Reasons []Reason `json:"reasons"`
+	// Confidence is how much the decision knows, 0 to 1: the least confident
+	// of the forecasts it rests on.
+	Confidence float64 `json:"confidence"`
+	State      State   `json:"state"`
+	// RecheckAfterSeconds is when the next decision is due.
+	RecheckAfterSeconds float64 `json:"recheckAfterSeconds"`
+}
+
+// Action says what a decision would do.
+type Action string
+
+// The actions.
+const (
+	// ActionHold changes nothing.
+	ActionHold Action = "Hold"
+	// ActionResize changes container sizes.
+	ActionResize Action = "Resize"
+	// ActionScale changes the number of replicas.
+	ActionScale Action = "Scale"
+	// ActionResizeAndScale changes both.
+	ActionResizeAndScale Action = "ResizeAndScale"
+	// ActionNone says that there was not enough data to decide.
+	ActionNone Action = "InsufficientData"
+)
+
+// Recommendation is what one container should request.
+type Recommendation struct {
+	Name string `json:"name"`
+	// Requests and Limits are the amounts in force.
+	Requests Resources `json:"requests"`
+	Limits   Resources `json:"limits"`
+	// Target is what to request; TargetLimits the limits that go with it.
+	Target       Resources `json:"target"`
+	TargetLimits Resources `json:"targetLimits"`
+	// LowerBound and UpperBound enclose the requests that need no change.
+	LowerBound Resources `json:"lowerBound"`
+	UpperBound Resources `json:"upperBound"`
+	// UncappedTarget is the target before the owner's bounds.
+	UncappedTarget Resources `json:"uncappedTarget"`
+}
+
+// Cost is money an hour in Currency.
+type Cost struct {
+	CurrentPerHour float64 `json:"currentPerHour"`
+	TargetPerHour  float64 `json:"targetPerHour"`
+	Currency       string  `json:"currency"`
+}
+
+// SavingsPerHour is what the decision saves, negative where it costs more.
+func (c Cost) SavingsPerHour() float64 { return c.CurrentPerHour - c.TargetPerHour }
+
+// Reason is one step of a decision with its numbers.
+type Reason struct {
+	Code ReasonCode `json:"code"`
+	// Container is empty for reasons about the workload.
+	Container string `json:"container,omitempty"`
+	// Subject is what the numbers are of: cpu, memory, replicas, demand, cost.
+	Subject string `json:"subject,omitempty"`
+	// Before and After are the number as the step found and left it, in Unit.
+	Before float64 `json:"before"`
+	After  float64 `json:"after"`
+	Unit   string  `json:"unit,omitempty"`
+	// Message is one sentence with the numbers that led there.
+	Message string `json:"message"`
+}

@@ -1,0 +1,297 @@
+package recommender
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/rightsize-dev/rightsize/forecaster"
+)
+
+const (
+	// trustSpan is the least history that a forecast may lower anything from.
+	trustSpan = 24 * time.Hour
+	// trustCoverage is the least share of recent values that the 0.95
+	// quantile has to have covered.
+	trustCoverage = 0.85
+	// reactiveMargin is added to what was used lately where the forecast is
+	// not trusted.
+	reactiveMargin = 0.2
+	// throttledRatio is the share of throttled periods above which CPU usage
+	// is taken to be cut off.
+	throttledRatio = 0.05
+	// oomMemory is how long a kill for want of memory is remembered: a week,
+	// so that a weekly peak that caused it comes around once.
+	oomMemory = 7 * 24 * time.Hour
+	// oomBump and oomBumpBytes are how the Vertical Pod Autoscaler raises
+	// memory after such a kill.
+	oomBump      = 1.2
+	oomBumpBytes = 100 * float64(MiB)
+	// trendDaysMost bounds how far ahead a trend is followed.
+	trendDaysMost = 7
+)
+
+// need is what a workload has to be able to carry, and how much of it a pod
+// carries at a size.
+type need struct {
+	containers []containerNeed
+	// serving is the container that serves requests under the latency
+	// objective, -1 where capacity comes from utilisation.
+	serving int
+	server  Server
+	// rate is the demand quantile in units a second and rateMedian its median;
+	// rateAhead is the quantile over the time it takes to start a pod.
+	rate, rateMedian, rateAhead float64
+}
+
+// containerNeed is in cores over all pods, and in bytes of a pod.
+type containerNeed struct {
+	cpu, cpuMedian, cpuHigh, cpuAhead float64
+	imbalance                         float64
+	// perReplica and perUnit follow the relation, where there is one: the
+	// need is perReplica·n + cpu; zero without.
+	perReplica float64
+	memory     float64
+	memoryLow  float64
+	share      float64
+	known      bool
+}
+
+// windows are the spans a decision has to cover.
+type windows struct {
+	// act is until the next decision has taken effect, ahead until pods it
+	// orders serve.
+	act, ahead time.Duration
+}
+
+func windowsOf(s Snapshot) windows {
+	startup := seconds(orDefault(s.Replicas.StartupSeconds, defaultStartup))
+	react := startup
+	if s.Policy.Vertical.InPlace && !s.Policy.Vertical.Fixed {
+		react = seconds(orDefault(s.Replicas.ResizeSeconds, defaultResize))
+	}
+	hold := seconds(s.Policy.HoldSeconds)
+	return windows{act: hold + react, ahead: hold + startup}
+}
+
+// Horizons lists the spans ahead that a decision on the snapshot will look at,
+// ascending and never empty. Forecasts in a snapshot should have them.
+func Horizons(s Snapshot) []time.Duration {
+	s.Policy = s.Policy.withDefaults(s.Replicas)
+	w := windowsOf(s)
+	horizons := []time.Duration{min(w.act, w.ahead), max(w.act, w.ahead)}
+	return slices.Compact(horizons)
+}
+
+func seconds(s float64) time.Duration {
+	return time.Duration(math.Min(s, 1e8) * float64(time.Second))
+}
+
+// needOf works out what every container needs over the windows, telling each
+// step to the draft.
+func needOf(d *draft) need {
+	w := windowsOf(d.s)
+	n := need{serving: -1}
+	for i := range d.s.Containers {
+		n.containers = append(n.containers, d.containerNeed(i, w))
+	}
+	if d.s.Workload.Batch() {
+		return n
+	}
+	if d.s.Demand != nil && d.s.Demand.Samples > 0 && d.s.Demand.Relation.Valid {
+		d.demandNeed(&n, w)
+	}
+	return n
+}
+
+func (d *draft) containerNeed(i int, w windows) containerNeed {
+	c := d.s.Containers[i]
+	n := containerNeed{share: c.MemoryShare, imbalance: max(1, c.CPU.Imbalance)}
+	if c.CPU.Samples == 0 || c.Memory.Samples == 0 {
+		d.add(Reason{
+			Code: ReasonNoData, Container: c.Name,
+			Message: fmt.Sprintf("no usage history of container %s: its size stays as it is", c.Name),
+		})
+		return n
+	}
+	n.known = true
+	if d.s.Workload.Batch() {
+		d.batchNeed(c, &n)
+	} else {
+		d.cpuNeed(c, w, &n)
+	}
+	d.memoryNeed(c, w, &n)
+	return n
+}
+
+// batchNeed sizes a run by what the pods of past runs used, not by what the
+// next hour brings: between runs there is nothing to forecast.
+func (d *draft) batchNeed(c Container, n *containerNeed) {
+	perPod := orDefault(c.CPU.PodP95, c.CPU.Peak)
+	pods := float64(d.s.Replicas.pods())
+	n.cpu, n.cpuAhead = perPod*pods, perPod*pods
+	n.cpuMedian = c.CPU.Mean
+	n.cpuHigh = max(n.cpu, c.CPU.Peak)
+	n.imbalance = 1
+	d.add(Reason{
+		Code: ReasonPerRun, Container: c.Name, Subject: "cpu", Unit: "cores", Before: c.CPU.Mean, After: perPod,
+		Message: fmt.Sprintf("runs to completion: the largest pod used up to %s cores in 95 %% of its time", num(perPod)),
+	})
+}
+
+// cpuNeed is the forecast quantile of the largest demand within the window,
+// and not less than what is being used.
+func (d *draft) cpuNeed(c Container, w windows, n *containerNeed) {
+	level := 1 - d.s.Policy.Risk
+	f := c.CPU.Forecast
+	n.cpu, n.cpuAhead = f.MaxWithin(w.act, level), f.MaxWithin(w.ahead, level)
+	n.cpuMedian, n.cpuHigh = f.MaxWithin(w.act, 0.5), f.MaxWithin(w.act, 0.99)
+	d.add(Reason{
+		Code: ReasonForecast, Container: c.Name, Subject: "cpu", Unit: "cores", Before: c.CPU.Last, After: n.cpu,
+		Message: fmt.Sprintf("uses %s cores now; with probability %s it stays below %s within %s",
+			num(c.CPU.Last), percent(level), num(n.cpu), span(w.act)),
+	})
+	if why := distrust(f); why != "" {
+		floor := c.CPU.Recent * (1 + reactiveMargin)
+		d.add(Reason{
+			Code: ReasonLowTrust, Container: c.Name, Subject: "cpu", Unit: "cores", Before: n.cpu, After: max(n.cpu, floor),
+			Message: fmt.Sprintf("%s: at least the most of the last 15 minutes and %s more, %s cores",
+				why, percent(reactiveMargin), num(floor)),
+		})
+		n.raise(floor)
+	}
+	if c.CPU.Last > n.cpu {
+		d.add(Reason{
+			Code: ReasonReactiveFloor, Container: c.Name, Subject: "cpu", Unit: "cores", Before: n.cpu, After: c.CPU.Last,
+			Message: fmt.Sprintf("it already uses %s cores, more than was forecast", num(c.CPU.Last)),
+		})
+		n.raise(c.CPU.Last)
+	}
+	if c.ThrottledRatio > throttledRatio && c.Limits.CPU > 0 {
+		cut := c.Limits.CPU.Cores() * float64(d.s.Replicas.pods()) * (1 + c.ThrottledRatio)
+		d.add(Reason{
+			Code: ReasonThrottled, Container: c.Name, Subject: "cpu", Unit: "cores", Before: n.cpu, After: max(n.cpu, cut),
+			Message: fmt.Sprintf("throttled in %s of periods: usage is cut off by the limit, so demand is taken to be above it",
+				percent(c.ThrottledRatio)),
+		})
+		n.raise(cut)
+	}
+}
+
+// raise lifts every CPU figure but the median to at least cores.
+func (n *containerNeed) raise(cores float64) {
+	n.cpu, n.cpuHigh, n.cpuAhead = max(n.cpu, cores), max(n.cpuHigh, cores), max(n.cpuAhead, cores)
+}
+
+// distrust says why a forecast is not to be relied on; empty where it is.
+func distrust(f forecaster.Forecast) string {
+	switch {
+	case !f.Valid():
+		return "there is no forecast"
+	case f.Span < trustSpan:
+		return fmt.Sprintf("only %s of history", span(f.Span))
+	case f.Coverage95 > 0 && f.Coverage95 < trustCoverage:
+		return fmt.Sprintf("the 95 %% quantile held in %s of recent cases only", percent(f.Coverage95))
+	default:
+		return ""
+	}
+}
+
+// memoryNeed is the largest peak of the last eight days or of the forecast,
+// whichever is more, with a margin, a trend and what kills have taught.
+func (d *draft) memoryNeed(c Container, w windows, n *containerNeed) {
+	peak := max(c.Memory.Peak, c.Memory.Last)
+	if c.Memory.Forecast.Valid() && !d.s.Workload.Batch() {
+		peak = max(peak, c.Memory.Forecast.MaxWithin(w.act, 1-d.s.Policy.Risk))
+	}
+	margin := d.s.Policy.Vertical.MemoryMargin
+	n.memoryLow, n.memory = peak, peak*(1+margin)
+	d.add(Reason{
+		Code: ReasonMemoryPeak, Container: c.Name, Subject: "memory", Unit: "bytes", Before: c.Memory.Last, After: n.memory,
+		Message: fmt.Sprintf("a pod reaches %s (8-day peak and forecast); %s on top is %s",
+			size(peak), percent(margin), size(n.memory)),
+	})
+	if grow := c.Memory.TrendPerDay; grow > 0 && !d.s.Workload.Batch() {
+		days := min(max(1, w.act.Hours()/24), trendDaysMost)
+		raised := n.memory + grow*days
+		d.add(Reason{
+			Code: ReasonMemoryTrend, Container: c.Name, Subject: "memory", Unit: "bytes", Before: n.memory, After: raised,
+			Message: fmt.Sprintf("daily peaks grow by %s a day, which looks like a leak", size(grow)),
+		})
+		n.memory = raised
+	}
+	d.oomNeed(c, n)
+}
+
+func (d *draft) oomNeed(c Container, n *containerNeed) {
+	if c.OOMKills == 0 || d.s.Now.Sub(c.LastOOMKill) > oomMemory {
+		return
+	}
+	at := c.Memory.Peak
+	if limit := float64(c.Limits.Memory); c.Memory.Peak >= 0.9*limit {
+		at = max(at, limit)
+	}
+	floor := max(at*oomBump, at+oomBumpBytes)
+	d.add(Reason{
+		Code: ReasonOOMKilled, Container: c.Name, Subject: "memory", Unit: "bytes", Before: n.memory, After: max(n.memory, floor),
+		Message: fmt.Sprintf("killed for want of memory %d times, last %s: at least %s until %s", c.OOMKills,
+			stamp(c.LastOOMKill), size(floor), stamp(c.LastOOMKill.Add(oomMemory))),
+	})
+	n.memory = max(n.memory, floor)
+}
+
+// demandNeed lets the forecast of what arrives decide instead of that of what
+// was used: CPU that was throttled or queued for is in the first and not in
+// the second. With a latency objective, the container that uses the most CPU
+// becomes a queue.
+func (d *draft) demandNeed(n *need, w windows) {
+	dem, level := d.s.Demand, 1-d.s.Policy.Risk
+	if distrust(dem.Forecast) != "" {
+		return
+	}
+	n.rate = max(dem.Forecast.MaxWithin(w.act, level), dem.Last)
+	n.rateAhead = max(dem.Forecast.MaxWithin(w.ahead, level), dem.Last)
+	n.rateMedian = dem.Forecast.MaxWithin(w.act, 0.5)
+	d.add(Reason{
+		Code: ReasonForecast, Subject: "demand", Unit: dem.Unit, Before: dem.Last, After: n.rate,
+		Message: fmt.Sprintf("%s is %s now; with probability %s it stays below %s within %s",
+			dem.Signal, num(dem.Last), percent(level), num(n.rate), span(w.act)),
+	})
+	main, part := d.mainContainer()
+	c := &n.containers[main]
+	if !c.known {
+		return
+	}
+	rel := dem.Relation
+	noise := 1.645 * rel.Residual
+	c.perReplica = rel.PerReplica * part
+	high := max(n.rate, dem.Forecast.MaxWithin(w.act, 0.99))
+	floor := c.cpu
+	c.cpu = (rel.PerUnit*n.rate + noise) * part
+	c.cpuAhead = (rel.PerUnit*n.rateAhead + noise) * part
+	c.cpuHigh = (rel.PerUnit*high + noise) * part
+	c.cpuMedian = rel.PerUnit * n.rateMedian * part
+	if d.s.Policy.Objective.LatencySeconds > 0 {
+		n.serving = main
+		n.server = NewServer(rel.PerUnit*part, d.s.Policy.Objective.ServiceCV, c.perReplica)
+		return
+	}
+	// Usage that is forecast to be higher than the relation says is real, too.
+	c.raise(floor - c.perReplica*float64(d.s.Replicas.pods()))
+}
+
+// mainContainer is the container that uses the most CPU, and its part of all.
+func (d *draft) mainContainer() (index int, part float64) {
+	total, most := 0.0, -1.0
+	for i, c := range d.s.Containers {
+		total += c.CPU.Mean
+		if c.CPU.Mean > most {
+			index, most = i, c.CPU.Mean
+		}
+	}
+	if total <= 0 {
+		return index, 1
+	}
+	return index, most / total
+}

@@ -1,0 +1,186 @@
+package recommender
+
+import (
+	"math"
+	"slices"
+)
+
+const (
+	// ladderRatio is the distance of pod sizes tried under a latency
+	// objective.
+	ladderRatio = 1.1
+	// ladderTop is the largest pod tried where no maximum is set, in cores.
+	ladderTop = 64
+	// lateShare is the part of the allowed late requests that a plan uses up
+	// in expectation: a minute's arrivals scatter around it.
+	lateShare = 0.5
+)
+
+// option is one way to carry the need: a number of pods and the size of each
+// of their containers.
+type option struct {
+	replicas int
+	// sizes are within the owner's bounds, uncapped before them.
+	sizes, uncapped []Resources
+	// short is the largest share of a need that the bounds leave uncovered.
+	short float64
+	// cost is in currency an hour.
+	cost float64
+}
+
+// sizer works out options for one need.
+type sizer struct {
+	d *draft
+	n need
+	// rungs are pod sizes in cores and the rate each can carry, ascending in
+	// size; empty without a latency objective.
+	rungs []rung
+}
+
+type rung struct{ cores, rate float64 }
+
+func newSizer(d *draft, n need) *sizer {
+	z := &sizer{d: d, n: n}
+	if n.serving >= 0 {
+		z.rungs = z.ladder()
+	}
+	return z
+}
+
+// ladder lists pod sizes up to the first that one pod of the fewest allowed
+// would do with. Whole cores are on it, since capacity jumps there: a pod of c
+// cores has ceil(c) workers.
+func (z *sizer) ladder() []rung {
+	p := z.d.s.Policy
+	top := p.Vertical.MaxAllowed.CPU.Cores()
+	if top <= 0 {
+		top = ladderTop
+	}
+	enough := z.n.rateAhead / float64(p.Horizontal.Min)
+	late := (1 - p.Objective.Percentile) * lateShare
+	var rungs []rung
+	for _, c := range ladderCores(p.Vertical.MinAllowed.CPU.Cores(), top) {
+		r := rung{cores: c, rate: z.n.server.Capacity(c, p.Objective.LatencySeconds, late)}
+		rungs = append(rungs, r)
+		if r.rate > enough*1.2 {
+			break
+		}
+	}
+	return rungs
+}
+
+func ladderCores(lo, hi float64) []float64 {
+	cores := []float64{hi}
+	for c := lo; c < hi; c *= ladderRatio {
+		cores = append(cores, math.Ceil(c*1000)/1000)
+	}
+	for c := math.Ceil(lo); c < hi; c++ {
+		cores = append(cores, c)
+	}
+	slices.Sort(cores)
+	return slices.Compact(cores)
+}
+
+// option sizes the containers for that many pods.
+func (z *sizer) option(replicas int) option {
+	o := option{replicas: replicas}
+	v := z.d.s.Policy.Vertical
+	for i, c := range z.d.s.Containers {
+		want, short := z.size(i, replicas)
+		got := want.Clamp(v.MinAllowed, v.MaxAllowed)
+		if v.Fixed || !z.n.containers[i].known {
+			got, want = c.Requests, c.Requests
+		}
+		o.uncapped = append(o.uncapped, want)
+		o.sizes = append(o.sizes, got)
+		if z.n.containers[i].known {
+			o.short = max(o.short, short, lack(want.CPU.Cores(), got.CPU.Cores()), lack(float64(want.Memory), float64(got.Memory)))
+		}
+	}
+	if v.Fixed {
+		o.short = z.shortOf(o)
+	}
+	o.cost = z.d.cost(replicas, o.sizes)
+	return o
+}
+
+// lack is the share of want that got does not cover.
+func lack(want, got float64) float64 {
+	if want <= 0 || got >= want {
+		return 0
+	}
+	return 1 - got/want
+}
+
+// size is what container i needs on each of that many pods, before the
+// owner's bounds, and the share of what it will need by the time that more
+// pods could be there that no size within the bounds would cover.
+func (z *sizer) size(i, replicas int) (Resources, float64) {
+	n := z.n.containers[i]
+	if !n.known {
+		return Resources{}, 0
+	}
+	pods := float64(replicas)
+	memory := n.memory
+	if now := float64(z.d.s.Replicas.pods()); now > pods {
+		memory *= math.Pow(now/pods, n.share)
+	}
+	if i == z.n.serving {
+		cores, short := z.servingCores(pods)
+		return Resources{CPU: FromCores(cores), Memory: FromBytes(memory)}, short
+	}
+	use := z.d.s.Policy.Vertical.CPUUtilization
+	cores := (n.perReplica + n.cpu/pods) / use * n.imbalance
+	if replicas > 1 {
+		cores = max(cores, n.perReplica+n.cpuMedian/(pods-1))
+	}
+	short := 0.0
+	if most := z.d.s.Policy.Vertical.MaxAllowed.CPU.Cores(); most > 0 {
+		short = lack((n.perReplica+n.cpuAhead/pods)/use*n.imbalance, most)
+	}
+	return Resources{CPU: FromCores(cores), Memory: FromBytes(memory)}, short
+}
+
+// servingCores is the smallest rung on which that many pods carry the rate
+// and all but one of them its median.
+func (z *sizer) servingCores(pods float64) (cores, short float64) {
+	perPod := z.n.rate / pods
+	if pods > 1 {
+		perPod = max(perPod, z.n.rateMedian/(pods-1))
+	}
+	top := z.rungs[len(z.rungs)-1]
+	short = lack(z.n.rateAhead/pods, top.rate)
+	for _, r := range z.rungs {
+		if r.rate >= perPod {
+			return r.cores, short
+		}
+	}
+	return top.cores, max(short, lack(perPod, top.rate))
+}
+
+// shortOf is the largest share of a need that sizes which may not change
+// leave uncovered.
+func (z *sizer) shortOf(o option) float64 {
+	short := 0.0
+	for i := range o.sizes {
+		if !z.n.containers[i].known {
+			continue
+		}
+		want, ahead := z.size(i, o.replicas)
+		short = max(short, ahead, lack(want.CPU.Cores(), o.sizes[i].CPU.Cores()), lack(float64(want.Memory), float64(o.sizes[i].Memory)))
+	}
+	return short
+}
+
+// cost is what that many pods of these sizes cost an hour. As in the
+// simulator, what is used beyond the requests costs the same.
+func (d *draft) cost(replicas int, sizes []Resources) float64 {
+	p, pods := d.s.Policy.Prices, float64(replicas)
+	total := 0.0
+	for i, c := range d.s.Containers {
+		cores := max(sizes[i].CPU.Cores()*pods, c.CPU.Mean)
+		memory := max(sizes[i].Memory.GiB(), c.Memory.Mean/float64(GiB)) * pods
+		total += cores*p.CPUCoreHour + memory*p.MemoryGiBHour + float64(c.GPUs)*pods*p.GPUHour
+	}
+	return total
+}

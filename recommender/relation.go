@@ -1,0 +1,176 @@
+package recommender
+
+import (
+	"math"
+	"slices"
+
+	"github.com/sajari/regression"
+)
+
+const (
+	// relationSamples bounds what a fit looks at. The library's cost grows
+	// with the square of the number of samples in memory and more in time; 120
+	// of them take two milliseconds.
+	relationSamples = 120
+	// relationLeast is the least number of samples a relation is believed
+	// from.
+	relationLeast = 20
+	// relationR2 is the least share of variance that demand has to explain.
+	relationR2 = 0.5
+	// relationOutlier is how many scaled median absolute deviations a sample
+	// may lie off one fit to count in the next, relationRounds how often that
+	// is done.
+	relationOutlier = 4.0
+	relationRounds  = 3
+)
+
+// Relation is how a workload's CPU follows its demand,
+//
+//	CPU = PerReplica·replicas + PerUnit·demand + e
+//
+// with CPU in cores, demand in units a second and e of standard deviation
+// Residual. The zero Relation is not valid and says that none was found.
+type Relation struct {
+	// PerReplica is the CPU in cores that a pod uses without demand.
+	PerReplica float64 `json:"perReplica"`
+	// PerUnit is the CPU in core-seconds that one unit of demand takes.
+	PerUnit float64 `json:"perUnit"`
+	// Residual is in cores over all pods.
+	Residual float64 `json:"residual"`
+	// R2 is the share of the variance of the CPU per pod that demand explains.
+	R2 float64 `json:"r2"`
+	// Samples is how many observations were used.
+	Samples int  `json:"samples"`
+	Valid   bool `json:"valid"`
+}
+
+// RelationSample is one observation of a workload.
+type RelationSample struct {
+	// Demand is in units a second, Replicas in pods, CPU in cores over all
+	// pods.
+	Demand   float64
+	Replicas float64
+	CPU      float64
+}
+
+// FitRelation fits a Relation by least squares to at most 120 of the samples,
+// evenly taken, as a regression of the CPU per pod on the demand per pod:
+// intercept and slope are the two coefficients. Samples that are not finite or
+// have no pods are left out, and so are, in further fits, those far off the
+// fit before. A negative intercept is set to zero. The result is not valid where
+// fewer than 20 samples remain, where demand does not vary, or where it
+// explains less than half of the variance or less than nothing.
+func FitRelation(samples []RelationSample) Relation {
+	samples = thin(slices.DeleteFunc(slices.Clone(samples), RelationSample.unusable), relationSamples)
+	a, b, ok := fitLine(samples)
+	if !ok {
+		return Relation{Samples: len(samples)}
+	}
+	for range relationRounds {
+		kept := withoutOutliers(samples, a, b)
+		a2, b2, ok := fitLine(kept)
+		if !ok || len(kept) == len(samples) {
+			break
+		}
+		samples, a, b = kept, a2, b2
+	}
+	r := Relation{PerReplica: a, PerUnit: b, Samples: len(samples)}
+	r.Residual, r.R2 = r.quality(samples)
+	r.Valid = r.PerUnit > 0 && r.R2 >= relationR2
+	return r
+}
+
+func (s RelationSample) unusable() bool {
+	bad := func(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) || x < 0 }
+	return bad(s.Demand) || bad(s.Replicas) || bad(s.CPU) || s.Replicas < 1
+}
+
+// thin takes at most n elements at even distances, the newest among them.
+func thin(samples []RelationSample, n int) []RelationSample {
+	if len(samples) <= n {
+		return samples
+	}
+	out := make([]RelationSample, n)
+	for i := range out {
+		out[i] = samples[(i+1)*len(samples)/n-1]
+	}
+	return out
+}
+
+// fitLine regresses CPU per pod on demand per pod. The slope may come out
+// negative, the intercept not: then the line goes through the origin. It is
+// not ok for fewer than relationLeast samples or a constant regressor, which
+// the library would answer with arbitrary coefficients.
+func fitLine(samples []RelationSample) (intercept, slope float64, ok bool) {
+	if len(samples) < relationLeast {
+		return 0, 0, false
+	}
+	var reg regression.Regression
+	var xy, xx, lo, hi float64
+	lo = math.Inf(1)
+	for _, s := range samples {
+		x, y := s.Demand/s.Replicas, s.CPU/s.Replicas
+		reg.Train(regression.DataPoint(y, []float64{x}))
+		xy, xx, lo, hi = xy+x*y, xx+x*x, min(lo, x), max(hi, x)
+	}
+	if hi-lo <= 1e-9*hi {
+		return 0, 0, false
+	}
+	if err := reg.Run(); err != nil {
+		return 0, 0, false
+	}
+	intercept, slope = reg.Coeff(0), reg.Coeff(1)
+	if math.IsNaN(intercept) || math.IsNaN(slope) {
+		return 0, 0, false
+	}
+	if intercept < 0 {
+		return 0, xy / xx, true
+	}
+	return intercept, slope, true
+}
+
+// withoutOutliers drops the samples whose residual per pod is far off.
+func withoutOutliers(samples []RelationSample, a, b float64) []RelationSample {
+	off := make([]float64, len(samples))
+	for i, s := range samples {
+		off[i] = math.Abs(s.CPU/s.Replicas - a - b*s.Demand/s.Replicas)
+	}
+	sorted := slices.Sorted(slices.Values(off))
+	// 1.4826 makes the median absolute deviation of a normal distribution its
+	// standard deviation.
+	limit := relationOutlier * 1.4826 * sorted[len(sorted)/2]
+	var kept []RelationSample
+	for i, s := range samples {
+		if off[i] <= limit {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}
+
+// quality is the standard deviation of the residuals over all pods, and the
+// share of the variance of the CPU per pod that is explained.
+func (r Relation) quality(samples []RelationSample) (residual, r2 float64) {
+	var sum, squares, within, total float64
+	for _, s := range samples {
+		sum += s.CPU / s.Replicas
+	}
+	average := sum / float64(len(samples))
+	for _, s := range samples {
+		e := s.CPU - r.CPU(s.Demand, s.Replicas)
+		squares += e * e
+		within += e * e / (s.Replicas * s.Replicas)
+		total += (s.CPU/s.Replicas - average) * (s.CPU/s.Replicas - average)
+	}
+	residual = math.Sqrt(squares / float64(len(samples)))
+	if total == 0 {
+		return residual, 0
+	}
+	return residual, 1 - within/total
+}
+
+// CPU is the CPU in cores that the demand is expected to take on that many
+// pods.
+func (r Relation) CPU(demand, replicas float64) float64 {
+	return r.PerReplica*replicas + r.PerUnit*demand
+}

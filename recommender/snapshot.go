@@ -1,0 +1,280 @@
+package recommender
+
+import (
+	"time"
+
+	"github.com/rightsize-dev/rightsize/forecaster"
+)
+
+// Wire identity of the documents that hold snapshots and decisions.
+const (
+	APIVersion   = "rightsize.dev/v1alpha1"
+	SnapshotKind = "Snapshot"
+	DecisionKind = "Decision"
+)
+
+// Workload names what is being sized.
+type Workload struct {
+	// Cluster tells workloads of one name in several clusters apart; empty
+	// where the Prometheus holds one cluster.
+	Cluster   string `json:"cluster,omitempty"`
+	Namespace string `json:"namespace"`
+	// Kind is the kind of the top-most controller: Deployment, StatefulSet,
+	// DaemonSet, CronJob, Job, or any other by its own name.
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+}
+
+// String is namespace/Kind/name, led by the cluster where there is one.
+func (w Workload) String() string {
+	s := w.Namespace + "/" + w.Kind + "/" + w.Name
+	if w.Cluster != "" {
+		s = w.Cluster + "/" + s
+	}
+	return s
+}
+
+// Batch says whether pods of the workload run to completion, so that it has
+// runs to size rather than replicas to scale.
+func (w Workload) Batch() bool { return w.Kind == "Job" || w.Kind == "CronJob" }
+
+// Scalable says whether the number of pods may be chosen: not for pods that
+// run to completion or that come one per node.
+func (w Workload) Scalable() bool { return !w.Batch() && w.Kind != "DaemonSet" && w.Kind != "Pod" }
+
+// Snapshot is everything a decision may depend on. Equal snapshots give equal
+// decisions.
+type Snapshot struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	// Now is the instant of the decision.
+	Now        time.Time   `json:"now"`
+	Workload   Workload    `json:"workload"`
+	Policy     Policy      `json:"policy"`
+	Replicas   Replicas    `json:"replicas"`
+	Containers []Container `json:"containers"`
+	// Demand is the work that arrives at the workload, where a signal for it
+	// is known; nil where only usage is.
+	Demand *Demand `json:"demand,omitempty"`
+	// Facts are what is known about the quality of the data, as found by
+	// whoever gathered it.
+	Facts []Fact `json:"facts,omitempty"`
+	// State is what the previous decision left behind.
+	State State `json:"state"`
+}
+
+// Replicas is how many pods there are and how fast more can be had.
+type Replicas struct {
+	// Desired is the number asked for, Ready the number that serves.
+	Desired int `json:"desired"`
+	Ready   int `json:"ready"`
+	// StartupSeconds is the 0.9 quantile of the time from a pod's creation to
+	// its readiness; 0 where unknown.
+	StartupSeconds float64 `json:"startupSeconds,omitempty"`
+	// ResizeSeconds is the time an accepted in-place resize takes; 0 where
+	// unknown.
+	ResizeSeconds float64 `json:"resizeSeconds,omitempty"`
+	// Rollout says that a new revision is being rolled out.
+	Rollout bool `json:"rollout,omitempty"`
+}
+
+// pods is the number of pods that share the load now, at least one.
+func (r Replicas) pods() int {
+	if r.Ready > 0 {
+		return r.Ready
+	}
+	return max(1, r.Desired)
+}
+
+// Container is one container of the pod template, with what its instances
+// used.
+type Container struct {
+	Name     string    `json:"name"`
+	Requests Resources `json:"requests"`
+	Limits   Resources `json:"limits"`
+	// CPU is in cores, summed over the pods.
+	CPU Usage `json:"cpu"`
+	// Memory is the working set in bytes of the pod that uses the most, as it
+	// would have been with the number of pods there is now (see [ShareMemory]).
+	Memory Usage `json:"memory"`
+	// MemoryShare says how a pod's memory follows the number of pods: 0 where
+	// each needs the same however many there are, 1 where they share a total.
+	MemoryShare float64 `json:"memoryShare,omitempty"`
+	// GPUs is the number of GPUs a pod's container requests.
+	GPUs int `json:"gpus,omitempty"`
+	// ThrottledRatio is the share of CFS periods with throttling in the last
+	// hour, 0 to 1.
+	ThrottledRatio float64 `json:"throttledRatio,omitempty"`
+	// OOMKills and Restarts are counted over the history. LastOOMKill is zero
+	// where there was none.
+	OOMKills    int       `json:"oomKills,omitempty"`
+	LastOOMKill time.Time `json:"lastOOMKill,omitzero"`
+	Restarts    int       `json:"restarts,omitempty"`
+}
+
+// Usage is the history of one resource in numbers, with its forecast. The
+// unit is that of the field it stands in.
+type Usage struct {
+	// Samples is the number of observations; without any, nothing else here
+	// means anything.
+	Samples int `json:"samples"`
+	// AgeSeconds is how old the newest observation was at Snapshot.Now.
+	AgeSeconds float64 `json:"ageSeconds"`
+	// Last is the newest observation, Recent the largest of the last 15
+	// minutes before it, Peak the largest of the last 8 days.
+	Last   float64 `json:"last"`
+	Recent float64 `json:"recent"`
+	Peak   float64 `json:"peak"`
+	// Mean is the average over the history.
+	Mean float64 `json:"mean"`
+	// TrendPerDay is the Theil-Sen slope of the daily peaks over the last 8
+	// days, 0 where it is not significant.
+	TrendPerDay float64 `json:"trendPerDay,omitempty"`
+	// Imbalance is the 0.95 quantile of (largest pod)/(mean pod), at least 1;
+	// 0 where unknown.
+	Imbalance float64 `json:"imbalance,omitempty"`
+	// PodP95 is the 0.95 quantile of the largest pod while it ran; 0 where
+	// unknown.
+	PodP95 float64 `json:"podP95,omitempty"`
+	// Forecast is of the same quantity.
+	Forecast forecaster.Forecast `json:"forecast"`
+}
+
+// Demand is the work that arrives: requests, items or tokens a second.
+type Demand struct {
+	// Signal is the name in the signal catalogue, Unit its unit, for example
+	// "requests/s".
+	Signal string `json:"signal"`
+	Unit   string `json:"unit"`
+	Usage
+	// Relation is how the workload's CPU follows the demand; not valid where
+	// it does not.
+	Relation Relation `json:"relation"`
+	// Backlog is work that waits, in units of the demand times seconds; 0
+	// where none or unknown.
+	Backlog float64 `json:"backlog,omitempty"`
+}
+
+// Fact is one thing known about the data.
+type Fact struct {
+	Code FactCode `json:"code"`
+	// Signal is the name of the signal it is about; empty for all.
+	Signal  string `json:"signal,omitempty"`
+	Message string `json:"message"`
+}
+
+// FactCode classes facts by what they mean for a decision.
+type FactCode string
+
+// The facts a snapshot can hold.
+const (
+	// FactWarning is a warning of the metrics source that changes nothing.
+	FactWarning FactCode = "Warning"
+	// FactPartial says that the source answered with part of the data.
+	FactPartial FactCode = "PartialData"
+	// FactMissing says that a signal has no data at all.
+	FactMissing FactCode = "MissingData"
+	// FactClockSkew says that data from the future was dropped.
+	FactClockSkew FactCode = "ClockSkew"
+	// FactInvalid says that samples were dropped as NaN, infinite or negative.
+	FactInvalid FactCode = "InvalidSamples"
+)
+
+// Policy is what the owner of the workload accepts and pays.
+type Policy struct {
+	// Risk is the accepted probability that demand exceeds capacity within
+	// the time it takes to react, in (0, 0.5]. Zero means 0.05.
+	Risk float64 `json:"risk,omitempty"`
+	// HoldSeconds is how long a decision has to last before the next one can
+	// be made, beyond the time it takes to react: minutes for a controller,
+	// days for a size written into Git. Zero means 300.
+	HoldSeconds float64 `json:"holdSeconds,omitempty"`
+	// Objective is what the users of the workload expect; zero for none.
+	Objective  Objective        `json:"objective"`
+	Horizontal HorizontalPolicy `json:"horizontal"`
+	Vertical   VerticalPolicy   `json:"vertical"`
+	Prices     Prices           `json:"prices"`
+}
+
+// Objective is a latency that a share of the requests has to meet.
+type Objective struct {
+	LatencySeconds float64 `json:"latencySeconds,omitempty"`
+	// Percentile is the share, in (0, 1); zero means 0.95.
+	Percentile float64 `json:"percentile,omitempty"`
+	// ServiceCV is the coefficient of variation of the CPU a request takes;
+	// zero means 1.
+	ServiceCV float64 `json:"serviceCV,omitempty"`
+}
+
+// HorizontalPolicy bounds the number of pods.
+type HorizontalPolicy struct {
+	// Fixed keeps the replicas as they are.
+	Fixed bool `json:"fixed,omitempty"`
+	// Min and Max are inclusive; zero means 1 and ten times what is there.
+	Min int `json:"min,omitempty"`
+	Max int `json:"max,omitempty"`
+	// StabilizationSeconds is how long the largest replica count of the recent
+	// past is kept before fewer are asked for. Zero means 300.
+	StabilizationSeconds float64 `json:"stabilizationSeconds,omitempty"`
+}
+
+// VerticalPolicy bounds the size of a container.
+type VerticalPolicy struct {
+	// Fixed keeps the sizes as they are.
+	Fixed bool `json:"fixed,omitempty"`
+	// MinAllowed and MaxAllowed bound the target of each container. Zero
+	// means 10 milli-CPU and 32 MiB, and no upper bound.
+	MinAllowed Resources `json:"minAllowed"`
+	MaxAllowed Resources `json:"maxAllowed"`
+	// CPUUtilization is the share of its requested CPU that a container without
+	// a latency objective may use, in (0, 1]: averages over minutes hide what
+	// happens within them. Zero means 0.9.
+	CPUUtilization float64 `json:"cpuUtilization,omitempty"`
+	// MemoryMargin is the share added to the memory a container is expected
+	// to reach. Zero means 0.15.
+	MemoryMargin float64 `json:"memoryMargin,omitempty"`
+	// InPlace says that sizes can change without a restart, so that they may
+	// follow demand.
+	InPlace bool `json:"inPlace,omitempty"`
+	// CPULimits says what to do with CPU limits. Empty means LimitRatio.
+	CPULimits LimitPolicy `json:"cpuLimits,omitempty"`
+	// MemoryLimits says what to do with memory limits. Empty means LimitRatio.
+	MemoryLimits LimitPolicy `json:"memoryLimits,omitempty"`
+}
+
+// LimitPolicy says how a limit follows its request.
+type LimitPolicy string
+
+// The limit policies.
+const (
+	// LimitRatio keeps the ratio of limit to request; no limit stays no limit.
+	LimitRatio LimitPolicy = "Ratio"
+	// LimitEqual sets the limit to the request.
+	LimitEqual LimitPolicy = "Equal"
+	// LimitNone removes the limit.
+	LimitNone LimitPolicy = "None"
+)
+
+// Prices is what capacity costs, in Currency an hour.
+type Prices struct {
+	CPUCoreHour   float64 `json:"cpuCoreHour"`
+	MemoryGiBHour float64 `json:"memoryGiBHour"`
+	GPUHour       float64 `json:"gpuHour,omitempty"`
+	Currency      string  `json:"currency,omitempty"`
+}
+
+// State is what one decision tells the next; it is all that a controller has
+// to keep.
+type State struct {
+	// LastChange is when sizes were last changed.
+	LastChange time.Time `json:"lastChange,omitzero"`
+	// Wishes are the replica counts asked for within the stabilization
+	// window, oldest first.
+	Wishes []Wish `json:"wishes,omitempty"`
+}
+
+// Wish is a replica count that one decision would have liked.
+type Wish struct {
+	At       time.Time `json:"at"`
+	Replicas int       `json:"replicas"`
+}
