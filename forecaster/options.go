@@ -1,6 +1,7 @@
 package forecaster
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -24,6 +25,8 @@ type Options struct {
 func DefaultHorizons() []time.Duration {
 	return []time.Duration{5 * time.Minute, 15 * time.Minute, time.Hour, 24 * time.Hour}
 }
+
+var errStep = errors.New("forecaster: the step of a series has to be positive")
 
 // maxSteps bounds a horizon, in steps of the series: one year of minutes.
 const maxSteps = 366 * 24 * 60

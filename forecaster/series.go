@@ -2,6 +2,7 @@ package forecaster
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -57,9 +58,9 @@ func (s Series) Observed() int {
 // Last returns the newest observation and its time. The boolean is false where
 // there is none.
 func (s Series) Last() (float64, time.Time, bool) {
-	for i := len(s.Values) - 1; i >= 0; i-- {
-		if !math.IsNaN(s.Values[i]) {
-			return s.Values[i], s.Time(i), true
+	for i, v := range slices.Backward(s.Values) {
+		if !math.IsNaN(v) {
+			return v, s.Time(i), true
 		}
 	}
 	return math.NaN(), time.Time{}, false

@@ -21,6 +21,13 @@ const (
 	// throttledRatio is the share of throttled periods above which CPU usage
 	// is taken to be cut off.
 	throttledRatio = 0.05
+	// throttledSpan is what that share is counted over.
+	throttledSpan = time.Hour
+	// peggedShare of the limit is a usage that stands at it, and peggedGrowth
+	// the growth that answers it: the rate at which the Horizontal Pod
+	// Autoscaler may double replicas.
+	peggedShare  = 0.97
+	peggedGrowth = 2
 	// oomMemory is how long a kill for want of memory is remembered: a week,
 	// so that a weekly peak that caused it comes around once.
 	oomMemory = 7 * 24 * time.Hour
@@ -168,15 +175,34 @@ func (d *draft) cpuNeed(c Container, w windows, n *containerNeed) {
 		})
 		n.raise(c.CPU.Last)
 	}
-	if c.ThrottledRatio > throttledRatio && c.Limits.CPU > 0 {
-		cut := c.Limits.CPU.Cores() * float64(d.s.Replicas.pods()) * (1 + c.ThrottledRatio)
-		d.add(Reason{
-			Code: ReasonThrottled, Container: c.Name, Subject: "cpu", Unit: "cores", Before: n.cpu, After: max(n.cpu, cut),
-			Message: fmt.Sprintf("throttled in %s of periods: usage is cut off by the limit, so demand is taken to be above it",
-				percent(c.ThrottledRatio)),
-		})
-		n.raise(cut)
+	d.throttledNeed(c, n)
+}
+
+// throttledNeed answers usage that a limit cuts off: what was wanted is not
+// known, only that it is more. Usage that stands at the limit right now asks
+// for twice of it. Throttling that was counted before the last change of size
+// has been answered by it.
+func (d *draft) throttledNeed(c Container, n *containerNeed) {
+	limit := c.Limits.CPU.Cores() * float64(d.s.Replicas.pods())
+	if limit <= 0 {
+		return
 	}
+	answered := d.s.Now.Sub(d.s.State.LastChange) < throttledSpan
+	var cut float64
+	var why string
+	switch {
+	case c.CPU.Last >= peggedShare*limit:
+		cut, why = limit*peggedGrowth, fmt.Sprintf("uses %s of %s cores, all that its limit leaves it", num(c.CPU.Last), num(limit))
+	case c.ThrottledRatio > throttledRatio && !answered:
+		cut, why = limit*(1+c.ThrottledRatio), "throttled in "+percent(c.ThrottledRatio)+" of periods"
+	default:
+		return
+	}
+	d.add(Reason{
+		Code: ReasonThrottled, Container: c.Name, Subject: "cpu", Unit: "cores", Before: n.cpu, After: max(n.cpu, cut),
+		Message: why + ": usage is cut off by the limit, so demand is taken to be above it",
+	})
+	n.raise(cut)
 }
 
 // raise lifts every CPU figure but the median to at least cores.
@@ -203,7 +229,8 @@ func distrust(f forecaster.Forecast) string {
 func (d *draft) memoryNeed(c Container, w windows, n *containerNeed) {
 	peak := max(c.Memory.Peak, c.Memory.Last)
 	if c.Memory.Forecast.Valid() && !d.s.Workload.Batch() {
-		peak = max(peak, c.Memory.Forecast.MaxWithin(w.act, 1-d.s.Policy.Risk))
+		// The median: what lies beyond it is what the margin is for.
+		peak = max(peak, c.Memory.Forecast.MaxWithin(w.act, 0.5))
 	}
 	margin := d.s.Policy.Vertical.MemoryMargin
 	n.memoryLow, n.memory = peak, peak*(1+margin)

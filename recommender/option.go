@@ -131,7 +131,7 @@ func (z *sizer) size(i, replicas int) (Resources, float64) {
 	}
 	use := z.d.s.Policy.Vertical.CPUUtilization
 	cores := (n.perReplica + n.cpu/pods) / use * n.imbalance
-	if replicas > 1 {
+	if replicas > 1 && !z.resizable() {
 		cores = max(cores, n.perReplica+n.cpuMedian/(pods-1))
 	}
 	short := 0.0
@@ -141,11 +141,18 @@ func (z *sizer) size(i, replicas int) (Resources, float64) {
 	return Resources{CPU: FromCores(cores), Memory: FromBytes(memory)}, short
 }
 
+// resizable says whether sizes can change in place. Then the pods that are
+// left when one is lost grow within seconds, and need no room for it before.
+func (z *sizer) resizable() bool {
+	v := z.d.s.Policy.Vertical
+	return v.InPlace && !v.Fixed
+}
+
 // servingCores is the smallest rung on which that many pods carry the rate
-// and all but one of them its median.
+// and, where they cannot grow, all but one of them its median.
 func (z *sizer) servingCores(pods float64) (cores, short float64) {
 	perPod := z.n.rate / pods
-	if pods > 1 {
+	if pods > 1 && !z.resizable() {
 		perPod = max(perPod, z.n.rateMedian/(pods-1))
 	}
 	top := z.rungs[len(z.rungs)-1]

@@ -72,7 +72,9 @@ func Main(ctx context.Context, program string, args []string, s Streams) int {
 // usage errors.
 func newRoot(program string, s Streams) *cobra.Command {
 	root := &cobra.Command{
-		Use:   commandName(program),
+		Use: "rightsize",
+		// Usage lines show this instead of Use.
+		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: commandName(program)},
 		Short: "Right-sizes Kubernetes workloads by looking ahead",
 		Long: `rightsize learns each workload's demand from Prometheus history, forecasts it
 with calibrated uncertainty, and chooses replicas and per-pod resources together.
@@ -103,6 +105,12 @@ Exit codes: 0 ok, 1 it failed, 2 wrong usage, 3 a budget was exceeded.`,
 		return usageErrorf("%s: %w", cmd.CommandPath(), err)
 	})
 	root.AddCommand(
+		newBacktestCommand(s),
+		newCollectCommand(s),
+		newExplainCommand(s),
+		newForecastCommand(s),
+		newReportCommand(s),
+		newSimulateCommand(s),
 		newVersionCommand(s),
 	)
 	return root

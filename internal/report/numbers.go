@@ -132,7 +132,9 @@ func amountText(x float64, unit string) string {
 		return orZero(cpuText(recommender.FromCores(x)))
 	case "bytes":
 		return orZero(memoryText(recommender.FromBytes(x)))
-	case "", "pods":
+	case "":
+		return numberText(x)
+	case UnitPods:
 		return trimZeros(strconv.FormatFloat(x, 'f', 2, 64))
 	default:
 		return numberText(x) + " " + printable(unit)
@@ -159,17 +161,24 @@ func numberText(x float64) string {
 // spanText prints a duration in the largest units that fit.
 func spanText(seconds float64) string {
 	d := time.Duration(math.Min(seconds, 1e9) * float64(time.Second))
-	number := func(x float64) string { return trimZeros(strconv.FormatFloat(x, 'f', 1, 64)) }
-	switch {
-	case d >= 48*time.Hour:
-		return number(d.Hours()/24) + " days"
-	case d >= 2*time.Hour:
-		return number(d.Hours()) + " hours"
-	case d >= 2*time.Minute:
-		return number(d.Minutes()) + " minutes"
-	default:
-		return number(d.Seconds()) + " seconds"
+	for _, u := range []struct {
+		unit time.Duration
+		name string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
+		if d >= 2*u.unit || d == u.unit {
+			return counted(float64(d)/float64(u.unit), u.name)
+		}
 	}
+	return counted(d.Seconds(), "second")
+}
+
+// counted prints a number with one decimal and its unit.
+func counted(x float64, unit string) string {
+	n := trimZeros(strconv.FormatFloat(x, 'f', 1, 64))
+	if n == "1" {
+		return "1 " + unit
+	}
+	return n + " " + unit + "s"
 }
 
 // timeText prints an instant to the minute in UTC.

@@ -42,9 +42,15 @@ type Plot struct {
 	Series forecaster.Series
 	// Forecast is the band to draw after it; an invalid one draws none.
 	Forecast forecaster.Forecast
+	// Capacity is what was requested over time, of what the series is of; one
+	// without values where that is not known.
+	Capacity forecaster.Series
 	// Requested is the amount requested now and Recommended the target, in
 	// Unit and of what the series is of: all pods together or one pod. 0 draws
 	// no line.
 	Requested   float64
 	Recommended float64
 }
+
+// UnitPods is the unit of plots of a number of pods.
+const UnitPods = "pods"

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/rightsize-dev/rightsize/recommender"
@@ -52,15 +53,32 @@ func (r Report) Totals() Totals {
 		t.CurrentPerMonth += d.Cost.CurrentPerHour * HoursPerMonth
 		t.TargetPerMonth += d.Cost.TargetPerHour * HoursPerMonth
 	}
-	t.SavingsPerMonth = t.CurrentPerMonth - t.TargetPerMonth
+	t.CurrentPerMonth, t.TargetPerMonth = micro(t.CurrentPerMonth), micro(t.TargetPerMonth)
+	t.SavingsPerMonth = micro(t.CurrentPerMonth - t.TargetPerMonth)
 	return t
 }
 
+// micro rounds to millionths, so that sums read as sums.
+func micro(x float64) float64 { return math.Round(x*1e6) / 1e6 }
+
 // problem says whether the workload's data kept the decision from being a full
-// one.
+// one. A signal that a workload does not have is not a problem.
 func (i Item) problem() bool {
-	return i.Decision.Action == recommender.ActionNone ||
-		slices.ContainsFunc(i.Snapshot.Facts, func(f recommender.Fact) bool { return f.Code != recommender.FactWarning })
+	return i.Decision.Action == recommender.ActionNone || slices.ContainsFunc(i.Snapshot.Facts, matters)
+}
+
+// matters says whether a fact is about data that a decision needs.
+func matters(f recommender.Fact) bool {
+	switch f.Code {
+	case recommender.FactPartial, recommender.FactClockSkew, recommender.FactInvalid:
+		return true
+	case recommender.FactMissing:
+		return f.Signal == "" || f.Signal == "cpu" || f.Signal == "memory"
+	case recommender.FactWarning:
+		return false
+	default:
+		return false
+	}
 }
 
 // savingsPerMonth is in the currency of the decision.
@@ -145,7 +163,7 @@ func (r Report) findings() []finding {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b finding) int {
-		return boolOrder(a.Code == recommender.FactWarning, b.Code == recommender.FactWarning)
+		return boolOrder(!matters(a.Fact), !matters(b.Fact))
 	})
 	return out
 }

@@ -1,0 +1,384 @@
+package collector_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/common/model"
+
+	"github.com/rightsize-dev/rightsize/forecaster"
+	"github.com/rightsize-dev/rightsize/internal/collector"
+	"github.com/rightsize-dev/rightsize/recommender"
+)
+
+// Times of the simulated world, relative to its end.
+const (
+	simHistory = 30 * time.Hour
+	simRollout = 3 * time.Hour
+	simScrape  = time.Minute
+)
+
+const mib = 1 << 20
+
+// simulate builds two clusters with workloads of the same name, scraped twice.
+func simulate(end time.Time) *world {
+	w := &world{}
+	begin := end.Add(-simHistory - time.Hour)
+	east := &cluster{world: w, name: "east", begin: begin, scrapers: 2}
+	west := &cluster{world: w, name: "west", begin: begin, scrapers: 1}
+	rollout := end.Add(-simRollout)
+	simulateWeb(east, rollout, end)
+	simulateOthers(east, end)
+	simulateJobs(east, end)
+	simulateInference(east)
+
+	west.state("kube_replicaset_owner", always(1), "namespace", "shop", "replicaset", "web-7f9c6b5d4f", "owner_kind", "Deployment", "owner_name", "web", "owner_is_controller", "true")
+	west.state("kube_deployment_spec_replicas", always(1), "namespace", "shop", "deployment", "web")
+	west.pod(pod{namespace: "shop", name: "web-7f9c6b5d4f-aaaaa", kind: "ReplicaSet", owner: "web-7f9c6b5d4f", containers: []simContainer{
+		{name: "app", cpu: 2, memory: steady(900 * mib), requestCPU: 3, requestMemory: 1024 * mib},
+	}})
+	return w
+}
+
+func always(v float64) func(time.Time) (float64, bool) {
+	return func(time.Time) (float64, bool) { return v, true }
+}
+
+// simulateWeb is a Deployment with a rollout, a sidecar, a spike of memory
+// between two points, and an OOM kill.
+func simulateWeb(c *cluster, rollout, end time.Time) {
+	for _, rs := range []string{"web-6d4cf56db6", "web-7f9c6b5d4f"} {
+		c.state("kube_replicaset_owner", always(1), "namespace", "shop", "replicaset", rs, "owner_kind", "Deployment", "owner_name", "web", "owner_is_controller", "true")
+	}
+	c.state("kube_deployment_spec_replicas", always(2), "namespace", "shop", "deployment", "web")
+	c.state("kube_deployment_status_replicas_ready", always(2), "namespace", "shop", "deployment", "web")
+	spike := end.Add(-90 * time.Minute).Add(simScrape)
+	memory := func(t time.Time) float64 {
+		if t.Equal(spike) {
+			return 400 * mib
+		}
+		return 200 * mib
+	}
+	for i, suffix := range []string{"aaaaa", "bbbbb"} {
+		c.pod(pod{namespace: "shop", name: "web-6d4cf56db6-" + suffix, kind: "ReplicaSet", owner: "web-6d4cf56db6", to: rollout, containers: []simContainer{
+			{name: "app", cpu: 0.25, memory: steady(100 * mib), requestCPU: 0.1, requestMemory: 128 * mib},
+		}})
+		app := simContainer{name: "app", cpu: 0.5, memory: steady(200 * mib), requestCPU: 0.25, requestMemory: 256 * mib, limitMemory: 512 * mib}
+		if i == 0 {
+			app.cpu, app.memory = 0.75, memory
+			app.restarts, app.oom = []time.Time{end.Add(-100 * time.Minute)}, true
+		}
+		c.pod(pod{
+			namespace: "shop", name: "web-7f9c6b5d4f-" + suffix, kind: "ReplicaSet", owner: "web-7f9c6b5d4f", from: rollout,
+			readyAfter: time.Duration(20*(i+1)) * time.Second,
+			containers: []simContainer{
+				app,
+				{name: "proxy", cpu: 0.05, memory: steady(30 * mib), requestCPU: 0.02, requestMemory: 32 * mib},
+				{name: "init-db", cpu: 0.01, memory: steady(10 * mib)},
+			},
+		})
+		// Two jobs scrape the same pod; both count the same requests.
+		for _, job := range []string{"shop/web", "shop/web-podmonitor"} {
+			for path, rate := range map[string]float64{"/": 10, "/cart": 2} {
+				c.add("http_requests_total", func(t time.Time) (float64, bool) {
+					return rate * t.Sub(rollout).Seconds(), !t.Before(rollout)
+				}, "cluster", c.name, "namespace", "shop", "pod", "web-7f9c6b5d4f-"+suffix, "job", job, "path", path)
+			}
+		}
+	}
+}
+
+// simulateOthers are controllers of other kinds.
+func simulateOthers(c *cluster, end time.Time) {
+	c.state("kube_statefulset_replicas", always(2), "namespace", "shop", "statefulset", "db")
+	c.state("kube_statefulset_status_replicas_ready", always(1), "namespace", "shop", "statefulset", "db")
+	for i := range 2 {
+		c.pod(pod{namespace: "shop", name: fmt.Sprintf("db-%d", i), kind: "StatefulSet", owner: "db", containers: []simContainer{
+			{name: "db", cpu: 1, memory: steady(2048 * mib), requestCPU: 1, requestMemory: 2048 * mib, throttled: 0.25},
+		}})
+	}
+	c.state("kube_daemonset_status_desired_number_scheduled", always(3), "namespace", "kube-system", "daemonset", "agent")
+	c.state("kube_daemonset_status_number_ready", always(3), "namespace", "kube-system", "daemonset", "agent")
+	for i := range 3 {
+		c.pod(pod{namespace: "kube-system", name: fmt.Sprintf("agent-x%d", i), kind: "DaemonSet", owner: "agent", containers: []simContainer{
+			{name: "agent", cpu: 0.1, memory: steady(64 * mib)},
+		}})
+	}
+	c.pod(pod{namespace: "kube-system", name: "etcd-node1", kind: "Node", owner: "node1", containers: []simContainer{{name: "etcd", cpu: 1, memory: steady(mib)}}})
+	c.pod(pod{namespace: "shop", name: "toolbox", containers: []simContainer{{name: "sh", cpu: 0.01, memory: steady(5 * mib)}}})
+	c.state("kube_replicaset_owner", always(1), "namespace", "shop", "replicaset", "canary-5c7d8b9f6d", "owner_kind", "Rollout", "owner_name", "canary", "owner_is_controller", "true")
+	c.state("kube_replicaset_spec_replicas", always(1), "namespace", "shop", "replicaset", "canary-5c7d8b9f6d")
+	c.state("kube_replicaset_status_ready_replicas", always(1), "namespace", "shop", "replicaset", "canary-5c7d8b9f6d")
+	c.pod(pod{namespace: "shop", name: "canary-5c7d8b9f6d-zzzzz", kind: "ReplicaSet", owner: "canary-5c7d8b9f6d", containers: []simContainer{{name: "app", cpu: 0.3, memory: steady(50 * mib)}}})
+	// Deleted for longer than a day: it must not be in the fleet.
+	gone := end.Add(-26 * time.Hour)
+	c.pod(pod{namespace: "shop", name: "old-0", kind: "StatefulSet", owner: "old", to: gone, containers: []simContainer{{name: "old", cpu: 1, memory: steady(mib)}}})
+}
+
+// simulateJobs is a CronJob that runs ten minutes every two hours; the last
+// run was OOM-killed. One of its jobs was gone before it was ever seen.
+func simulateJobs(c *cluster, end time.Time) {
+	c.state("kube_cronjob_info", always(1), "namespace", "shop", "cronjob", "nightly")
+	for i := range 6 {
+		from := end.Add(-time.Duration(2*i+1) * time.Hour)
+		job := fmt.Sprintf("nightly-2939%04d", 1000-120*i)
+		p := pod{namespace: "shop", name: job + "-abcde", kind: "Job", owner: job, from: from, to: from.Add(10 * time.Minute), containers: []simContainer{
+			{name: "etl", cpu: 1.5, memory: steady(300 * mib), requestCPU: 1, requestMemory: 256 * mib, oom: i == 0},
+		}}
+		c.pod(p)
+		if i != 3 {
+			c.state("kube_job_owner", p.during(steady(1)), "namespace", "shop", "job_name", job, "owner_kind", "CronJob", "owner_name", "nightly", "owner_is_controller", "true")
+		}
+	}
+}
+
+// simulateInference is a vLLM Deployment with GPUs, and requests that no pod is
+// named for.
+func simulateInference(c *cluster) {
+	c.state("kube_replicaset_owner", always(1), "namespace", "ml", "replicaset", "llm-86d9c8b7f5", "owner_kind", "Deployment", "owner_name", "llm", "owner_is_controller", "true")
+	c.state("kube_deployment_spec_replicas", always(2), "namespace", "ml", "deployment", "llm")
+	c.state("kube_deployment_status_replicas_ready", always(2), "namespace", "ml", "deployment", "llm")
+	total := func(rate float64) func(time.Time) (float64, bool) {
+		return func(t time.Time) (float64, bool) { return rate * t.Sub(c.begin).Seconds(), true }
+	}
+	for i, suffix := range []string{"aaaaa", "bbbbb"} {
+		name := "llm-86d9c8b7f5-" + suffix
+		c.pod(pod{namespace: "ml", name: name, kind: "ReplicaSet", owner: "llm-86d9c8b7f5", containers: []simContainer{
+			{name: "vllm", cpu: 4, memory: steady(8192 * mib), requestCPU: 8, requestMemory: 16384 * mib, gpus: 1},
+		}})
+		labels := []string{"cluster", c.name, "namespace", "ml", "pod", name, "job", "ml/llm", "model_name", "m"}
+		for _, engine := range []string{"0", "1"} {
+			e := append(slices.Clone(labels), "engine", engine)
+			c.add("vllm:generation_tokens_total", total(100), e...)
+			c.add("vllm:prompt_tokens_total", total(800), e...)
+			c.add("vllm:num_requests_waiting", always(3), e...)
+			c.add("vllm:kv_cache_usage_perc", always(0.5+0.2*float64(i)), e...)
+		}
+		c.add("DCGM_FI_PROF_GR_ENGINE_ACTIVE", always(0.6), "cluster", c.name, "namespace", "gpu-operator", "pod", "dcgm-exporter-1",
+			"exported_namespace", "ml", "exported_pod", name, "exported_container", "vllm", "UUID", "GPU-"+suffix, "job", "dcgm-exporter")
+	}
+	c.add("grpc_server_handled_total", total(5), "cluster", c.name, "job", "external")
+}
+
+func TestRealPrometheus(t *testing.T) {
+	t.Parallel()
+	base := prometheusServer(t)
+	end := time.Now().UTC().Truncate(5 * time.Minute)
+	simulate(end).write(t, base, end.Add(-simHistory-time.Hour), end, simScrape)
+
+	cfg := collector.DefaultConfig()
+	cfg.URL, cfg.History = base, model.Duration(simHistory)
+	c, err := collector.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fleet, err := c.Collect(t.Context(), end.Add(2*time.Minute), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d workloads by %d queries", len(fleet.Workloads), fleet.Queries)
+	for _, f := range fleet.Facts {
+		t.Logf("%s %s: %s", f.Code, f.Signal, f.Message)
+	}
+	if !fleet.At.Equal(end) {
+		t.Errorf("the fleet is of %s, want %s", fleet.At, end)
+	}
+	var names []string
+	for _, w := range fleet.Workloads {
+		names = append(names, w.ID.String())
+	}
+	want := []string{
+		"east/kube-system/DaemonSet/agent", "east/ml/Deployment/llm", "east/shop/CronJob/nightly", "east/shop/Deployment/web",
+		"east/shop/Pod/toolbox", "east/shop/Rollout/canary", "east/shop/StatefulSet/db", "west/shop/Deployment/web",
+	}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Fatalf("workloads (-want +got):\n%s", diff)
+	}
+	byName := func(name string) collector.Workload { return fleet.Workloads[slices.Index(names, name)] }
+	t.Run("rollout", func(t *testing.T) {
+		checkWeb(t, byName("east/shop/Deployment/web"), byName("west/shop/Deployment/web"), end)
+	})
+	t.Run("others", func(t *testing.T) { checkOthers(t, byName) })
+	t.Run("jobs", func(t *testing.T) { checkJobs(t, byName("east/shop/CronJob/nightly"), end) })
+	t.Run("inference", func(t *testing.T) { checkInference(t, byName("east/ml/Deployment/llm")) })
+	t.Run("facts", func(t *testing.T) {
+		for _, part := range []string{"2 clusters by the label cluster", "static pods", "name no pod", "1 workloads that ran earlier"} {
+			if !slices.ContainsFunc(fleet.Facts, func(f recommender.Fact) bool { return strings.Contains(f.Message, part) }) {
+				t.Errorf("no fact about %q", part)
+			}
+		}
+	})
+	t.Run("selector", func(t *testing.T) { checkSelector(t, cfg, end) })
+	t.Run("restricted", func(t *testing.T) { checkRestricted(t, cfg, fleet, end) })
+}
+
+// at is the value at an instant.
+func at(t *testing.T, s forecaster.Series, when time.Time) float64 {
+	t.Helper()
+	i := int(when.Sub(s.Start) / s.Step)
+	if i < 0 || i >= s.Len() {
+		t.Fatalf("%s is not in the series from %s with %d points", when, s.Start, s.Len())
+	}
+	return s.Values[i]
+}
+
+// near compares with the extrapolation of rates in mind: 1 %.
+func near(t *testing.T, what string, got, want float64) {
+	t.Helper()
+	if math.IsNaN(got) != math.IsNaN(want) || math.Abs(got-want) > 0.01*math.Abs(want) {
+		t.Errorf("%s is %g, want %g", what, got, want)
+	}
+}
+
+func containerOf(t *testing.T, w collector.Workload, name string) collector.Container {
+	t.Helper()
+	i := slices.IndexFunc(w.Containers, func(c collector.Container) bool { return c.Name == name })
+	if i < 0 {
+		t.Fatalf("%s has no container %s", w.ID, name)
+	}
+	return w.Containers[i]
+}
+
+func checkWeb(t *testing.T, web, west collector.Workload, end time.Time) {
+	before, after := end.Add(-10*time.Hour), end.Add(-time.Hour)
+	if len(web.Containers) != 2 || len(web.Facts) != 1 || !strings.Contains(web.Facts[0].Message, "init-db") {
+		t.Errorf("containers are %d, facts %v; want app and proxy, and a fact about init-db", len(web.Containers), web.Facts)
+	}
+	app := containerOf(t, web, "app")
+	near(t, "CPU before the rollout", at(t, app.CPU, before), 0.5)
+	near(t, "CPU after the rollout", at(t, app.CPU, after), 1.25)
+	near(t, "CPU of the largest pod", at(t, app.CPUMaxPod, after), 0.75)
+	near(t, "memory before the rollout", at(t, app.Memory, before), 100*mib)
+	near(t, "memory after the rollout", at(t, app.Memory, after), 200*mib)
+	near(t, "memory in the step of the spike", at(t, app.Memory, end.Add(-85*time.Minute)), 400*mib)
+	near(t, "memory in the step after the spike", at(t, app.Memory, end.Add(-80*time.Minute)), 200*mib)
+	wantRequests := recommender.Resources{CPU: 250, Memory: 256 * recommender.MiB}
+	if app.Requests != wantRequests || app.Limits != (recommender.Resources{Memory: 512 * recommender.MiB}) {
+		t.Errorf("requests %v, limits %v; want those of the new template", app.Requests, app.Limits)
+	}
+	if app.Restarts != 1 || app.OOMKills != 1 || app.LastOOMKill.Before(end.Add(-100*time.Minute)) || app.LastOOMKill.After(end.Add(-85*time.Minute)) {
+		t.Errorf("restarts %d, OOM kills %d, last %s; want 1, 1 within 15 minutes after -100m", app.Restarts, app.OOMKills, app.LastOOMKill.Sub(end))
+	}
+	near(t, "desired", at(t, web.Desired, after), 2)
+	near(t, "ready", at(t, web.Ready, after), 2)
+	if web.StartupSeconds < 36 || web.StartupSeconds > 40 { // 20 s and 40 s; PromQL interpolates to 38 s.
+		t.Errorf("start-up takes %g s, want 38", web.StartupSeconds)
+	}
+	if len(web.Signals) != 1 || web.Signals[0].Name != "http_requests" || web.Signals[0].Role != collector.RoleDemand {
+		t.Fatalf("signals are %v, want http_requests", web.Signals)
+	}
+	near(t, "requests per second", at(t, web.Signals[0].Series, after), 24) // Two pods with 10 and 2 each.
+	near(t, "CPU of the other cluster", at(t, containerOf(t, west, "app").CPU, after), 2)
+	if len(west.Signals) != 0 {
+		t.Errorf("the other cluster has signals: %v", west.Signals)
+	}
+}
+
+func checkOthers(t *testing.T, byName func(string) collector.Workload) {
+	db := byName("east/shop/StatefulSet/db")
+	k := containerOf(t, db, "db")
+	last := k.CPU.End()
+	near(t, "CPU of db", at(t, k.CPU, last), 2)
+	near(t, "throttling of db", at(t, k.Throttled, last), 0.25)
+	near(t, "desired db", at(t, db.Desired, last), 2)
+	near(t, "ready db", at(t, db.Ready, last), 1)
+	agent := byName("east/kube-system/DaemonSet/agent")
+	near(t, "CPU of agent", at(t, containerOf(t, agent, "agent").CPU, last), 0.3)
+	near(t, "desired agent", at(t, agent.Desired, last), 3)
+	toolbox := byName("east/shop/Pod/toolbox")
+	near(t, "CPU of toolbox", at(t, containerOf(t, toolbox, "sh").CPU, last), 0.01)
+	near(t, "desired toolbox", at(t, toolbox.Desired, last), 1)
+	canary := byName("east/shop/Rollout/canary")
+	near(t, "CPU of canary", at(t, containerOf(t, canary, "app").CPU, last), 0.3)
+	near(t, "desired canary", at(t, canary.Desired, last), 1)
+}
+
+func checkJobs(t *testing.T, nightly collector.Workload, end time.Time) {
+	etl := containerOf(t, nightly, "etl")
+	if etl.Requests != (recommender.Resources{CPU: 1000, Memory: 256 * recommender.MiB}) {
+		t.Errorf("requests are %v", etl.Requests)
+	}
+	for i := range 6 {
+		run := end.Add(-time.Duration(2*i+1) * time.Hour)
+		near(t, fmt.Sprintf("CPU of run %d", i), at(t, etl.CPU, run.Add(5*time.Minute)), 1.5)
+		near(t, fmt.Sprintf("CPU before run %d", i), at(t, etl.CPU, run.Add(-30*time.Minute)), math.NaN())
+		near(t, fmt.Sprintf("pods of run %d", i), at(t, nightly.Desired, run.Add(5*time.Minute)), 1)
+	}
+	if etl.OOMKills != 1 || etl.Restarts != 0 {
+		t.Errorf("OOM kills %d, restarts %d; want 1 and 0", etl.OOMKills, etl.Restarts)
+	}
+}
+
+func checkInference(t *testing.T, llm collector.Workload) {
+	if g := containerOf(t, llm, "vllm").GPUs; g != 1 {
+		t.Errorf("GPUs are %d", g)
+	}
+	want := map[string]float64{
+		"generation_tokens": 400, // 2 pods, 2 engines each, 100/s.
+		"prompt_tokens":     3200,
+		"inference_queue":   12,
+		"kv_cache":          0.7,
+		"gpu_activity":      1.2,
+	}
+	got := map[string]float64{}
+	for _, s := range llm.Signals {
+		got[s.Name], _, _ = s.Series.Last()
+	}
+	for name, v := range want {
+		near(t, name, got[name], v)
+	}
+	if len(got) != len(want) || llm.Signals[0].Name != "generation_tokens" {
+		t.Errorf("signals are %v", got)
+	}
+}
+
+func checkSelector(t *testing.T, cfg collector.Config, end time.Time) {
+	cfg.Selector = "app=shop"
+	c, err := collector.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Collect(t.Context(), end, nil); err == nil || !strings.Contains(err.Error(), "--metric-labels-allowlist=pods=[app]") {
+		t.Errorf("without kube_pod_labels the error is %v", err)
+	}
+}
+
+// checkRestricted compares a collection of one cluster, in many small queries,
+// with the whole one.
+func checkRestricted(t *testing.T, cfg collector.Config, whole *collector.Fleet, end time.Time) {
+	cfg.Cluster, cfg.Namespaces = "east", []string{"shop", "ml"}
+	cfg.MaxSamples, cfg.Matchers = 4000, []string{`cluster=~"ea.*"`}
+	c, err := collector.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fleet, err := c.Collect(t.Context(), end, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d queries instead of %d", fleet.Queries, whole.Queries)
+	if fleet.Queries < 2*whole.Queries {
+		t.Errorf("%d queries, want many more than %d", fleet.Queries, whole.Queries)
+	}
+	var want []collector.Workload
+	for _, w := range whole.Workloads {
+		if w.ID.Cluster == "east" && w.ID.Namespace != "kube-system" {
+			want = append(want, w)
+		}
+	}
+	if diff := cmp.Diff(want, fleet.Workloads, equateSeries()); diff != "" {
+		t.Errorf("split queries give something else (-whole +split):\n%s", diff)
+	}
+}
+
+// equateSeries compares numbers but for the last digits, and gaps with gaps.
+func equateSeries() cmp.Option {
+	return cmp.Comparer(func(a, b float64) bool {
+		return (math.IsNaN(a) && math.IsNaN(b)) || math.Abs(a-b) <= 1e-9*math.Max(math.Abs(a), math.Abs(b))
+	})
+}

@@ -1,0 +1,338 @@
+package baseline
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/rightsize-dev/rightsize/recommender"
+	"github.com/rightsize-dev/rightsize/simulator"
+)
+
+// choice is how large each of a number of pods is in one step of the plan.
+type choice struct {
+	size recommender.Resources // Request.
+	cost float64               // Of one pod a second; +Inf if not possible.
+	bad  float64               // Violated requests or lost cores of one pod, a second.
+}
+
+// load is the demand of one step: the largest rate within it in requests a
+// second or cores, and the largest total of memory in bytes.
+type load struct{ rate, memory float64 }
+
+// pods is a model of what pods cost and miss.
+type pods interface {
+	// price sets what a violated request, or a lost core-second, costs.
+	price(penalty float64)
+	// pick returns the best size for each of n pods under a load.
+	pick(n int, l load) choice
+}
+
+// plan says how many pods are ready in each step, and how large they are.
+type plan struct {
+	needed []int     // Pods that have to be ready.
+	lead   []float64 // Seconds before the step by which they have to be ordered.
+	ready  []int     // At least needed: some are kept until they are needed again.
+	pod    []choice
+
+	longest   float64 // Of lead.
+	cost, bad float64 // Expected over the scored span, start-ups not counted.
+}
+
+// planner finds the cheapest plan whose expected violations stay within a
+// budget.
+//
+// It prices violations and minimises cost plus penalty: over sizes step by
+// step, since resizes cost nothing, and over replicas by dynamic programming,
+// where each additional pod costs its start-up time,
+//
+//	V(t, n) = g(t, n) + min( min_{m≥n} V(t-1, m), min_{m<n} V(t-1, m) + (n-m)·s(t) )
+//
+// and it searches for the price at which the budget is used up (a Lagrange
+// multiplier, by bisection).
+type planner struct {
+	sc     *simulator.Scenario
+	pods   pods
+	length float64 // Of a step in seconds.
+	loads  []load
+	total  float64 // Demanded over the scored span, in requests or core-seconds.
+	counts []int   // Numbers of pods that are considered, ascending.
+	extra  float64 // Added to the start-up time: that of a new node.
+	lead   float64 // Seconds from the first step to the scored start.
+}
+
+// stepLength is the length of a plan's steps: a minute, or the row interval
+// where that is shorter, in whole control steps.
+func stepLength(sc *simulator.Scenario) time.Duration {
+	aim := time.Minute
+	if d := sc.Demand; len(d.Offsets) > 1 && d.Arrivals == nil {
+		mean := (d.Offsets[len(d.Offsets)-1] - d.Offsets[0]) / float64(len(d.Offsets)-1)
+		aim = min(aim, time.Duration(mean*float64(time.Second)))
+	}
+	steps := max(1, math.Ceil(float64(aim)/float64(sc.Step)))
+	return time.Duration(steps * float64(sc.Step))
+}
+
+func newPlanner(sc *simulator.Scenario) *planner {
+	length := stepLength(sc)
+	p := &planner{sc: sc, length: length.Seconds()}
+	demand := sc.Demand.Filled()
+	p.lead = (time.Duration(sc.SteeredSteps()) * sc.Step).Seconds()
+	start, end := sc.Warmup.Seconds(), (sc.Warmup + sc.Duration).Seconds()
+	for t := start - p.lead; t < end-1e-9; t += p.length {
+		s := demand.Over(t, min(t+p.length, end))
+		p.loads = append(p.loads, load{rate: s.MaxRate, memory: s.MaxMemory})
+	}
+	p.total = demand.Over(start, end).MeanRate * (end - start)
+	p.counts = countsBetween(sc.Bounds.MinReplicas, sc.Bounds.MaxReplicas)
+	return p
+}
+
+// most is the largest rate of any step.
+func (p *planner) most() float64 {
+	most := 0.0
+	for _, l := range p.loads {
+		most = max(most, l.rate)
+	}
+	return most
+}
+
+// countsBetween lists the 64 smallest numbers and then some in steps of 5 %.
+func countsBetween(lo, hi int) []int {
+	lo = max(1, lo)
+	var out []int
+	for n := lo; n < hi; {
+		out = append(out, n)
+		if n < lo+64 {
+			n++
+		} else {
+			n += n / 20
+		}
+	}
+	return append(out, max(lo, hi))
+}
+
+// startup is how long a pod of the given size takes to be ready.
+func (p *planner) startup(size recommender.Resources) float64 {
+	s := p.sc.Service.Startup().Seconds()
+	if h := p.sc.Service.HTTP; h != nil {
+		if ceiling := p.sc.Ceiling(size); ceiling > 0 && ceiling < h.StartupCPU.Cores() {
+			s *= h.StartupCPU.Cores() / ceiling
+		}
+	}
+	return s + p.extra
+}
+
+// scored is the length of step t within the scored span.
+func (p *planner) scored(t int) float64 {
+	from := float64(t)*p.length - p.lead
+	return max(0, min(from+p.length, p.sc.Duration.Seconds())-max(from, 0))
+}
+
+// weight is what step t counts in the plan: before the scored span hardly
+// anything.
+func (p *planner) weight(t int) float64 { return max(p.scored(t), 1e-3*p.length) }
+
+// closed says whether no more than the initial pods can be ready in step t.
+func (p *planner) closed(t int) bool {
+	return float64(t)*p.length < p.startup(p.sc.Initial.Requests)
+}
+
+// solve returns the cheapest plan that misses at most the share of the demand,
+// or, where there is none, the one that misses the least, and whether it is the
+// first.
+func (p *planner) solve(share float64) (plan, bool) {
+	budget := share * p.total
+	// A price far below that of any request, and one far above.
+	unit := (p.sc.Prices.CPUCoreHour + p.sc.Prices.MemoryGiBHour + 1e-9) / 3600
+	low, high := unit*1e-6, unit*1e9
+	best := p.at(high)
+	if best.bad > budget || math.IsInf(best.cost, 1) {
+		return best, false
+	}
+	cheap := p.at(low)
+	if cheap.bad <= budget && !math.IsInf(cheap.cost, 1) {
+		return cheap, true
+	}
+	const rounds = 26
+	for range rounds {
+		middle := math.Sqrt(low * high)
+		if try := p.at(middle); try.bad <= budget && !math.IsInf(try.cost, 1) {
+			best, high = try, middle
+		} else {
+			low = middle
+		}
+		if high < low*1.02 {
+			break
+		}
+	}
+	p.useUp(&best, low, budget)
+	return best, true
+}
+
+// at returns the best plan at a price of violations.
+func (p *planner) at(penalty float64) plan {
+	p.pods.price(penalty)
+	out := plan{needed: p.path(penalty)}
+	p.place(&out)
+	out.pod = make([]choice, len(out.ready))
+	for t, n := range out.ready {
+		c := p.pods.pick(n, p.loads[t])
+		out.pod[t] = c
+		out.cost += c.cost * float64(n) * p.weight(t)
+		out.bad += c.bad * float64(n) * p.scored(t)
+	}
+	return out
+}
+
+// useUp takes the sizes of a lower price of violations, step by step, as long
+// as the budget lasts.
+func (p *planner) useUp(best *plan, low, budget float64) {
+	p.pods.price(low)
+	for t, n := range best.ready {
+		now, cheap := best.pod[t], p.pods.pick(n, p.loads[t])
+		more := (cheap.bad - now.bad) * float64(n) * p.scored(t)
+		if cheap.cost < now.cost && best.bad+more <= budget {
+			best.pod[t] = cheap
+			best.bad += more
+			best.cost += (cheap.cost - now.cost) * float64(n) * p.weight(t)
+		}
+	}
+}
+
+// path is the number of pods that have to be ready in each step, by the
+// recurrence of [planner].
+func (p *planner) path(penalty float64) []int {
+	n := len(p.counts)
+	from := make([][]int32, len(p.loads))
+	value, next := make([]float64, n), make([]float64, n)
+	for t, l := range p.loads {
+		from[t] = make([]int32, n)
+		stage, start := p.stage(t, l, penalty, next)
+		p.transit(value, start, t, from[t])
+		for i := range next {
+			next[i] = stage[i] + value[from[t][i]] + start*float64(max(0, p.counts[i]-p.counts[from[t][i]]))
+		}
+		value, next = next, value
+	}
+	best := 0
+	for i, v := range value {
+		if v < value[best] {
+			best = i
+		}
+	}
+	out := make([]int, len(p.loads))
+	for t, row := range slices.Backward(from) {
+		out[t] = p.counts[best]
+		best = int(row[best])
+	}
+	return out
+}
+
+// stage fills costs with what each number of pods costs in a step, violations
+// included, and returns them with the price of starting one more.
+func (p *planner) stage(t int, l load, penalty float64, costs []float64) ([]float64, float64) {
+	best, start := math.Inf(1), 0.0
+	closed, weight := p.closed(t), p.weight(t)
+	for i, n := range p.counts {
+		if closed && n > max(p.sc.Initial.Replicas, p.counts[0]) {
+			costs[i] = math.Inf(1)
+			continue
+		}
+		c := p.pods.pick(n, l)
+		costs[i] = (c.cost + penalty*c.bad) * float64(n) * weight
+		if costs[i] < best {
+			best, start = costs[i], c.cost*p.startup(c.size)*weight/p.length
+		}
+	}
+	return costs, start
+}
+
+// transit finds the best predecessor of every number of pods. Before the first
+// step there was whatever is best, for free.
+func (p *planner) transit(value []float64, start float64, t int, from []int32) {
+	if t == 0 {
+		for i := range from {
+			from[i] = int32(i)
+		}
+		return
+	}
+	// From more pods: the least value from i on.
+	best := len(value) - 1
+	for i, v := range slices.Backward(value) {
+		if v <= value[best] {
+			best = i
+		}
+		from[i] = int32(best) //nolint:gosec // There are at most a few hundred.
+	}
+	// From fewer: the least of value - count·start before i.
+	least := 0
+	for i := 1; i < len(value); i++ {
+		up := value[least] + start*float64(p.counts[i]-p.counts[least])
+		if up < value[from[i]] {
+			from[i] = int32(least)
+		}
+		if value[i]-start*float64(p.counts[i]) < value[least]-start*float64(p.counts[least]) {
+			least = i
+		}
+	}
+}
+
+// place works out when pods have to be ordered, and which are ready in steps
+// that could do with fewer because they are needed soon after.
+func (p *planner) place(out *plan) {
+	out.lead = make([]float64, len(out.needed))
+	for t, n := range out.needed {
+		smallest := p.pods.pick(n, p.loads[t]).size
+		lead := p.startup(smallest)
+		// A pod that starts among smaller ones starts as slowly as they do.
+		for u := t - 1; u >= 0 && float64(t-u-1)*p.length < lead; u-- {
+			if size := p.pods.pick(out.needed[u], p.loads[u]).size; size.CPU < smallest.CPU {
+				smallest = size
+				lead = p.startup(smallest)
+			}
+		}
+		out.lead[t] = lead
+		out.longest = max(out.longest, lead)
+	}
+	out.ready = make([]int, len(out.needed))
+	for t, n := range out.needed {
+		out.ready[t] = n
+		if t > 0 {
+			out.ready[t] = max(n, min(out.ready[t-1], p.ordered(out, float64(t)*p.length)))
+		}
+	}
+}
+
+// ordered is the number of pods to ask for at an instant, in seconds from the
+// first step: those needed now, and those that have to be ordered before the
+// next control step.
+func (p *planner) ordered(out *plan, at float64) int {
+	step := p.sc.Step.Seconds()
+	t := max(0, int(at/p.length+1e-9))
+	n := out.needed[min(t, len(out.needed)-1)]
+	for u := t + 1; u < len(out.needed); u++ {
+		begin := float64(u) * p.length
+		if begin-out.longest >= at+step {
+			break
+		}
+		if begin-out.lead[u] < at+step-1e-9 {
+			n = max(n, out.needed[u])
+		}
+	}
+	return n
+}
+
+// sized is the request to ask for at an instant: the largest of the steps that
+// are under way from when it would take effect until the next one could. The
+// larger amounts of both sides of a change are held while it is made.
+func (p *planner) sized(out *plan, at float64) recommender.Resources {
+	until := at + p.sc.Step.Seconds() + p.sc.Cluster.ResizeDelay.Seconds()
+	t := min(max(0, int(at/p.length+1e-9)), len(out.pod)-1)
+	size := out.pod[t].size
+	for u := t + 1; u < len(out.pod) && float64(u)*p.length < until+1e-9; u++ {
+		next := out.pod[u].size
+		size = recommender.Resources{CPU: max(size.CPU, next.CPU), Memory: max(size.Memory, next.Memory)}
+	}
+	return size
+}

@@ -1,0 +1,228 @@
+package baseline
+
+import (
+	"time"
+
+	"k8s.io/autoscaler/vertical-pod-autoscaler/pkg/recommender/model"
+
+	"github.com/rightsize-dev/rightsize/recommender"
+	"github.com/rightsize-dev/rightsize/simulator"
+)
+
+// vpaInterval is how often upstream's recommender reads metrics and
+// recommends, and how often its updater looks at the pods (flags
+// recommender-interval and updater-interval).
+const vpaInterval = time.Minute
+
+// buildVPA makes the policy vpa: the Vertical Pod Autoscaler for CPU and
+// memory.
+func buildVPA(_ *simulator.Scenario, s *settings) (simulator.Policy, error) {
+	settings := readVPASettings(s)
+	if s.err != nil {
+		return simulator.Policy{}, s.err
+	}
+	return simulator.Policy{Name: "vpa", Every: vpaInterval, New: func(setup simulator.Setup) (simulator.Decider, error) {
+		return newVPA(setup, settings, []model.ResourceName{model.ResourceCPU, model.ResourceMemory}), nil
+	}}, nil
+}
+
+// vpaDecider is the Vertical Pod Autoscaler: the real recommender and the real update
+// conditions of k8s.io/autoscaler/vertical-pod-autoscaler v1.8.1, to be called
+// every minute of simulated time.
+//
+// Where upstream's components touch a cluster, it does this:
+//
+//   - Metrics are one sample a pod and minute, the average of the step that
+//     ended last. With a step of more than a minute each average is taken once,
+//     as upstream drops metrics that it has seen.
+//   - The history of the warm-up is fed in the same way, as if the recommender
+//     had run all along (its checkpoints have that effect).
+//   - New pods get the target at once, as the admission controller gives it to
+//     them. Running pods are resized in place when the updater's conditions say
+//     so, in mode InPlace: a resize that is Deferred is not answered by an
+//     eviction, and its target is renewed every minute.
+//   - The number of pods that are updated at one time is not limited, as with
+//     upstream's in-place-skip-disruption-budget flag; see
+//     [defaultVPASettings] on workloads of one pod.
+//   - Limits follow the requests in the initial ratio, as the simulator sets
+//     them.
+//
+// Upstream logs by klog. At klog's default verbosity, which nothing here
+// changes, the code in use writes nothing; a test holds it to that.
+type vpaDecider struct {
+	setup       simulator.Setup
+	minReplicas int
+	recommender *vpaRecommender
+	updater     *vpaUpdater
+	pods        map[int]podHistory
+	last        time.Time // The previous call.
+}
+
+// podHistory is what is remembered of a pod from call to call.
+type podHistory struct {
+	oomKills int
+	// running is when its container began to run, zero if it did not run at the
+	// last call.
+	running time.Time
+	// killStarted and killed are as in [vpaPod].
+	killStarted, killed time.Time
+}
+
+// newVPA returns a VPA that controls those resources.
+func newVPA(s simulator.Setup, settings vpaSettings, controlled []model.ResourceName) *vpaDecider {
+	return &vpaDecider{
+		setup:       s,
+		minReplicas: settings.minReplicas,
+		recommender: newVPARecommender(settings, controlled),
+		updater:     newVPAUpdater(settings, s.Scenario.Bounds),
+	}
+}
+
+// Decide feeds what was observed, recommends and says which pods to resize.
+func (d *vpaDecider) Decide(o simulator.Observation) simulator.Action {
+	if d.pods == nil {
+		d.feedHistory(o)
+		d.pods = map[int]podHistory{}
+	}
+	d.feed(o)
+	d.last = o.Now
+	a := o.Keep()
+	rec, ok := d.recommender.recommendation()
+	if !ok {
+		return a
+	}
+	target, err := d.updater.recommend(rec)
+	if err != nil {
+		// Upstream keeps its last recommendation; it never fails on amounts.
+		return a
+	}
+	a.Template = controlledOr(target, o.Template)
+	if len(o.Pods) < d.minReplicas {
+		return a
+	}
+	verdicts := map[vpaPod]bool{}
+	for i := range o.Pods {
+		p := &o.Pods[i]
+		if want := controlledOr(target, p.Wanted); want != p.Wanted && d.wants(p, o.Now, verdicts) {
+			a.Resize = append(a.Resize, simulator.PodResize{ID: p.ID, Requests: want})
+		}
+	}
+	return a
+}
+
+// controlledOr returns the target, and for resources that are not controlled
+// what there is now.
+func controlledOr(target, now recommender.Resources) recommender.Resources {
+	if target.CPU == 0 {
+		target.CPU = now.CPU
+	}
+	if target.Memory == 0 {
+		target.Memory = now.Memory
+	}
+	return target
+}
+
+// wants asks the updater about a pod, once for all pods that are alike.
+func (d *vpaDecider) wants(p *simulator.PodObservation, now time.Time, verdicts map[vpaPod]bool) bool {
+	h := d.pods[p.ID]
+	pod := d.updater.alike(vpaPod{
+		requests: p.Requests, started: p.Started, killStarted: h.killStarted, killed: h.killed,
+	}, now)
+	verdict, ok := verdicts[pod]
+	if !ok {
+		verdict = d.updater.wants(pod, now)
+		verdicts[pod] = verdict
+	}
+	return verdict
+}
+
+// feedHistory gives the recommender one sample a minute of the time before the
+// first call.
+func (d *vpaDecider) feedHistory(o simulator.Observation) {
+	h := d.setup.History
+	if h.Replicas < 1 || len(o.Pods) == 0 || h.CPU.Step <= 0 {
+		return
+	}
+	taken := -1
+	first := h.CPU.Start
+	for at := first; at.Before(o.Now); at = at.Add(vpaInterval) {
+		i := int(at.Sub(first) / h.CPU.Step)
+		if i >= len(h.CPU.Values) {
+			break
+		}
+		if i == taken {
+			continue
+		}
+		taken = i
+		end := first.Add(time.Duration(i) * h.CPU.Step)
+		for n := range min(h.Replicas, len(o.Pods)) {
+			d.recommender.addCPU(end, o.Pods[n].ID, h.CPU.Values[i]/float64(h.Replicas))
+			if i < len(h.Memory.Values) {
+				d.recommender.addMemory(end, o.Pods[n].ID, h.Memory.Values[i])
+			}
+		}
+	}
+}
+
+// feed gives the recommender what was measured over the last step, and the OOM
+// kills since the last call.
+func (d *vpaDecider) feed(o simulator.Observation) {
+	at := d.stepEnd(o)
+	alive := make(map[int]bool, len(o.Pods))
+	for i := range o.Pods {
+		p := &o.Pods[i]
+		alive[p.ID] = true
+		if p.HasMetrics {
+			d.recommender.addCPU(at, p.ID, p.CPUCores)
+			d.recommender.addMemory(at, p.ID, p.MemoryBytes)
+		}
+		d.pods[p.ID] = d.follow(p)
+	}
+	for id := range d.pods {
+		if !alive[id] {
+			delete(d.pods, id)
+		}
+	}
+	d.recommender.forget(alive)
+}
+
+// stepEnd is when the step that the averages are of ended.
+func (d *vpaDecider) stepEnd(o simulator.Observation) time.Time {
+	if o.Step <= 0 {
+		return o.Now
+	}
+	since := o.Now.Sub(d.setup.Start) % o.Step
+	if since < 0 {
+		since += o.Step
+	}
+	return o.Now.Add(-since)
+}
+
+// follow brings the memory of a pod up to date and records a new OOM kill.
+func (d *vpaDecider) follow(p *simulator.PodObservation) podHistory {
+	h := d.pods[p.ID]
+	if kills := p.OOMKills - h.oomKills; kills > 0 {
+		h.killed = p.LastOOMKill
+		h.killStarted = h.running
+		// A container that did not run at the last call, or the last of several
+		// that were killed since, has started after it.
+		if h.killStarted.IsZero() || kills > 1 {
+			h.killStarted = maxTime(d.last, p.Started)
+		}
+		h.oomKills = p.OOMKills
+		d.recommender.recordOOM(h.killed, p.ID, float64(p.Requests.Memory))
+	}
+	h.running = time.Time{}
+	if p.Ready {
+		h.running = maxTime(p.Started, p.ReadyChanged.Add(-d.setup.Scenario.Service.Startup()))
+	}
+	return h
+}
+
+// maxTime is the later of two instants.
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

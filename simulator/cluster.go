@@ -1,0 +1,257 @@
+package simulator
+
+import (
+	"math"
+	"slices"
+
+	"github.com/rightsize-dev/rightsize/recommender"
+)
+
+// node is a machine and what is reserved on it.
+type node struct{ used recommender.Resources }
+
+// upcoming is a node on its way.
+type upcoming struct {
+	due  float64
+	used recommender.Resources // What pending pods will take of it.
+}
+
+func (w *world) free(n *node) recommender.Resources {
+	size := w.sc.Cluster.Node
+	return recommender.Resources{CPU: size.CPU - n.used.CPU, Memory: size.Memory - n.used.Memory}
+}
+
+func fits(need, room recommender.Resources) bool {
+	return need.CPU <= room.CPU && need.Memory <= room.Memory
+}
+
+// create makes a pod of the template; [world.schedule] finds it a node.
+func (w *world) create() {
+	p := &pod{
+		id: w.nextID, phase: pending, node: -1, created: w.now, started: math.NaN(), readyChanged: w.now,
+		due: math.Inf(1), resizeDue: math.Inf(1), backOff: firstBackOff, want: w.template, lastOOM: math.NaN(),
+	}
+	w.nextID++
+	p.use.since = w.now
+	w.setSize(p, w.template)
+	w.pods = append(w.pods, p)
+	w.dirty = true
+}
+
+// remove takes a pod away. The requests it has are finished, but it costs no
+// more and gets no more of them.
+func (w *world) remove(p *pod) {
+	w.flush(p)
+	w.throttle(p)
+	if p.phase == ready {
+		w.load.changed(p, removed)
+		w.leaveReady(p)
+	}
+	if p.node >= 0 {
+		w.release(p.node, w.reserved(p))
+	}
+	p.phase = gone
+	w.pods = slices.DeleteFunc(w.pods, func(q *pod) bool { return q == p })
+	w.dirty = true
+}
+
+// reserved is what a pod holds on its node: the larger of its sizes before and
+// after a resize that is under way.
+func (w *world) reserved(p *pod) recommender.Resources {
+	if !p.inFlight {
+		return p.size
+	}
+	return recommender.Resources{CPU: max(p.size.CPU, p.target.CPU), Memory: max(p.size.Memory, p.target.Memory)}
+}
+
+func (w *world) release(node int, r recommender.Resources) {
+	w.nodes[node].used.CPU -= r.CPU
+	w.nodes[node].used.Memory -= r.Memory
+}
+
+// settleCluster retries deferred resizes and pending pods, in that order, and
+// asks for nodes for the pods that fit nowhere.
+func (w *world) settleCluster() {
+	for _, p := range w.pods {
+		w.startResize(p)
+	}
+	w.schedule()
+	w.provision()
+	w.dirty = false
+	w.nextDue = w.earliest()
+}
+
+// schedule binds pending pods in the order of their creation, each to the node
+// that has the smallest share of its CPU and memory reserved, as
+// kube-scheduler's default scoring prefers.
+func (w *world) schedule() {
+	for _, p := range w.pods {
+		if p.phase != pending {
+			continue
+		}
+		if i := w.emptiest(p.size); i >= 0 {
+			w.bind(p, i)
+		}
+	}
+}
+
+func (w *world) bind(p *pod, i int) {
+	w.nodes[i].used = w.nodes[i].used.Add(p.size)
+	p.node = i
+	w.begin(p)
+	p.started, p.readyChanged = w.now, w.now
+}
+
+// emptiest is the least reserved node with room for r, -1 if there is none.
+// Of equal ones the first wins.
+func (w *world) emptiest(r recommender.Resources) int {
+	best, least := -1, math.Inf(1)
+	size := w.sc.Cluster.Node
+	for i := range w.nodes {
+		if !fits(r, w.free(&w.nodes[i])) {
+			continue
+		}
+		used := w.nodes[i].used
+		share := float64(used.CPU)/float64(size.CPU) + float64(used.Memory)/float64(size.Memory)
+		if share < least {
+			best, least = i, share
+		}
+		if used.CPU == 0 && used.Memory == 0 {
+			break
+		}
+	}
+	return best
+}
+
+// provision packs the pending pods into the nodes that are on their way, first
+// fit, and asks for more where they do not suffice. A pod that is larger than
+// a node waits for good.
+func (w *world) provision() {
+	for i := range w.upcoming {
+		w.upcoming[i].used = recommender.Resources{}
+	}
+	for _, p := range w.pods {
+		if p.phase != pending || !fits(p.size, w.sc.Cluster.Node) {
+			continue
+		}
+		i := slices.IndexFunc(w.upcoming, func(u upcoming) bool {
+			n := node{used: u.used}
+			return fits(p.size, w.free(&n))
+		})
+		if i < 0 {
+			i = len(w.upcoming)
+			w.upcoming = append(w.upcoming, upcoming{due: w.now + seconds(w.sc.Cluster.NodeProvisioning)})
+		}
+		w.upcoming[i].used = w.upcoming[i].used.Add(p.size)
+	}
+}
+
+// arriveNodes adds the nodes that are due.
+func (w *world) arriveNodes() {
+	for len(w.upcoming) > 0 && w.upcoming[0].due <= w.now {
+		w.nodes = append(w.nodes, node{})
+		w.upcoming = w.upcoming[1:]
+		w.dirty = true
+	}
+}
+
+// startResize accepts the resize that a pod waits for, if its node has room.
+func (w *world) startResize(p *pod) {
+	if p.inFlight || p.want == p.size {
+		return
+	}
+	if p.phase == pending { // Nothing runs yet: only the wish changes.
+		w.flush(p)
+		w.setSize(p, p.want)
+		return
+	}
+	grow := recommender.Resources{CPU: max(0, p.want.CPU-p.size.CPU), Memory: max(0, p.want.Memory-p.size.Memory)}
+	n := &w.nodes[p.node]
+	if grow != (recommender.Resources{}) && !fits(grow, w.free(n)) {
+		return
+	}
+	n.used = n.used.Add(grow)
+	p.inFlight, p.target = true, p.want
+	p.resizeDue = w.now + seconds(w.sc.Cluster.ResizeDelay)
+	p.resizeSince = w.now
+}
+
+// finishResize puts an accepted resize into effect.
+func (w *world) finishResize(p *pod) {
+	w.flush(p)
+	held := w.reserved(p)
+	p.inFlight, p.resizeDue = false, math.Inf(1)
+	speed := w.startSpeed(p)
+	w.setSize(p, p.target)
+	w.release(p.node, recommender.Resources{CPU: held.CPU - p.size.CPU, Memory: held.Memory - p.size.Memory})
+	if p.phase == starting {
+		p.startLeft = max(0, p.startLeft-(w.now-p.startAt)*speed)
+		p.startAt = w.now
+		p.due = w.now + p.startLeft/w.startSpeed(p)
+	}
+	w.step.resizes++
+	if p.phase == ready {
+		w.load.changed(p, resized)
+	}
+	w.dirty = true
+}
+
+// earliest is when the cluster next changes by itself.
+func (w *world) earliest() float64 {
+	t := math.Inf(1)
+	for _, p := range w.pods {
+		t = min(t, p.due, p.resizeDue)
+	}
+	if len(w.upcoming) > 0 {
+		t = min(t, w.upcoming[0].due)
+	}
+	return t
+}
+
+// clusterEvents does what is due now, in the order nodes, pods by creation;
+// for one pod, its phase before its resize.
+func (w *world) clusterEvents() {
+	w.arriveNodes()
+	for _, p := range w.pods {
+		if p.due <= w.now {
+			w.phaseEnds(p)
+			w.dirty = true
+		}
+		if p.resizeDue <= w.now {
+			w.finishResize(p)
+		}
+	}
+	w.settleCluster()
+}
+
+// scaleTo creates or removes pods. Those that serve the least go first: the
+// ones without a node, then those not ready, then the youngest, as a
+// ReplicaSet does.
+func (w *world) scaleTo(n int) {
+	for len(w.pods) < n {
+		w.create()
+	}
+	if len(w.pods) <= n {
+		return
+	}
+	order := slices.Clone(w.pods)
+	rank := func(p *pod) int {
+		switch p.phase {
+		case pending:
+			return 0
+		case starting, backingOff:
+			return 1
+		case ready, gone:
+		}
+		return 2
+	}
+	slices.SortStableFunc(order, func(a, b *pod) int {
+		if d := rank(a) - rank(b); d != 0 {
+			return d
+		}
+		return b.id - a.id
+	})
+	for _, p := range order[:len(order)-n] {
+		w.remove(p)
+	}
+}

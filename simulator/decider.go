@@ -1,0 +1,189 @@
+package simulator
+
+import (
+	"time"
+
+	"github.com/rightsize-dev/rightsize/forecaster"
+	"github.com/rightsize-dev/rightsize/recommender"
+)
+
+// Decider is what a simulation judges.
+type Decider interface {
+	// Decide returns what should be from o.Now on. It must be a function of
+	// the observations so far.
+	Decide(o Observation) Action
+}
+
+// Constrained is a Decider that may find out that it cannot do what it is
+// for. Its score then has no cost.
+type Constrained interface {
+	Decider
+	MeetsConstraint() bool
+}
+
+// Policy is a named way to make a Decider for a scenario.
+type Policy struct {
+	// Name is unique, such as hpa.
+	Name string
+	// Every is the interval at which Decide is called, counted from the scored
+	// start; zero means the scenario's step.
+	Every time.Duration
+	// New makes a Decider for one run.
+	New func(Setup) (Decider, error)
+}
+
+// Setup is what a policy may know before it starts: the scenario without its
+// demand, and the history so far.
+type Setup struct {
+	// Scenario has no Demand.
+	Scenario Scenario
+	// Start is the scored start.
+	Start   time.Time
+	History History
+	// Alive, if not nil, says whether the result is still wanted. A policy
+	// that takes long to make asks it now and then, and gives up with
+	// [ErrStopped].
+	Alive func() bool
+}
+
+// History is what metrics hold of the time before the policy steers, in which
+// the initial pods served the demand without throttling or loss. All series
+// have the scenario's step, each value is the mean of the step that ends at
+// its time, and the last one ends where the policy begins.
+type History struct {
+	// Demand is requests a second; it has no values for usage services.
+	Demand forecaster.Series
+	// CPU is in cores, summed over the pods.
+	CPU forecaster.Series
+	// Memory is the working set in bytes of one pod.
+	Memory forecaster.Series
+	// Replicas and Requests are those of the initial pods.
+	Replicas int
+	Requests recommender.Resources
+}
+
+// Observation is what metrics and API say at one instant: averages over the
+// step that just ended, and the present state. It holds nothing of the future.
+type Observation struct {
+	// Now is the instant; Step is the length of the averages.
+	Now  time.Time
+	Step time.Duration
+	// Scored says that the scored span has begun.
+	Scored bool
+	// HasDemand says whether DemandRate is known: for http services, but not
+	// for usage services. DemandRate is in requests a second, dropped ones
+	// included.
+	HasDemand  bool
+	DemandRate float64
+	// CPUCores is the CPU used, summed over the pods; MemoryBytes is the
+	// working set of the pod that used the most.
+	CPUCores    float64
+	MemoryBytes float64
+	// ServedRate and DroppedRate are requests a second; LatencySeconds is the
+	// latency that the objective's percentile of the requests finished in the
+	// step did not exceed, 0 if there were none.
+	ServedRate     float64
+	DroppedRate    float64
+	LatencySeconds float64
+	// Desired is the number of pods asked for, Ready the number that serves.
+	Desired int
+	Ready   int
+	// Template is the request of pods that are created from now on.
+	Template recommender.Resources
+	// Pods are those that exist, in the order of their creation. The slice is
+	// reused: it is valid during the call.
+	Pods []PodObservation
+	// OOMKills and Restarts were counted over the step.
+	OOMKills int
+	Restarts int
+	// LastOOMKill is the time of the newest OOM kill; zero for none.
+	LastOOMKill time.Time
+}
+
+// ResizeState says how an in-place resize is getting on.
+type ResizeState string
+
+// The states of a resize.
+const (
+	ResizeNone       ResizeState = ""
+	ResizeInProgress ResizeState = "InProgress"
+	// ResizeDeferred is a growth for which the node has no room.
+	ResizeDeferred ResizeState = "Deferred"
+)
+
+// PodObservation is one pod.
+type PodObservation struct {
+	// ID is unique and ascends with creation.
+	ID int
+	// Created is when the pod was created. Started is when it was bound to a
+	// node; zero while it is pending.
+	Created time.Time
+	Started time.Time
+	Pending bool
+	Ready   bool
+	// ReadyChanged is when Ready last changed (or the pod started).
+	ReadyChanged time.Time
+	// Requests and Limits are in force; a zero limit means none. Wanted is the
+	// request that a resize is on the way to, equal to Requests without one.
+	Requests    recommender.Resources
+	Limits      recommender.Resources
+	Wanted      recommender.Resources
+	Resize      ResizeState
+	ResizeSince time.Time
+	// HasMetrics says that the pod's container ran in the step, so that CPU
+	// and memory mean something: averages over the time it ran.
+	HasMetrics  bool
+	CPUCores    float64
+	MemoryBytes float64
+	// Throttled says that it used 99 % of its CPU ceiling or more.
+	Throttled bool
+	// OOMKills and Restarts are counted since creation.
+	OOMKills    int
+	Restarts    int
+	LastOOMKill time.Time
+}
+
+// Action is what should be. [Observation.Keep] is the one that changes
+// nothing.
+type Action struct {
+	// Replicas is the number of pods, moved into the bounds if it changes.
+	Replicas int
+	// Template is the request of pods created from now on, moved into the
+	// bounds if it changes. Limits follow in the initial ratio.
+	Template recommender.Resources
+	// Resize changes running pods in place.
+	Resize []PodResize
+	// Evict removes pods and creates others from the template in their place.
+	Evict []int
+}
+
+// PodResize asks for an in-place resize.
+type PodResize struct {
+	ID       int
+	Requests recommender.Resources
+}
+
+// Keep is the action that changes nothing.
+func (o Observation) Keep() Action {
+	return Action{Replicas: o.Desired, Template: o.Template}
+}
+
+// ResizeTo sets the template and resizes every pod that does not have that
+// request or is not on the way to it.
+func (a *Action) ResizeTo(o Observation, requests recommender.Resources) {
+	a.Template = requests
+	for _, p := range o.Pods {
+		if p.Wanted != requests {
+			a.Resize = append(a.Resize, PodResize{ID: p.ID, Requests: requests})
+		}
+	}
+}
+
+// Static is the policy that never changes anything.
+func Static() Policy {
+	return Policy{Name: "static", New: func(Setup) (Decider, error) { return keeper{}, nil }}
+}
+
+type keeper struct{}
+
+func (keeper) Decide(o Observation) Action { return o.Keep() }

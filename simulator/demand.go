@@ -1,0 +1,124 @@
+package simulator
+
+import (
+	"math"
+	"slices"
+	"sort"
+	"time"
+)
+
+// Demand is what arrives. Each row holds until the next.
+type Demand struct {
+	// Epoch is the clock at offset 0, where the history begins.
+	Epoch time.Time
+	// Offsets are the times of the rows in seconds since Epoch, ascending; the
+	// first is 0 or less. End is how far the last row holds.
+	Offsets []float64
+	End     float64
+	// Rate is requests a second, or cores for usage services; NaN is a gap,
+	// which holds the last value (the first one, where it comes before it).
+	Rate []float64
+	// Memory is the total in bytes, for usage services that have it; else nil.
+	Memory []float64
+	// Arrivals are the times of single requests in seconds since Epoch,
+	// ascending, where the demand is a request trace; else nil and arrivals
+	// are Poisson with the rate. Rate then holds what the trace amounts to.
+	Arrivals []float64
+	// Copies is how many requests each of Arrivals stands for; the part after
+	// the point is the probability of one more. Zero means 1.
+	Copies float64
+}
+
+// filled returns the demand without gaps.
+func (d Demand) filled() Demand {
+	d.Rate = fillGaps(d.Rate)
+	d.Memory = fillGaps(d.Memory)
+	if d.Copies == 0 {
+		d.Copies = 1
+	}
+	return d
+}
+
+// fillGaps holds the last value; leading gaps get the first. The result is the
+// argument where it has no gap.
+func fillGaps(values []float64) []float64 {
+	if !slices.ContainsFunc(values, math.IsNaN) {
+		return values
+	}
+	out := slices.Clone(values)
+	first := slices.IndexFunc(out, func(v float64) bool { return !math.IsNaN(v) })
+	last := 0.0
+	if first >= 0 {
+		last = out[first]
+	}
+	for i, v := range out {
+		if math.IsNaN(v) {
+			out[i] = last
+		}
+		last = out[i]
+	}
+	return out
+}
+
+// row is the index of the row in force at t.
+func (d Demand) row(t float64) int {
+	i := sort.Search(len(d.Offsets), func(i int) bool { return d.Offsets[i] > t })
+	return max(0, i-1)
+}
+
+// rowEnd is where row i ends; the last one never does.
+func (d Demand) rowEnd(i int) float64 {
+	if i+1 < len(d.Offsets) {
+		return d.Offsets[i+1]
+	}
+	return math.Inf(1)
+}
+
+// Span is the demand over a span of time: means and largest values of rate and
+// memory.
+type Span struct {
+	MeanRate, MaxRate     float64
+	MeanMemory, MaxMemory float64
+}
+
+// Over returns the demand over [from, to), with from < to, gaps filled.
+func (d Demand) Over(from, to float64) Span {
+	d = d.filled()
+	return d.over(from, to)
+}
+
+// over is Over for a demand without gaps.
+func (d Demand) over(from, to float64) Span {
+	var s Span
+	for i := d.row(from); i < len(d.Offsets); i++ {
+		lo, hi := max(from, d.Offsets[i]), min(to, d.rowEnd(i))
+		if i == 0 {
+			lo = from
+		}
+		if hi > lo {
+			s.MeanRate += d.Rate[i] * (hi - lo)
+			s.MaxRate = max(s.MaxRate, d.Rate[i])
+			if d.Memory != nil {
+				s.MeanMemory += d.Memory[i] * (hi - lo)
+				s.MaxMemory = max(s.MaxMemory, d.Memory[i])
+			}
+		}
+		if d.rowEnd(i) >= to {
+			break
+		}
+	}
+	s.MeanRate /= to - from
+	s.MeanMemory /= to - from
+	return s
+}
+
+// Filled returns the demand with its gaps filled as the simulated world does.
+func (d Demand) Filled() Demand { return d.filled() }
+
+// seconds converts a duration.
+func seconds(d time.Duration) float64 { return float64(d) / float64(time.Second) }
+
+// clock is the instant t seconds after the epoch, to the nanosecond.
+func (d Demand) clock(t float64) time.Time {
+	return d.Epoch.Add(time.Duration(math.Round(t * float64(time.Second))))
+}

@@ -1,0 +1,209 @@
+package simulator
+
+import (
+	"time"
+
+	"github.com/rightsize-dev/rightsize/recommender"
+)
+
+// RightsizeOptions are what an owner of a workload can set, and how often the
+// driver works. Zero fields get the defaults of [DefaultRightsize].
+type RightsizeOptions struct {
+	// Risk, Utilization, MemoryMargin and Stabilization are those of
+	// recommender.Policy; zero means its default.
+	Risk          float64
+	Utilization   float64
+	MemoryMargin  float64
+	Stabilization time.Duration
+	// Every is the interval of decisions. One is made earlier where demand
+	// leaves what the last one covered.
+	Every time.Duration
+	// ForecastEvery is the interval at which CPU and demand are forecast
+	// anew, MemoryEvery that for memory, which moves slowly.
+	ForecastEvery time.Duration
+	MemoryEvery   time.Duration
+	// FixedReplicas and FixedSize keep replicas or sizes as they are.
+	FixedReplicas bool
+	FixedSize     bool
+}
+
+// DefaultRightsize returns the intervals of the controller: a decision a
+// minute, a forecast every five.
+func DefaultRightsize() RightsizeOptions {
+	return RightsizeOptions{Every: time.Minute, ForecastEvery: 5 * time.Minute, MemoryEvery: time.Hour}
+}
+
+// relationGap is the time between fits of the relation.
+const relationGap = time.Hour
+
+// Rightsize is the policy that drives recommender.Decide as the controller
+// does: it keeps the history that Prometheus would, forecasts it, and puts the
+// rest of the snapshot together from what it sees.
+func Rightsize(o RightsizeOptions) Policy {
+	def := DefaultRightsize()
+	o.Every = orSpan(o.Every, def.Every)
+	o.ForecastEvery = orSpan(o.ForecastEvery, def.ForecastEvery)
+	o.MemoryEvery = orSpan(o.MemoryEvery, def.MemoryEvery)
+	return Policy{Name: "rightsize", New: func(s Setup) (Decider, error) {
+		return newRightsizer(o, s), nil
+	}}
+}
+
+func orSpan(d, def time.Duration) time.Duration {
+	if d <= 0 {
+		return def
+	}
+	return d
+}
+
+// rightsizer is rightsize's driver in the simulated world.
+type rightsizer struct {
+	o     RightsizeOptions
+	sc    Scenario
+	core  recommender.Recommender
+	state recommender.State
+	past  *rightsizeHistory
+
+	demand, cpu, memory      recommender.Usage
+	memoryShare              float64
+	relation                 recommender.Relation
+	nextForecast, nextMemory time.Time
+	nextRelation, nextDecide time.Time
+	covered                  float64 // What the last decision was made for.
+	oomKills                 int
+}
+
+func newRightsizer(o RightsizeOptions, s Setup) *rightsizer {
+	return &rightsizer{o: o, sc: s.Scenario, past: newRightsizeHistory(s)}
+}
+
+// Decide keeps what it sees and, when it is time to, asks the recommender.
+func (r *rightsizer) Decide(o Observation) Action {
+	r.past.add(o)
+	r.oomKills += o.OOMKills
+	load := r.load(o)
+	if o.Now.Before(r.nextDecide) && load <= r.covered && o.OOMKills == 0 {
+		return o.Keep()
+	}
+	r.nextDecide = o.Now.Add(r.o.Every)
+	snapshot := r.snapshot(o)
+	r.refresh(o, &snapshot)
+	d := r.core.Decide(snapshot)
+	r.state = d.State
+	r.covered = r.cover(load)
+	return r.action(o, d)
+}
+
+// load is what a decision has to cover: the demand where it is known, else the
+// CPU.
+func (r *rightsizer) load(o Observation) float64 {
+	if o.HasDemand {
+		return o.DemandRate
+	}
+	return o.CPUCores
+}
+
+// cover is the load up to which the decision just made holds.
+func (r *rightsizer) cover(load float64) float64 {
+	f := r.cpu.Forecast
+	if r.sc.Service.HTTP != nil {
+		f = r.demand.Forecast
+	}
+	risk := r.o.Risk
+	if risk <= 0 {
+		risk = 0.05
+	}
+	return max(load, f.MaxWithin(r.o.ForecastEvery, 1-risk))
+}
+
+func (r *rightsizer) action(o Observation, d recommender.Decision) Action {
+	a := o.Keep()
+	if d.Action == recommender.ActionNone || len(d.Containers) == 0 {
+		return a
+	}
+	a.Replicas = d.DesiredReplicas
+	if target := d.Containers[0].Target; target != o.Template {
+		a.ResizeTo(o, target)
+	}
+	return a
+}
+
+// snapshot is everything but the history.
+func (r *rightsizer) snapshot(o Observation) recommender.Snapshot {
+	sc := &r.sc
+	s := recommender.Snapshot{
+		APIVersion: recommender.APIVersion, Kind: recommender.SnapshotKind, Now: o.Now,
+		Workload: recommender.Workload{Namespace: "simulator", Kind: "Deployment", Name: sc.Name},
+		Policy: recommender.Policy{
+			Risk: r.o.Risk, HoldSeconds: r.o.ForecastEvery.Seconds(),
+			Objective: recommender.Objective{LatencySeconds: sc.Objective.LatencySeconds, Percentile: sc.Objective.Percentile},
+			Horizontal: recommender.HorizontalPolicy{
+				Fixed: r.o.FixedReplicas, Min: sc.Bounds.MinReplicas, Max: sc.Bounds.MaxReplicas,
+				StabilizationSeconds: r.o.Stabilization.Seconds(),
+			},
+			Vertical: recommender.VerticalPolicy{
+				Fixed: r.o.FixedSize, MinAllowed: sc.Bounds.MinAllowed, MaxAllowed: sc.Bounds.MaxAllowed,
+				CPUUtilization: r.o.Utilization, MemoryMargin: r.o.MemoryMargin, InPlace: true,
+			},
+			Prices: sc.Prices,
+		},
+		Replicas: recommender.Replicas{
+			Desired: o.Desired, Ready: o.Ready, StartupSeconds: sc.Service.Startup().Seconds(),
+			ResizeSeconds: sc.Cluster.ResizeDelay.Seconds(),
+		},
+		State: r.state,
+	}
+	limits := sc.Limits(o.Template)
+	if limits.CPU == 0 { // A pod's ceiling cuts its usage off as a limit does.
+		limits.CPU = recommender.FromCores(sc.Ceiling(o.Template))
+	}
+	s.Containers = []recommender.Container{{
+		Name: "app", Requests: o.Template, Limits: limits, ThrottledRatio: r.past.throttledRatio(),
+		OOMKills: r.oomKills, LastOOMKill: o.LastOOMKill,
+	}}
+	return s
+}
+
+// refresh brings the forecasts up to date where they are due, and the newest
+// figures in any case, and puts them into the snapshot. While demand with its
+// relation to CPU decides, CPU itself is forecast no more often than memory.
+func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
+	horizons := recommender.Horizons(*s)
+	p := r.past
+	if due(&r.nextRelation, o.Now, relationGap) {
+		r.relation = recommender.FitRelation(p.relation)
+	}
+	slow := due(&r.nextMemory, o.Now, r.o.MemoryEvery)
+	if slow {
+		memory, share := recommender.ShareMemory(p.memory.series(), p.pods.series(), max(1, o.Ready))
+		r.memory, r.memoryShare = recommender.Summarize(memory, o.Now, horizons), share
+	}
+	if due(&r.nextForecast, o.Now, r.o.ForecastEvery) {
+		r.demand = recommender.Summarize(p.demand.series(), o.Now, horizons)
+		if slow || !r.relation.Valid || !r.trusted() {
+			r.cpu = recommender.Summarize(p.cpu.series(), o.Now, horizons)
+		}
+	}
+	p.demand.renew(&r.demand)
+	p.cpu.renew(&r.cpu)
+	p.memory.renew(&r.memory)
+	c := &s.Containers[0]
+	c.CPU, c.Memory, c.MemoryShare = r.cpu, r.memory, r.memoryShare
+	if r.demand.Samples > 0 {
+		s.Demand = &recommender.Demand{Signal: "requests", Unit: "requests/s", Usage: r.demand, Relation: r.relation}
+	}
+}
+
+// due says whether it is time, and if so sets the next one.
+func due(next *time.Time, now time.Time, every time.Duration) bool {
+	if now.Before(*next) {
+		return false
+	}
+	*next = now.Add(every)
+	return true
+}
+
+// trusted says whether the demand forecast alone can carry a decision.
+func (r *rightsizer) trusted() bool {
+	return r.demand.Forecast.Valid() && r.demand.Forecast.Span >= 24*time.Hour
+}

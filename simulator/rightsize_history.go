@@ -1,0 +1,230 @@
+package simulator
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/rightsize-dev/rightsize/forecaster"
+	"github.com/rightsize-dev/rightsize/recommender"
+)
+
+const (
+	// minuteStep is what measurements are averaged over, and seriesStep the
+	// step of the series that forecasts are made from: what matters of five
+	// minutes is their largest minute.
+	minuteStep = time.Minute
+	seriesStep = 5 * time.Minute
+	// historySpan is how much of a series is kept, as in the collector.
+	historySpan = 14 * 24 * time.Hour
+	// relationSpan is the number of five-minute samples that the relation of
+	// CPU to demand is fitted to: two days.
+	relationKept = int(2 * 24 * time.Hour / seriesStep)
+	// recentMinutes is how many minutes recommender.Usage.Recent looks back.
+	recentMinutes = 15
+	// throttleSpan is what recommender.Container.ThrottledRatio looks back.
+	throttleSpan = time.Hour
+)
+
+// rightsizeHistory is what a metrics store would hold of the workload.
+type rightsizeHistory struct {
+	demand, cpu, memory, pods track
+	seen                      time.Time // End of the newest step.
+	minute, five              time.Time // Ends of those under way.
+
+	throttled     []float64 // Share of pods at their ceiling, by step.
+	throttleSteps int
+	relation      []recommender.RelationSample
+	sums          recommender.RelationSample // Of the five minutes under way.
+	count         float64
+}
+
+// measured are the means of one step; NaN where unknown.
+type measured struct{ demand, cpu, memory, pods float64 }
+
+func newRightsizeHistory(s Setup) *rightsizeHistory {
+	h := &rightsizeHistory{throttleSteps: max(1, int(throttleSpan/s.Scenario.Step))}
+	for _, t := range h.tracks() {
+		*t = track{peak: math.NaN(), last: math.NaN()}
+	}
+	past := s.History
+	for i, cpu := range past.CPU.Values {
+		m := measured{demand: math.NaN(), cpu: cpu, memory: past.Memory.Values[i], pods: float64(past.Replicas)}
+		if len(past.Demand.Values) > 0 {
+			m.demand = past.Demand.Values[i]
+		}
+		h.put(past.CPU.Time(i), m)
+	}
+	return h
+}
+
+func (h *rightsizeHistory) tracks() []*track { return []*track{&h.demand, &h.cpu, &h.memory, &h.pods} }
+
+// add keeps one observation, unless it is of a step that is held already.
+func (h *rightsizeHistory) add(o Observation) {
+	if !o.Now.After(h.seen) {
+		return
+	}
+	m := measured{demand: math.NaN(), cpu: math.NaN(), memory: math.NaN(), pods: float64(o.Ready)}
+	if o.HasDemand {
+		m.demand = o.DemandRate
+	}
+	running, throttled, killed := 0.0, 0.0, 0.0
+	for i := range o.Pods {
+		p := &o.Pods[i]
+		if p.HasMetrics {
+			running++
+			if p.Throttled {
+				throttled++
+			}
+		}
+		if p.LastOOMKill.After(o.Now.Add(-o.Step)) {
+			killed = max(killed, float64(p.Limits.Memory))
+		}
+	}
+	if running > 0 {
+		// A container that was killed did reach its limit, whatever the
+		// average says.
+		m.cpu, m.memory = o.CPUCores, max(o.MemoryBytes, killed)
+		h.throttled = append(h.throttled, throttled/running)
+		if len(h.throttled) > h.throttleSteps {
+			h.throttled = slices.Delete(h.throttled, 0, 1)
+		}
+	}
+	h.put(o.Now, m)
+}
+
+// throttledRatio is the mean share of throttled pods in the last hour.
+func (h *rightsizeHistory) throttledRatio() float64 {
+	sum := 0.0
+	for _, v := range h.throttled {
+		sum += v
+	}
+	return sum / float64(max(1, len(h.throttled)))
+}
+
+// put keeps the means of the step that ended at end.
+func (h *rightsizeHistory) put(end time.Time, m measured) {
+	h.seen = end
+	if h.minute.IsZero() {
+		h.minute, h.five = ceilTime(end, minuteStep), ceilTime(end, seriesStep)
+		for _, t := range h.tracks() {
+			t.start = h.five
+		}
+	}
+	if end.After(h.minute) {
+		h.endMinute()
+		h.minute = ceilTime(end, minuteStep)
+	}
+	for end.After(h.five) {
+		h.endFive()
+		h.five = h.five.Add(seriesStep)
+	}
+	for i, v := range [...]float64{m.demand, m.cpu, m.memory, m.pods} {
+		h.tracks()[i].put(v)
+	}
+	if !math.IsNaN(m.demand + m.cpu) {
+		h.sums.Demand += m.demand
+		h.sums.CPU += m.cpu
+		h.sums.Replicas += m.pods
+		h.count++
+	}
+}
+
+// ceilTime is the first whole multiple of step at or after t.
+func ceilTime(t time.Time, step time.Duration) time.Time {
+	if down := t.Truncate(step); !down.Equal(t) {
+		return down.Add(step)
+	}
+	return t
+}
+
+func (h *rightsizeHistory) endMinute() {
+	for _, t := range h.tracks() {
+		t.endMinute()
+	}
+}
+
+func (h *rightsizeHistory) endFive() {
+	for _, t := range h.tracks() {
+		t.endFive()
+	}
+	if h.count == 0 {
+		return
+	}
+	h.relation = append(h.relation, recommender.RelationSample{
+		Demand: h.sums.Demand / h.count, CPU: h.sums.CPU / h.count, Replicas: h.sums.Replicas / h.count,
+	})
+	if len(h.relation) > relationKept {
+		h.relation = slices.Delete(h.relation, 0, 1)
+	}
+	h.sums, h.count = recommender.RelationSample{}, 0
+}
+
+// track is one quantity: the minute under way, the minutes before it, and a
+// series of the largest of each five.
+type track struct {
+	start  time.Time // End of the first five minutes.
+	values []float64
+	sum    float64 // Over the minute under way.
+	count  int
+	peak   float64   // Of the minutes of the five under way, NaN before the first.
+	recent []float64 // Minutes, oldest first.
+	last   float64   // The newest step.
+}
+
+func (t *track) put(v float64) {
+	t.last = v
+	if !math.IsNaN(v) {
+		t.sum += v
+		t.count++
+	}
+}
+
+func (t *track) endMinute() {
+	v := math.NaN()
+	if t.count > 0 {
+		v = t.sum / float64(t.count)
+	}
+	if math.IsNaN(t.peak) || v > t.peak {
+		t.peak = v
+	}
+	t.recent = append(t.recent, v)
+	if len(t.recent) > recentMinutes {
+		t.recent = slices.Delete(t.recent, 0, 1)
+	}
+	t.sum, t.count = 0, 0
+}
+
+func (t *track) endFive() {
+	t.values = append(t.values, t.peak)
+	t.peak = math.NaN()
+}
+
+// series is what is kept, without the five minutes under way.
+func (t *track) series() forecaster.Series {
+	first := max(0, len(t.values)-int(historySpan/seriesStep))
+	return forecaster.Series{
+		Start: t.start.Add(time.Duration(first) * seriesStep), Step: seriesStep, Values: t.values[first:],
+	}
+}
+
+// renew brings the newest figures of u up to date.
+func (t *track) renew(u *recommender.Usage) {
+	if math.IsNaN(t.last) {
+		return
+	}
+	u.Samples = max(u.Samples, 1)
+	u.AgeSeconds = 0
+	u.Last = t.last
+	u.Recent = t.last
+	for _, v := range t.recent {
+		if v > u.Recent { // False for a gap.
+			u.Recent = v
+		}
+	}
+	u.Peak = max(u.Peak, u.Recent)
+	if u.Mean == 0 {
+		u.Mean = t.last
+	}
+}
