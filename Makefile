@@ -51,6 +51,18 @@ verify: lint ## Lint, and that formatting and modules are as committed
 	go mod tidy -diff
 	$(BIN)/golangci-lint fmt --diff ./...
 
+.PHONY: traces-backtest
+traces-backtest: build traces-folder ## Backtest every series of the folder that RIGHTSIZE_TRACES names
+	$(BIN)/rightsize backtest $(RIGHTSIZE_TRACES)/*.csv.gz --origins 50
+
+.PHONY: traces-simulate
+traces-simulate: build traces-folder ## Replay real web, usage and LLM traces against the other autoscalers
+	$(BIN)/rightsize simulate simulator/testdata/traces/*.yaml --policies static,hpa,vpa,hpa+vpa,rightsize,oracle
+
+.PHONY: traces-folder
+traces-folder:
+	@test -d "$(RIGHTSIZE_TRACES)" || { echo "set RIGHTSIZE_TRACES to the folder of traces" >&2; exit 1; }
+
 FUZZTIME ?= 10s
 .PHONY: fuzz
 fuzz: ## Run every fuzz test for FUZZTIME each

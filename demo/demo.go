@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,7 +63,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err := d.show(ctx, f, srv.URL(), work); err != nil {
 		return err
 	}
-	d.steps.line("done in %s; the report with plots is %s", time.Since(began).Round(100*time.Millisecond), d.report)
+	d.steps.line("done in %s", time.Since(began).Round(100*time.Millisecond))
 	if d.serve {
 		d.wait(ctx, f, srv.URL())
 	}
@@ -76,7 +77,7 @@ func (d *demo) show(ctx context.Context, f *fleet.Fleet, url, work string) error
 	if err != nil {
 		return err
 	}
-	d.steps.end("%d workloads sized", len(decisions))
+	d.steps.end("the same with plots is in %s", d.report)
 	d.steps.begin("comparing with tools that size by percentiles of the past")
 	if err := d.compare(ctx, f, url, decisions); err != nil {
 		return err
@@ -91,17 +92,17 @@ func (d *demo) show(ctx context.Context, f *fleet.Fleet, url, work string) error
 }
 
 // reports prints the dry-run report as a table, writes it as a page and
-// returns its decisions.
+// returns the decisions of the weekly service's namespace.
 func (d *demo) reports(ctx context.Context, f *fleet.Fleet, url string) ([]recommender.Decision, error) {
 	args := []string{"report", "--prometheus", url, "--at", f.At().Format(time.RFC3339)}
 	if err := d.rightsize(ctx, d.stdout, args...); err != nil {
 		return nil, err
 	}
-	if err := d.rightsize(ctx, d.stdout, append(args, "-o", "html", "-f", d.report)...); err != nil {
+	if err := d.rightsize(ctx, d.stdout, append(slices.Clone(args), "-o", "html", "-f", d.report)...); err != nil {
 		return nil, err
 	}
 	var doc bytes.Buffer
-	if err := d.rightsize(ctx, &doc, append(args, "-o", "json")...); err != nil {
+	if err := d.rightsize(ctx, &doc, append(args, "-n", fleet.ShopNamespace, "-o", "json")...); err != nil {
 		return nil, err
 	}
 	return decisionsOf(doc.Bytes())

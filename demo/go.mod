@@ -1,6 +1,6 @@
 module github.com/rightsize-dev/rightsize/demo
 
-go 1.26.8
+go 1.26.7
 
 replace github.com/rightsize-dev/rightsize => ../
 

@@ -32,6 +32,8 @@ type history struct {
 	low, high float64
 	// mean is that of the absolute values.
 	mean float64
+	// whole says that all observations are whole numbers: replicas, requests.
+	whole bool
 }
 
 // usable says whether a measurement is one: gaps, infinities and numbers whose
@@ -70,12 +72,13 @@ func newHistory(s Series) (h *history, ok bool) {
 // day earlier, moved by as much as the last value lay above its own.
 func (h *history) fill(values []float64) {
 	largest := 0.0
+	h.scale, h.whole = 1, true
 	for _, v := range values {
 		if usable(v) {
 			largest = max(largest, math.Abs(v))
+			h.whole = h.whole && v == math.Trunc(v)
 		}
 	}
-	h.scale = 1
 	if largest > 0 {
 		_, exponent := math.Frexp(largest)
 		h.scale = math.Ldexp(1, min(max(exponent, -1000), 1023))

@@ -15,6 +15,8 @@ import (
 // each into a distribution by its own errors there, in units of a spread
 // learned from volatility, time of day and level, weighs these per quantile by
 // what they would have lost, and shifts the result to its stated coverage.
+// Series of whole numbers have whole quantiles.
+//
 // docs/algorithms/forecasting.md has the formulas and their sources.
 func Predict(s Series, o Options) (Forecast, error) {
 	if s.Step <= 0 {
@@ -73,11 +75,15 @@ func (p *predictor) add(steps int) {
 	f.Max = append(f.Max, p.order(p.unscale(peak)))
 }
 
-// unscale returns quantiles in the series' unit, finite.
+// unscale returns quantiles in the series' unit, finite, and whole where the
+// series always was.
 func (p *predictor) unscale(row []float64) []float64 {
 	out := make([]float64, len(row))
 	for j, v := range row {
 		out[j] = min(max(v*p.scale, -math.MaxFloat64), math.MaxFloat64)
+		if p.whole {
+			out[j] = math.Round(out[j])
+		}
 	}
 	return out
 }

@@ -373,3 +373,25 @@ func TestSeason(t *testing.T) {
 		}
 	}
 }
+
+// Replicas and requests come in whole numbers, and so do their quantiles.
+func TestWholeNumbers(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(9, 10))
+	s := flat(2000, 0)
+	for i := range s.Values {
+		s.Values[i] = float64(3 + r.IntN(3))
+	}
+	f := predict(t, s)
+	for i := range f.Horizons {
+		for j := range f.Levels {
+			if v := f.Point[i][j]; v != math.Trunc(v) || f.Max[i][j] != math.Trunc(f.Max[i][j]) {
+				t.Errorf("%v, level %v: %v and %v", f.Horizons[i], f.Levels[j], v, f.Max[i][j])
+			}
+		}
+	}
+	// The largest of 288 throws of a three-sided die.
+	if got := f.MaxWithin(24*time.Hour, 0.5); got != 5 {
+		t.Errorf("median of the day's maximum is %v, want 5", got)
+	}
+}

@@ -26,9 +26,9 @@ outside forecaster "$module/forecaster" gonum.org/v1/gonum github.com/sajari/reg
 outside recommender "$module/forecaster" "$module/recommender" gonum.org/v1/gonum github.com/sajari/regression
 outside simulator "$module/forecaster" "$module/recommender" "$module/simulator" gonum.org/v1/gonum github.com/sajari/regression
 
-# Of the Prometheus server's module only the two token libraries may be linked.
+# Of the Prometheus server's module only the Azure token library may be linked.
 server=$(go list -deps ./cmd/... | grep '^github.com/prometheus/prometheus/' |
-  grep -Ev '^github.com/prometheus/prometheus/storage/remote/(azuread|googleiam)$' || true)
+  grep -Ev '^github.com/prometheus/prometheus/storage/remote/azuread$' || true)
 if [[ -n $server ]]; then
   echo "layers: the product links parts of the Prometheus server:" >&2
   printf '  %s\n' $server >&2

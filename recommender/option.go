@@ -183,6 +183,9 @@ func (z *sizer) shortOf(o option) float64 {
 // simulator, what is used beyond the requests costs the same.
 func (d *draft) cost(replicas int, sizes []Resources) float64 {
 	p, pods := d.s.Policy.Prices, float64(replicas)
+	if d.s.Workload.Batch() {
+		pods = max(pods, 1) // Between runs there is none: what a run costs counts.
+	}
 	total := 0.0
 	for i, c := range d.s.Containers {
 		cores := max(sizes[i].CPU.Cores()*pods, c.CPU.Mean)

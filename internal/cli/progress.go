@@ -88,5 +88,5 @@ func (p *progress) finish() {
 // isTerminal says whether w is a terminal.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // A file descriptor fits an int.
+	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -48,7 +48,7 @@ func usageErrorf(format string, args ...any) error {
 // Main runs the command line args, without the program's name, and returns the
 // exit code.
 func Main(ctx context.Context, program string, args []string, s Streams) int {
-	root := newRoot(program, s)
+	root := newRoot(program, s) //nolint:contextcheck // Commands get the context when they run.
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
@@ -75,7 +75,7 @@ func newRoot(program string, s Streams) *cobra.Command {
 		Use: "rightsize",
 		// Usage lines show this instead of Use.
 		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: commandName(program)},
-		Short: "Right-sizes Kubernetes workloads by looking ahead",
+		Short:       "Right-sizes Kubernetes workloads by looking ahead",
 		Long: `rightsize learns each workload's demand from Prometheus history, forecasts it
 with calibrated uncertainty, and chooses replicas and per-pod resources together.
 

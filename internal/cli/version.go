@@ -10,7 +10,7 @@ import (
 
 // version is set by the linker for releases; else it is what Go knows of the
 // build.
-var version string //nolint:gochecknoglobals // The linker can only set a variable.
+var version string
 
 // Version is the version of this program.
 func Version() string {

@@ -116,7 +116,7 @@ func (x *collection) workload(w, raw recommender.Workload, names []string) Workl
 	for _, n := range names {
 		out.Containers = append(out.Containers, x.container(w, raw, n))
 	}
-	out.StartupSeconds = quantile(x.history(tableStartup, key{workload: w}).Values, 0.9)
+	out.StartupSeconds = p90(x.history(tableStartup, key{workload: w}).Values)
 	out.Signals = x.signals(w)
 	return out
 }
@@ -165,15 +165,15 @@ func events(sources ...forecaster.Series) (int, time.Time) {
 	return total, last
 }
 
-// quantile is the nearest-rank quantile of the numbers among values, 0 where
+// p90 is the nearest-rank 0.9 quantile of the numbers among values, 0 where
 // there are none.
-func quantile(values []float64, q float64) float64 {
+func p90(values []float64) float64 {
 	values = slices.DeleteFunc(slices.Clone(values), math.IsNaN)
 	if len(values) == 0 {
 		return 0
 	}
 	slices.Sort(values)
-	return values[min(len(values)-1, int(math.Ceil(q*float64(len(values))))-1)]
+	return values[min(len(values)-1, int(math.Ceil(0.9*float64(len(values))))-1)]
 }
 
 // signals are those of the catalogue that there is data for: the primary

@@ -198,7 +198,7 @@ func (c *Collector) counted(s scope) (string, string) {
 	}
 	parts = append(parts, count("container_oom_events_total", s.usage("container_oom_events_total")),
 		count(countNodePods, fmt.Sprintf("max by (%s) (%s)", s.pod(), s.state("kube_pod_owner", equal("owner_kind", "Node")))),
-		count(countRelabeled, s.state("kube_pod_owner", notEqual("exported_pod", ""))))
+		count(countRelabeled, s.state("kube_pod_owner", notEqual("exported_pod", ""))+" or "+s.state("kube_pod_owner", notEqual("exported_namespace", ""))))
 	seen := map[string]bool{}
 	for _, spec := range c.catalog.Signals {
 		for _, a := range spec.Aliases {
@@ -216,7 +216,8 @@ func (c *Collector) counted(s scope) (string, string) {
 // means.
 func (c *Collector) checkFound(s scope, f *findings, at time.Time) error {
 	if f.series[countRelabeled] > 0 {
-		return errors.New("the series of kube-state-metrics have their pods in exported_pod: scrape it with honorLabels: true (honor_labels)")
+		return errors.New("the series of kube-state-metrics have their pods and namespaces in exported_pod and exported_namespace: " +
+			"scrape it with honorLabels: true (honor_labels), or on Google by a ClusterPodMonitoring with targetLabels: {metadata: []}")
 	}
 	for _, m := range usageMetrics()[:2] {
 		if f.series[m[0]] == 0 {

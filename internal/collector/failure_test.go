@@ -268,7 +268,7 @@ func TestRetries(t *testing.T) {
 // Optional signals may fail; the report is not lost for one of them.
 func TestOptionalSignals(t *testing.T) {
 	t.Parallel()
-	f := &fakeAPI{workloads: 1, podsEach: 1, before: func(w http.ResponseWriter, r *http.Request, expr string) bool {
+	f := &fakeAPI{workloads: 1, podsEach: 1, before: func(w http.ResponseWriter, _ *http.Request, expr string) bool {
 		optional := strings.Contains(expr, "cfs_") || strings.Contains(expr, "http_requests_total") || strings.Contains(expr, "resource_requests")
 		if !optional || strings.HasPrefix(expr, "label_replace(count(") {
 			return false

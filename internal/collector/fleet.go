@@ -29,7 +29,9 @@ type Workload struct {
 	// StartupSeconds is the 0.9 quantile of the time from a pod's creation to
 	// its readiness, 0 where unknown.
 	StartupSeconds float64
-	// Signals are what is known about demand, queues and accelerators.
+	// Signals are what is known about demand, queues and accelerators: the
+	// primary demand first (the first in the catalogue that was ever above
+	// zero), then the others in the order of the catalogue.
 	Signals []Signal
 	Facts   []recommender.Fact
 }

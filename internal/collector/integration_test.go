@@ -2,7 +2,10 @@ package collector_test
 
 import (
 	"fmt"
+	"io"
 	"math"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -213,7 +216,8 @@ func TestRealPrometheus(t *testing.T) {
 			}
 		}
 	})
-	t.Run("selector", func(t *testing.T) { checkSelector(t, cfg, end) })
+	t.Run("selector", func(t *testing.T) { checkSelector(t, cfg, fleet, end) })
+	t.Run("catalogue", func(t *testing.T) { checkCatalogue(t, base) })
 	t.Run("restricted", func(t *testing.T) { checkRestricted(t, cfg, fleet, end) })
 }
 
@@ -253,6 +257,10 @@ func checkWeb(t *testing.T, web, west collector.Workload, end time.Time) {
 	near(t, "CPU before the rollout", at(t, app.CPU, before), 0.5)
 	near(t, "CPU after the rollout", at(t, app.CPU, after), 1.25)
 	near(t, "CPU of the largest pod", at(t, app.CPUMaxPod, after), 0.75)
+	// A rate loses at most the minute in which a counter starts anew.
+	if v := at(t, app.CPUMaxPod, end.Add(-95*time.Minute)); v < 0.55 || v > 0.76 {
+		t.Errorf("CPU of the pod that was restarted is %g, want about 0.75", v)
+	}
 	near(t, "memory before the rollout", at(t, app.Memory, before), 100*mib)
 	near(t, "memory after the rollout", at(t, app.Memory, after), 200*mib)
 	near(t, "memory in the step of the spike", at(t, app.Memory, end.Add(-85*time.Minute)), 400*mib)
@@ -337,14 +345,59 @@ func checkInference(t *testing.T, llm collector.Workload) {
 	}
 }
 
-func checkSelector(t *testing.T, cfg collector.Config, end time.Time) {
-	cfg.Selector = "app=shop"
-	c, err := collector.New(cfg)
+// checkSelector selects a Deployment by the labels of its newest pods; its
+// history is whole nevertheless.
+func checkSelector(t *testing.T, cfg collector.Config, whole *collector.Fleet, end time.Time) {
+	cfg.Preset = collector.PresetKubePrometheusStack
+	for selector, want := range map[string]string{
+		"team=shop": "--metric-labels-allowlist=pods=[team]",
+		"app=other": "selects no pod",
+		"app=web":   "",
+	} {
+		cfg.Selector = selector
+		c, err := collector.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fleet, err := c.Collect(t.Context(), end, nil)
+		if want != "" {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: error is %v, want one about %q", selector, err, want)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var webs []collector.Workload
+		for _, w := range whole.Workloads {
+			if w.ID.Name == "web" {
+				webs = append(webs, w)
+			}
+		}
+		if diff := cmp.Diff(webs, fleet.Workloads, equateSeries()); diff != "" {
+			t.Errorf("%s gives something else (-whole +selected):\n%s", selector, diff)
+		}
+	}
+}
+
+// checkCatalogue sends every query of the catalogue, so that each is one that
+// Prometheus understands.
+func checkCatalogue(t *testing.T, base string) {
+	queries, err := collector.CatalogueQueries()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Collect(t.Context(), end, nil); err == nil || !strings.Contains(err.Error(), "--metric-labels-allowlist=pods=[app]") {
-		t.Errorf("without kube_pod_labels the error is %v", err)
+	for _, q := range queries {
+		resp, err := get(t, base+"/api/v1/query?"+url.Values{"query": {q}}.Encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: %s\n%s", resp.Status, body, q)
+		}
 	}
 }
 

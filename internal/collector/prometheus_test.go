@@ -65,7 +65,7 @@ func prometheusServer(t *testing.T) string {
 		t.Fatal("prometheus did not say where it listens")
 	}
 	for range 100 {
-		resp, err := http.Get(base + "/-/ready")
+		resp, err := get(t, base+"/-/ready")
 		if err == nil {
 			_ = resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
@@ -76,6 +76,15 @@ func prometheusServer(t *testing.T) string {
 	}
 	t.Fatal("prometheus did not become ready")
 	return ""
+}
+
+func get(t *testing.T, address string) (*http.Response, error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	return http.DefaultClient.Do(req)
 }
 
 // world is the series of a simulated cluster: labels with __name__, and the
@@ -272,6 +281,9 @@ func (c *cluster) pod(p pod) {
 		}
 		return 1
 	}), append(slices.Clone(id), "condition", "true")...)
+	if p.owner == "web-7f9c6b5d4f" {
+		c.state("kube_pod_labels", one, append(slices.Clone(id), "label_app", "web")...)
+	}
 	for _, k := range p.containers {
 		c.container(p, k, id)
 	}
@@ -317,6 +329,11 @@ func (c *cluster) container(p pod, k simContainer, id []string) {
 			start := p.from
 			if start.IsZero() {
 				start = c.begin
+			}
+			for _, r := range k.restarts { // A new run counts from zero.
+				if !t.Before(r) {
+					start = r
+				}
 			}
 			return rate * t.Sub(start).Seconds()
 		})

@@ -78,7 +78,7 @@ func TestDeletedAndScaledToZero(t *testing.T) {
 	t.Parallel()
 	// The first has pods now, the second has none but exists, the third is gone.
 	f := &fakeAPI{workloads: 3, podsEach: 1, before: func(w http.ResponseWriter, r *http.Request, expr string) bool {
-		result := ""
+		var result string
 		switch {
 		case strings.HasPrefix(expr, "topk by (namespace,owner_kind"):
 			result = `"namespace":"ns-0","owner_kind":"ReplicaSet","owner_name":"app-0-6d4cf56db6"`

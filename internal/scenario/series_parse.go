@@ -144,8 +144,10 @@ func (p *tableParser) header() error {
 		}
 	}
 	if !slices.Contains(timeColumns(), names[0]) {
-		return &CellError{Path: p.path, Line: 1, Column: names[0],
-			Problem: "the first column has to be one of " + strings.Join(timeColumns(), ", ")}
+		return &CellError{
+			Path: p.path, Line: 1, Column: names[0],
+			Problem: "the first column has to be one of " + strings.Join(timeColumns(), ", "),
+		}
 	}
 	p.first, p.rfc3339, p.arrival = names[0], names[0] == "timestamp", names[0] == arrivalColumn
 	for _, name := range names[1:] {
@@ -157,8 +159,10 @@ func (p *tableParser) header() error {
 func (p *tableParser) row(record []string) error {
 	line, _ := p.csv.FieldPos(0)
 	if len(record) != len(p.columns)+1 {
-		return &CellError{Path: p.path, Line: line,
-			Problem: fmt.Sprintf("%d fields, the header has %d", len(record), len(p.columns)+1)}
+		return &CellError{
+			Path: p.path, Line: line,
+			Problem: fmt.Sprintf("%d fields, the header has %d", len(record), len(p.columns)+1),
+		}
 	}
 	at, err := p.time(record[0])
 	if err != nil {
