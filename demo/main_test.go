@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
 	"github.com/rightsize-dev/rightsize/internal/cli"
 
 	"github.com/rightsize-dev/rightsize/demo/block"
