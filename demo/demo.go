@@ -46,6 +46,10 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	scenario, err := writeScenario(f, work)
+	if err != nil {
+		return err
+	}
 	data := d.dataDir
 	if data == "" {
 		data = filepath.Join(work, "data")
@@ -60,7 +64,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, srv.Close()) }()
 	d.steps.end("listening on %s", srv.URL())
-	if err := d.show(ctx, f, srv.URL(), work); err != nil {
+	if err := d.show(ctx, f, srv.URL(), scenario); err != nil {
 		return err
 	}
 	d.steps.line("done in %s", time.Since(began).Round(100*time.Millisecond))
@@ -71,7 +75,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 }
 
 // show runs rightsize against the server and in the simulator.
-func (d *demo) show(ctx context.Context, f *fleet.Fleet, url, work string) error {
+func (d *demo) show(ctx context.Context, f *fleet.Fleet, url, scenario string) error {
 	d.steps.begin("asking rightsize what it would do, five minutes before the weekly peak of %s/%s", fleet.ShopNamespace, fleet.ShopName)
 	decisions, err := d.reports(ctx, f, url)
 	if err != nil {
@@ -84,7 +88,7 @@ func (d *demo) show(ctx context.Context, f *fleet.Fleet, url, work string) error
 	}
 	d.steps.end("compared")
 	d.steps.begin("replaying %s/%s in the simulator", fleet.ShopNamespace, fleet.ShopName)
-	if err := d.replay(ctx, f, work); err != nil {
+	if err := d.rightsize(ctx, d.stdout, "simulate", scenario, "--policies", d.policies); err != nil {
 		return err
 	}
 	d.steps.end("replayed")

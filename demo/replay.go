@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,18 +17,8 @@ const (
 	replayScored = 42 * time.Hour
 )
 
-// replay writes the demand of the weekly service as a scenario and simulates
-// it.
-func (d *demo) replay(ctx context.Context, f *fleet.Fleet, work string) error {
-	scenario, err := writeScenario(f, work)
-	if err != nil {
-		return err
-	}
-	return d.rightsize(ctx, d.stdout, "simulate", scenario, "--policies", d.policies)
-}
-
-// writeScenario writes a scenario and its trace into the folder and returns
-// the scenario's path.
+// writeScenario writes the demand of the weekly service as a scenario with its
+// trace into the folder and returns the scenario's path.
 func writeScenario(f *fleet.Fleet, dir string) (string, error) {
 	begin := f.At().Truncate(24 * time.Hour).Add(18*time.Hour - replayScored - replayWarmup)
 	if begin.Before(f.Start()) {

@@ -16,6 +16,7 @@ type signals struct {
 	recent [3][]float64 // Those of twenty minutes, one hour and four hours.
 	slope  []float64    // Of a damped-trend Holt smoother.
 	smooth []float64    // Level of that smoother.
+	rise   []float64    // Growth per step: EWMA of the change in a day, half-life 12 h.
 	daily  *profile
 	weekly *profile  // Nil with less than a week of history.
 	short  []float64 // Volatility: EWMA of the absolute surprise, half-life 2 h.
@@ -62,6 +63,7 @@ func newSignals(h *history) *signals {
 	if len(h.y) > h.week && h.week > h.day {
 		s.weekly = newProfile(h, blurred, slow, h.week, weeklyGain)
 	}
+	s.rise = s.growth()
 	s.rough = seasonal(blur(surprise, 2*h.blur), h.day, dailyGain)
 	return s
 }
@@ -101,6 +103,21 @@ func (s *signals) surprise() []float64 {
 func (s *signals) volatility(surprise []float64) {
 	s.short = ewma(surprise, s.steps(2*time.Hour))
 	s.long = ewma(surprise, s.steps(84*time.Hour))
+}
+
+// growth is how much the series gains per step, from day to day: 0 on the
+// first day.
+func (s *signals) growth() []float64 {
+	out := make([]float64, len(s.y))
+	if len(s.y) <= s.day {
+		return out
+	}
+	change := make([]float64, len(s.y)-s.day)
+	for i := range change {
+		change[i] = (s.y[i+s.day] - s.y[i]) / float64(s.day)
+	}
+	copy(out[s.day:], ewma(change, s.steps(12*time.Hour)))
+	return out
 }
 
 // ewma is the exponentially weighted mean with the given half-life in steps,

@@ -62,6 +62,8 @@ const (
 	candidateTrend
 	candidateYesterday
 	candidateYesterdayMoved
+	candidateYesterdayDrift
+	candidateDrift
 	candidateDailyFast
 	candidateDailySlow
 	candidateDailySharp
@@ -103,9 +105,12 @@ func (t *target) dailyCandidates(o, ahead int, out []float64) {
 	}
 	out[candidateYesterday] = t.z[j]
 	out[candidateYesterdayMoved] = t.z[j]
+	out[candidateYesterdayDrift] = t.z[j]
 	if before := j - ahead; before >= 0 {
 		out[candidateYesterdayMoved] += t.fastFade * (base - t.base[before])
 	}
+	out[candidateYesterdayDrift] += t.rise[o] * float64(o+ahead-j)
+	out[candidateDrift] += t.rise[o] * float64(ahead)
 	usual := t.dayValue[max(0, min(j, o-t.blur))]
 	out[candidateDailyFast] = usual + t.fastFade*t.daily.fast[o]
 	out[candidateDailySlow] = usual + t.slowFade*t.daily.slow[o]

@@ -146,7 +146,7 @@ func TestLimitsKeepTheirRatio(t *testing.T) {
 	sc := usageScenario([]float64{3, 3}, nil, 1)
 	sc.Initial.Limits.CPU = 1500
 	var got recommender.Resources
-	s := run(t, sc, script(func(at time.Duration, o simulator.Observation) simulator.Action {
+	s := run(t, sc, script(func(_ time.Duration, o simulator.Observation) simulator.Action {
 		a := o.Keep()
 		a.ResizeTo(o, amount(2000, 2*recommender.GiB))
 		got = o.Pods[0].Limits
@@ -167,7 +167,7 @@ func TestStartupIsSlowerBelowItsCPU(t *testing.T) {
 	sc.Bounds.MinReplicas = 0
 	sc.Service.HTTP.Startup, sc.Service.HTTP.StartupCPU = 20*time.Second, 2000
 	var readyAt time.Duration
-	s := run(t, sc, script(func(at time.Duration, o simulator.Observation) simulator.Action {
+	s := run(t, sc, script(func(_ time.Duration, o simulator.Observation) simulator.Action {
 		a := o.Keep()
 		a.Replicas = 1
 		if o.Ready == 1 && readyAt == 0 {

@@ -112,7 +112,7 @@ func (t *Table) Where(name, value string) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	match := func(row int) bool { return c.text != nil && c.text[row] == value }
+	match := func(row int) bool { return row < len(c.text) && c.text[row] == value }
 	if want, ok := parseNumber(value); ok && c.bad == 0 {
 		match = func(row int) bool { return c.numbers[row] == want }
 	}
@@ -151,7 +151,7 @@ func (c *column) pick(rows []int) column {
 		switch {
 		case !math.IsNaN(c.numbers[row]):
 			out.filled++
-		case c.text != nil && !isGap(c.text[row]):
+		case row < len(c.text) && !isGap(c.text[row]):
 			out.filled++
 			if out.bad == 0 {
 				out.firstAt = i

@@ -138,14 +138,22 @@ func (p *planner) closed(t int) bool {
 	return float64(t)*p.length < p.startup(p.sc.Initial.Requests)
 }
 
+// unitPrice is that of a core and a GiB for a second.
+func unitPrice(sc *simulator.Scenario) float64 {
+	return (sc.Prices.CPUCoreHour + sc.Prices.MemoryGiBHour + 1e-9) / 3600
+}
+
+// cheapest and dearest are prices of a violated request far below and far
+// above that of any served one.
+func cheapest(sc *simulator.Scenario) float64 { return 1e-6 * unitPrice(sc) }
+func dearest(sc *simulator.Scenario) float64  { return 1e9 * unitPrice(sc) }
+
 // solve returns the cheapest plan that misses at most the share of the demand,
 // or, where there is none, the one that misses the least, and whether it is the
 // first.
 func (p *planner) solve(share float64) (plan, bool) {
 	budget := share * p.total
-	// A price far below that of any request, and one far above.
-	unit := (p.sc.Prices.CPUCoreHour + p.sc.Prices.MemoryGiBHour + 1e-9) / 3600
-	low, high := unit*1e-6, unit*1e9
+	low, high := cheapest(p.sc), dearest(p.sc)
 	best := p.at(high)
 	if best.bad > budget || math.IsInf(best.cost, 1) {
 		return best, false

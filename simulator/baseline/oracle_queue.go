@@ -21,6 +21,9 @@ type podModel struct {
 	service []servicePoint
 }
 
+// negligible is a share of waiting requests that need not be looked into.
+const negligible = 1e-10
+
 // servicePoint stands for a part of the service time distribution.
 type servicePoint struct {
 	time  float64 // Over the mean.
@@ -128,6 +131,9 @@ func (m podModel) violated(cores, rate float64) float64 {
 	mean := m.work / speed
 	s := statesOf(k, rate*mean, m.room)
 	long := m.longer(m.limit / mean)
+	if s.waits < negligible {
+		return min(1, s.full+s.free*long+s.waits)
+	}
 	waited, share := 0.0, 0.0
 	finishing := float64(min(k, m.room)) / mean
 	for _, p := range m.service {

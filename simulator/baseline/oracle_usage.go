@@ -26,6 +26,13 @@ func newUsagePods(sc *simulator.Scenario) *usagePods {
 	return &usagePods{sc: sc, ceiling: ceilingRatio(sc), limit: memoryRatio(sc), slack: 1}
 }
 
+// only is the model with pods of one size.
+func (u *usagePods) only(size recommender.Resources) *usagePods {
+	fixed := *u
+	fixed.fixed = &size
+	return &fixed
+}
+
 // ceilingRatio is the CPU that a pod may use over what it requests.
 func ceilingRatio(sc *simulator.Scenario) float64 {
 	return sc.Ceiling(sc.Initial.Requests) / sc.Initial.Requests.CPU.Cores()

@@ -1,6 +1,7 @@
 // Package baseline holds the policies that rightsize is measured against: the
-// Horizontal Pod Autoscaler's algorithm, the set-up that never changes, and an
-// oracle that knows the demand.
+// Horizontal Pod Autoscaler's algorithm, the Vertical Pod Autoscaler's own code,
+// the two together, the set-up that never changes, and an oracle that knows the
+// demand.
 package baseline
 
 import (

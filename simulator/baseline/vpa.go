@@ -26,9 +26,9 @@ func buildVPA(_ *simulator.Scenario, s *settings) (simulator.Policy, error) {
 	}}, nil
 }
 
-// vpaDecider is the Vertical Pod Autoscaler: the real recommender and the real update
-// conditions of k8s.io/autoscaler/vertical-pod-autoscaler v1.8.1, to be called
-// every minute of simulated time.
+// vpaDecider is the Vertical Pod Autoscaler: the real recommender and the real
+// update conditions of k8s.io/autoscaler/vertical-pod-autoscaler v1.8.1, to be
+// called every minute of simulated time.
 //
 // Where upstream's components touch a cluster, it does this:
 //
@@ -61,8 +61,10 @@ type vpaDecider struct {
 // podHistory is what is remembered of a pod from call to call.
 type podHistory struct {
 	oomKills int
-	// running is when its container began to run, zero if it did not run at the
-	// last call.
+	// memoryRequest was in force at the last call.
+	memoryRequest recommender.Bytes
+	// running is when its container began to run, zero if it was not ready at
+	// the last call.
 	running time.Time
 	// killStarted and killed are as in [vpaPod].
 	killStarted, killed time.Time
@@ -200,21 +202,26 @@ func (d *vpaDecider) stepEnd(o simulator.Observation) time.Time {
 
 // follow brings the memory of a pod up to date and records a new OOM kill.
 func (d *vpaDecider) follow(p *simulator.PodObservation) podHistory {
-	h := d.pods[p.ID]
-	if kills := p.OOMKills - h.oomKills; kills > 0 {
+	h, seen := d.pods[p.ID]
+	startup := d.setup.Scenario.Service.Startup()
+	if p.OOMKills > h.oomKills {
+		h.oomKills = p.OOMKills
 		h.killed = p.LastOOMKill
 		h.killStarted = h.running
-		// A container that did not run at the last call, or the last of several
-		// that were killed since, has started after it.
-		if h.killStarted.IsZero() || kills > 1 {
-			h.killStarted = maxTime(d.last, p.Started)
+		if h.running.IsZero() { // It has become ready since the last call.
+			h.killStarted = maxTime(p.Started, d.last.Add(-startup))
 		}
-		h.oomKills = p.OOMKills
-		d.recommender.recordOOM(h.killed, p.ID, float64(p.Requests.Memory))
+		// A resize that the last call asked for was not in force at once.
+		request := p.Requests.Memory
+		if seen && !h.killed.After(d.last.Add(d.setup.Scenario.Cluster.ResizeDelay)) {
+			request = h.memoryRequest
+		}
+		d.recommender.recordOOM(h.killed, p.ID, float64(request))
 	}
+	h.memoryRequest = p.Requests.Memory
 	h.running = time.Time{}
 	if p.Ready {
-		h.running = maxTime(p.Started, p.ReadyChanged.Add(-d.setup.Scenario.Service.Startup()))
+		h.running = maxTime(p.Started, p.ReadyChanged.Add(-startup))
 	}
 	return h
 }

@@ -198,3 +198,91 @@ func TestReadVPASettingsErrors(t *testing.T) {
 		})
 	}
 }
+
+// TestVPARequestAtOOMKill checks which request an OOM kill counts for when a
+// resize came into force between two calls: the one at the time of the kill. A
+// kill at 300 MiB is a sample of 400 MiB, which lies in the bucket that ends at
+// 445.0 MB and makes the target 511 MB; one at 500 MiB is a sample of 600 MiB,
+// ends at 664.4 MB and makes it 764 MB.
+func TestVPARequestAtOOMKill(t *testing.T) {
+	t.Parallel()
+	const mib = recommender.MiB
+	cases := map[string]struct {
+		after time.Duration // From the first call to the kill.
+		want  recommender.Bytes
+	}{
+		"while the resize is on its way": {after: time.Second, want: 511},
+		"after the resize":               {after: 10 * time.Second, want: 764},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			setup := simulator.Setup{Start: monday(), Scenario: simulator.Scenario{
+				Service: simulator.Service{Usage: &simulator.UsageService{}},
+				Cluster: simulator.Cluster{ResizeDelay: 3 * time.Second},
+			}}
+			d := newVPA(setup, defaultVPASettings(), cpuAndMemory())
+			pod := simulator.PodObservation{
+				Created: monday().Add(-time.Hour), Started: monday().Add(-time.Hour), ReadyChanged: monday().Add(-time.Hour),
+				Ready: true, HasMetrics: true, CPUCores: 0.1, MemoryBytes: 1e6,
+				Requests: amounts(100, 300*mib), Wanted: amounts(100, 500*mib),
+			}
+			look := func(at time.Time) simulator.Action {
+				return d.Decide(simulator.Observation{
+					Now: at, Step: 15 * time.Second, Desired: 1, Ready: 1, Pods: []simulator.PodObservation{pod},
+				})
+			}
+			look(monday())
+			pod.Requests, pod.OOMKills, pod.LastOOMKill = pod.Wanted, 1, monday().Add(tc.after)
+			if got := look(monday().Add(time.Minute)).Template.Memory / 1e6; got != tc.want {
+				t.Errorf("target %d MB, want %d MB", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestVPAQuickOOMKill checks when a container is taken to have started: a kill
+// soon after it updates a young pod although its request is inside the bounds.
+func TestVPAQuickOOMKill(t *testing.T) {
+	t.Parallel()
+	const mib = recommender.MiB
+	cases := map[string]struct {
+		startup time.Duration
+		ready   time.Duration // How long before the first call it became ready; negative: not yet.
+		want    bool
+	}{
+		"ready 8 min before":                         {ready: 8 * time.Minute, want: true},
+		"ready 8 min before, after 5 min of startup": {ready: 8 * time.Minute, startup: 5 * time.Minute},
+		"ready an hour before":                       {ready: time.Hour},
+		"not ready before":                           {ready: -1, startup: time.Minute, want: true},
+		"not ready before, with 15 min of startup":   {ready: -1, startup: 15 * time.Minute},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			setup := simulator.Setup{Start: monday(), Scenario: simulator.Scenario{
+				Service: simulator.Service{Usage: &simulator.UsageService{Startup: tc.startup}},
+			}}
+			d := newVPA(setup, defaultVPASettings(), []model.ResourceName{model.ResourceMemory})
+			started := monday().Add(-2 * time.Hour)
+			pod := simulator.PodObservation{
+				Created: started, Started: started, ReadyChanged: monday().Add(-tc.ready), Ready: tc.ready >= 0,
+				HasMetrics: true, CPUCores: 0.1, MemoryBytes: 300e6,
+				Requests: amounts(100, 500*mib), Wanted: amounts(100, 500*mib),
+			}
+			look := func(at time.Time) simulator.Action {
+				return d.Decide(simulator.Observation{
+					Now: at, Step: 15 * time.Second, Desired: 1, Ready: 1, Pods: []simulator.PodObservation{pod},
+				})
+			}
+			if a := look(monday()); len(a.Resize) > 0 {
+				t.Fatalf("resizes before the kill: %v", a.Resize)
+			}
+			pod.OOMKills, pod.LastOOMKill, pod.Ready = 1, monday().Add(30*time.Second), false
+			pod.ReadyChanged = pod.LastOOMKill
+			if got := len(look(monday().Add(time.Minute)).Resize) > 0; got != tc.want {
+				t.Errorf("resizes: %v, want %v", got, tc.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,259 @@
+package baseline
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/rightsize-dev/rightsize/recommender"
+	"github.com/rightsize-dev/rightsize/simulator"
+)
+
+const (
+	// oracleRatio is the expected share of violated requests that the oracle
+	// may not exceed.
+	oracleRatio = 0.001
+	// oracleSeed is mixed into the seeds of the runs in which a plan is tried
+	// out: their random draws are not those of the run that is scored.
+	oracleSeed = 0x5bd1e995a1b2c3d4
+	// oracleTries bounds how often a plan is made and tried out.
+	oracleTries = 6
+	// trialRequests is how many requests the runs of one trial have together
+	// where one run has fewer, and trialRuns how many runs there are at most.
+	trialRequests = 10e6
+	trialRuns     = 5
+	// spell is how many late requests go together: those of one busy spell.
+	// The number of late requests scatters as if there were so many times
+	// fewer of them.
+	spell = 100
+)
+
+// planOracle plans, tries the plan out with other random draws, and plans
+// again with a smaller or larger budget until the constraint is met and hardly
+// anything of it is left.
+func planOracle(sc *simulator.Scenario, alive func() bool) (*oracle, error) {
+	s := newOracleSearch(sc)
+	s.alive = alive
+	for range oracleTries {
+		o := s.next()
+		t, err := s.try(o)
+		if err != nil {
+			return nil, err
+		}
+		if s.learn(o, t) {
+			break
+		}
+	}
+	if s.best != nil {
+		return s.best, nil
+	}
+	return s.last, nil
+}
+
+// oracleSearch looks for the cheapest plan that meets the constraint.
+type oracleSearch struct {
+	sc         *simulator.Scenario
+	alive      func() bool
+	total      float64 // Requests in the scored span, or core-seconds.
+	share      float64 // Share of violations to plan with.
+	memoryFull bool    // Memory for as many requests as a pod may hold.
+	slack      float64 // Factor on the memory of usage services.
+	loosened   bool
+	model      pods
+	best, last *oracle
+	bestCost   float64
+}
+
+func newOracleSearch(sc *simulator.Scenario) *oracleSearch {
+	s := &oracleSearch{sc: sc, slack: 1, bestCost: math.Inf(1), total: newPlanner(sc).total}
+	s.share = oracleRatio
+	if sc.Service.HTTP != nil {
+		s.share = 0.97 * oracleRatio * max(0.3, 1-2*s.scatter(oracleRatio))
+	}
+	return s
+}
+
+// scatter is the relative standard deviation of a share of late requests.
+func (s *oracleSearch) scatter(share float64) float64 {
+	return math.Sqrt(spell / max(1e-9, share*s.total))
+}
+
+// next makes a plan.
+func (s *oracleSearch) next() *oracle {
+	p := newPlanner(s.sc)
+	if s.model == nil {
+		s.model = s.newModel(p)
+	}
+	p.pods = s.model
+	start := s.sc.Start().Add(-time.Duration(s.sc.SteeredSteps()) * s.sc.Step)
+	best, ok := p.solve(s.share)
+	s.last = &oracle{planner: p, plan: best, start: start}
+	if !ok {
+		if grown, planner := s.grow(); grown != nil {
+			s.last = &oracle{planner: planner, plan: *grown, start: start, replace: true}
+		}
+	}
+	return s.last
+}
+
+func (s *oracleSearch) newModel(p *planner) pods {
+	if s.sc.Service.HTTP == nil {
+		u := newUsagePods(s.sc)
+		u.slack = s.slack
+		return u
+	}
+	return newHTTPPods(s.sc, p.most()/float64(p.counts[0]), p.total, s.memoryFull)
+}
+
+// grow plans with new nodes, where those that exist do not suffice: pods of
+// one size, ordered earlier by the time that a node takes. It returns nil
+// where that does not meet the constraint either.
+func (s *oracleSearch) grow() (*plan, *planner) {
+	type candidate struct {
+		p    *planner
+		cost float64
+	}
+	var all []candidate
+	for _, model := range s.fixedSizes() {
+		p := newPlanner(s.sc)
+		p.extra = s.sc.Cluster.NodeProvisioning.Seconds()
+		p.pods = model
+		// As good as without violations: what that costs ranks the sizes.
+		if try := p.at(dearest(s.sc)); try.bad <= s.share*p.total && !math.IsInf(try.cost, 1) {
+			all = append(all, candidate{p, try.cost})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Compare(a.cost, b.cost) })
+	const most = 3
+	var found *plan
+	var by *planner
+	for _, c := range all[:min(most, len(all))] {
+		if try, ok := c.p.solve(s.share); ok && (found == nil || try.cost < found.cost) {
+			found, by = &try, c.p
+		}
+	}
+	return found, by
+}
+
+// fixedSizes are models of pods of one size each.
+func (s *oracleSearch) fixedSizes() []pods {
+	var out []pods
+	switch m := s.model.(type) {
+	case *httpPods:
+		const most = 16
+		for k := range m.rungs {
+			if k%max(1, len(m.rungs)/most) == 0 || m.rungs[k].cpu == s.sc.Initial.Requests.CPU {
+				fixed := *m
+				fixed.only = k
+				out = append(out, &fixed)
+			}
+		}
+	case *usagePods:
+		largest := recommender.Resources{
+			CPU:    min(s.sc.Bounds.MaxAllowed.CPU, s.sc.Cluster.Node.CPU),
+			Memory: min(s.sc.Bounds.MaxAllowed.Memory, s.sc.Cluster.Node.Memory),
+		}
+		for part := 1; part <= 8; part *= 2 {
+			size := recommender.Resources{
+				CPU: largest.CPU / recommender.MilliCPU(part), Memory: largest.Memory / recommender.Bytes(part),
+			}
+			out = append(out, m.only(size.Clamp(s.sc.Bounds.MinAllowed, largest)))
+		}
+		out = append(out, m.only(s.sc.Initial.Requests))
+	}
+	return out
+}
+
+// trial is what came of a plan.
+type trial struct {
+	cost     float64
+	oomKills int
+	// upper is a share of violated requests that the next run will hardly
+	// exceed: the mean of the runs and two standard deviations.
+	upper float64
+}
+
+// try runs the plan with other random draws, more than once where one run has
+// few requests.
+func (s *oracleSearch) try(o *oracle) (trial, error) {
+	opts := simulator.Options{}
+	if s.alive != nil {
+		opts.Progress = func(float64) bool { return s.alive() }
+	}
+	runs := 1
+	if s.sc.Service.HTTP != nil {
+		runs = int(max(1, min(trialRuns, trialRequests/max(1, s.total))))
+	}
+	var t trial
+	ratios := make([]float64, runs)
+	for i := range ratios {
+		sc := *s.sc
+		sc.Seed ^= oracleSeed + uint64(i)
+		r, err := simulator.Run(sc, simulator.Policy{Name: Oracle, New: func(simulator.Setup) (simulator.Decider, error) {
+			return follower{o}, nil
+		}}, opts)
+		if err != nil {
+			return trial{}, err
+		}
+		if v := r.Score.SLOViolatedRequestRatio; v != nil {
+			ratios[i] = *v
+		}
+		t.cost += *r.Score.Cost / float64(runs)
+		t.oomKills += r.Score.OOMKills
+	}
+	t.upper = s.upper(ratios)
+	return t, nil
+}
+
+// upper is the mean and two standard deviations: those of the sample, if it is
+// one, and else those of a number of busy spells.
+func (s *oracleSearch) upper(ratios []float64) float64 {
+	n := float64(len(ratios))
+	mean, squares := 0.0, 0.0
+	for _, r := range ratios {
+		mean += r / n
+	}
+	for _, r := range ratios {
+		squares += (r - mean) * (r - mean)
+	}
+	switch {
+	case s.sc.Service.HTTP == nil || mean == 0:
+		return mean
+	case len(ratios) > 2:
+		return mean + 2*math.Sqrt(squares/(n-1))
+	default:
+		return mean * (1 + 2*s.scatter(mean))
+	}
+}
+
+// follower is an oracle without the question whether it meets the constraint.
+type follower struct{ o *oracle }
+
+func (f follower) Decide(seen simulator.Observation) simulator.Action { return f.o.Decide(seen) }
+
+// learn draws conclusions from a trial and says whether the search is over.
+func (s *oracleSearch) learn(o *oracle, t trial) bool {
+	if t.oomKills > 0 {
+		done := s.memoryFull && s.slack > 1.3
+		s.memoryFull, s.slack, s.model = true, s.slack*1.1, nil
+		return done
+	}
+	if t.upper > oracleRatio {
+		s.loosened = true // A smaller budget was too large: no larger one.
+		s.share *= min(0.85, max(0.3, 0.93*oracleRatio/t.upper))
+		return s.best != nil
+	}
+	if t.cost < s.bestCost {
+		o.meets = true
+		s.best, s.bestCost = o, t.cost
+	}
+	const used = 0.8 // A budget of which so much is used is used up.
+	spare := o.plan.bad < 0.5*s.share*o.planner.total
+	if s.loosened || t.upper >= used*oracleRatio || spare {
+		return true
+	}
+	s.loosened = s.total > trialRequests // Trying is not cheap then.
+	s.share *= min(5, 0.95*oracleRatio/max(t.upper, 1e-9))
+	return false
+}
