@@ -43,13 +43,14 @@ test-race: ## The concurrent packages under the race detector
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## Lint, layers included; zero findings is the rule
 	$(BIN)/golangci-lint run ./...
+	cd demo && $(BIN)/golangci-lint run --config ../.golangci.yaml --build-tags $(PROMTAGS) ./...
 	./hack/layers.sh
 
 .PHONY: verify
 verify: lint ## Lint, and that formatting and modules are as committed
 	go mod verify
 	go mod tidy -diff
-	$(BIN)/golangci-lint fmt --diff ./...
+	$(BIN)/golangci-lint fmt --diff cmd forecaster internal recommender simulator test
 
 .PHONY: traces-backtest
 traces-backtest: build traces-folder ## Backtest every series of the folder that RIGHTSIZE_TRACES names
