@@ -206,25 +206,21 @@ func (s *oracleSearch) try(o *oracle) (trial, error) {
 	return t, nil
 }
 
-// upper is the mean and two standard deviations: those of the sample, if it is
-// one, and else those of a number of busy spells.
+// upper is the mean and two standard deviations: those of the sample, or those
+// of a number of busy spells, whichever are larger.
 func (s *oracleSearch) upper(ratios []float64) float64 {
 	n := float64(len(ratios))
 	mean, squares := 0.0, 0.0
 	for _, r := range ratios {
 		mean += r / n
 	}
+	if s.sc.Service.HTTP == nil || mean == 0 {
+		return mean
+	}
 	for _, r := range ratios {
 		squares += (r - mean) * (r - mean)
 	}
-	switch {
-	case s.sc.Service.HTTP == nil || mean == 0:
-		return mean
-	case len(ratios) > 2:
-		return mean + 2*math.Sqrt(squares/(n-1))
-	default:
-		return mean * (1 + 2*s.scatter(mean))
-	}
+	return mean + 2*max(mean*s.scatter(mean), math.Sqrt(squares/max(1, n-1)))
 }
 
 // follower is an oracle without the question whether it meets the constraint.
