@@ -10,6 +10,9 @@
 //     short in the middle of it is short.
 //   - [Predict] is the only way from the one to the other. It is a function of
 //     its arguments alone: no clock, no randomness, no state outside the call.
+//   - A [Backtest] forecasts a recorded series from many moments of its past
+//     and sets each forecast beside what came; a [Scorer] turns that into
+//     losses and coverage.
 //
 // It is the lowest layer of rightsize and imports nothing of it.
 package forecaster

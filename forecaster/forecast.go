@@ -23,7 +23,8 @@ func DefaultLevels() []float64 {
 // All numbers are finite, in the unit of the series, and non-decreasing in the
 // level; the quantiles of the maximum are also non-decreasing in the horizon.
 type Forecast struct {
-	// Origin is the time of the last observation the forecast has seen.
+	// Origin is the end of the series, the instant from which horizons count.
+	// It is a gap where the series had stopped before.
 	Origin time.Time
 	// Horizons are the spans ahead of Origin, ascending, each a whole number
 	// of steps and at least one.

@@ -68,8 +68,8 @@ func newHistory(s Series) (h *history, ok bool) {
 }
 
 // fill copies the values, scaled, and closes gaps from the past alone: up to
-// an hour (at least two steps) the last value holds; after that the value a
-// day earlier, moved by as much as the last value lay above its own.
+// an hour (at least two steps) the last value holds, after that the value a
+// day earlier.
 func (h *history) fill(values []float64) {
 	largest := 0.0
 	h.scale, h.whole = 1, true

@@ -122,23 +122,24 @@ func (l *learned) measureSpread(point []float64, n int) []float64 {
 		row := x[i*spreadCount : (i+1)*spreadCount]
 		l.spreadFeatures(o, ahead, point[i], row)
 		if i < n {
-			r.add(row, math.Log((math.Abs(l.actual[i]-point[i])+0.2*typical)/typical), l.weights[i])
+			r.add(row, math.Log((math.Abs(l.actual[i]-point[i])+0.1*typical)/typical), l.weights[i])
 		}
 	}
-	beta, ok := r.solve(spreadPenalty)
+	beta, ok := r.solve(spreadPenalty * (1 + float64(l.ahead)*l.step.Hours()/2))
 	spread := make([]float64, rows)
 	for i := range spread {
 		spread[i] = typical
 		if ok && r.rows >= 4*spreadCount {
 			e := dot(beta, x[i*spreadCount:(i+1)*spreadCount])
-			spread[i] *= math.Exp(min(max(e, -3), 3))
+			spread[i] *= math.Exp(min(max(e, -4), 4))
 		}
 	}
 	return spread
 }
 
-// spreadPenalty is that of the regression for the spread.
-const spreadPenalty = 0.01
+// spreadPenalty is that of the regression for the spread at short horizons; it
+// grows like that of the forecasts.
+const spreadPenalty = 0.001
 
 // softmaxSharpness is κ of the weights exp(-κ (loss/least - 1)).
 const softmaxSharpness = 14

@@ -112,7 +112,7 @@ func (p *predictor) vote(l *learned) {
 		}
 		return least
 	}
-	p.none += best(candidateLevel, candidateTrend)
+	p.none += best(candidateLevel, candidateDrift)
 	p.daily += best(candidateYesterday, candidateDailyRatio)
 	p.weekly += best(candidateLastWeek, candidateWeeklySlow)
 }

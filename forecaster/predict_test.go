@@ -304,12 +304,17 @@ func TestGaps(t *testing.T) {
 // added to the distance: wider than if it had not stopped.
 func TestStale(t *testing.T) {
 	t.Parallel()
-	s := demand(4032, 5*time.Minute)
+	r := rand.New(rand.NewPCG(11, 12))
+	s := flat(4032, 1000)
+	for i := 1; i < len(s.Values); i++ { // A random walk: distance matters.
+		s.Values[i] = 1000 + 0.999*(s.Values[i-1]-1000) + r.NormFloat64()
+	}
 	fresh := predict(t, s, 5*time.Minute)
 	s.Values = append(s.Values, slices.Repeat([]float64{math.NaN()}, 12)...)
 	stale := predict(t, s, 5*time.Minute)
 	width := func(f forecaster.Forecast) float64 { return f.At(5*time.Minute, 0.99) - f.At(5*time.Minute, 0.01) }
-	if width(stale) <= width(fresh) {
+	// Thirteen steps instead of one: √13 = 3.6 times as wide.
+	if ratio := width(stale) / width(fresh); ratio < 2.5 || ratio > 5 {
 		t.Errorf("an hour after the last value the range is %v, right after it %v", width(stale), width(fresh))
 	}
 }
@@ -351,6 +356,24 @@ func TestDeterministic(t *testing.T) {
 	}
 	if !slices.Equal(before, s.Values) {
 		t.Error("Predict changed its input")
+	}
+}
+
+// Memory that leaks at a steady rate is expected to go on.
+func TestGrowth(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(13, 14))
+	end := monday().Add(10 * 24 * time.Hour)
+	s := series(monday(), end, 5*time.Minute, func(at time.Time) float64 {
+		return 1000 + 2*at.Sub(monday()).Hours() + r.NormFloat64()
+	})
+	f := predict(t, s, time.Hour, 24*time.Hour)
+	// 1480 now, 1528 in a day.
+	if got := f.At(24*time.Hour, 0.5); math.Abs(got-1528) > 5 {
+		t.Errorf("median a day ahead %v, want 1528", got)
+	}
+	if got := f.MaxWithin(24*time.Hour, 0.95); got < 1528 || got > 1545 {
+		t.Errorf("0.95 quantile of the day's maximum %v, want a little above 1530", got)
 	}
 }
 

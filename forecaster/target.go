@@ -60,10 +60,10 @@ const (
 	candidateHours
 	candidateDayLevel
 	candidateTrend
+	candidateDrift
 	candidateYesterday
 	candidateYesterdayMoved
 	candidateYesterdayDrift
-	candidateDrift
 	candidateDailyFast
 	candidateDailySlow
 	candidateDailySharp
@@ -86,6 +86,7 @@ func (t *target) candidates(o, ahead int, out []float64) {
 	out[candidateHours] = t.recent[2][o]
 	out[candidateDayLevel] = t.levels[len(t.levels)-1][o]
 	out[candidateTrend] = t.smooth[o] + t.trend*t.slope[o]
+	out[candidateDrift] = base + t.rise[o]*float64(ahead)
 	out[candidateRecentPeak] = base
 	if t.peak && o >= t.width {
 		out[candidateRecentPeak] = t.z[o]
@@ -110,7 +111,6 @@ func (t *target) dailyCandidates(o, ahead int, out []float64) {
 		out[candidateYesterdayMoved] += t.fastFade * (base - t.base[before])
 	}
 	out[candidateYesterdayDrift] += t.rise[o] * float64(o+ahead-j)
-	out[candidateDrift] += t.rise[o] * float64(ahead)
 	usual := t.dayValue[max(0, min(j, o-t.blur))]
 	out[candidateDailyFast] = usual + t.fastFade*t.daily.fast[o]
 	out[candidateDailySlow] = usual + t.slowFade*t.daily.slow[o]
@@ -140,10 +140,11 @@ func (t *target) weeklyCandidates(o, ahead int, out []float64) {
 }
 
 // spread features, in logarithms, say how uncertain the target is.
-const spreadCount = 5
+const spreadCount = 7
 
 // spreadFeatures writes what the size of the error may depend on: volatility
-// over hours and days, that of this time of day, and the forecast itself.
+// over hours and days, that of this time of day, the forecast itself, and how
+// far the last value lies from the level and from the forecast.
 func (t *target) spreadFeatures(o, ahead int, point float64, out []float64) {
 	floor := 1e-3*t.mean + 1e-12
 	out[0] = 1
@@ -151,6 +152,8 @@ func (t *target) spreadFeatures(o, ahead int, point float64, out []float64) {
 	out[2] = math.Log(t.long[o] + floor)
 	out[3] = math.Log(math.Abs(point) + 10*floor)
 	out[4] = out[2]
+	out[5] = math.Log(math.Abs(t.y[o]-t.base[o]) + floor)
+	out[6] = math.Log(math.Abs(t.y[o]-point) + floor)
 	if j := t.daily.index(o, ahead); j >= 0 && o >= t.daily.period {
 		out[4] = math.Log(t.rough[max(0, min(j, o-2*t.blur))] + floor)
 	}

@@ -7,14 +7,12 @@ import (
 	"io"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rightsize-dev/rightsize/forecaster"
-	"github.com/rightsize-dev/rightsize/internal/scenario"
 )
 
 // backtestOptions are the flags of the backtest command.
@@ -116,18 +114,6 @@ func checkForecastFlags(cmd *cobra.Command, name string, horizons []time.Duratio
 	return nil
 }
 
-// splitWhere splits COLUMN=VALUE; both are empty for an empty filter.
-func splitWhere(where string) (column, value string, err error) {
-	if where == "" {
-		return "", "", nil
-	}
-	column, value, ok := strings.Cut(where, "=")
-	if !ok || column == "" {
-		return "", "", fmt.Errorf("--where %q is not COLUMN=VALUE", where)
-	}
-	return column, value, nil
-}
-
 // backtestSeries is one series to backtest, and then its result.
 type backtestSeries struct {
 	name   string // Of the file.
@@ -184,6 +170,8 @@ func (o *backtestOptions) read(ctx context.Context) ([]backtestFile, error) {
 	return files, g.Wait()
 }
 
+// readFile plans the backtests of a file. A series that is too short is an
+// error beside those that are not: the first such is told, for all.
 func (o *backtestOptions) readFile(path string) ([]*backtestSeries, error) {
 	picked, err := readSeries(path, o.where, o.column)
 	if err != nil {
@@ -191,17 +179,21 @@ func (o *backtestOptions) readFile(path string) ([]*backtestSeries, error) {
 	}
 	options := forecaster.BacktestOptions{Horizons: o.horizons, Levels: o.quantiles, Origins: o.origins}
 	var out []*backtestSeries
+	var first error
 	for _, p := range picked {
 		plan, err := forecaster.NewBacktest(p.series, options)
 		if err != nil {
-			return nil, fmt.Errorf("%s: column %s: %w", path, p.label, err)
+			if first == nil {
+				first = fmt.Errorf("%s: column %s: %w", path, p.label, err)
+			}
+			continue
 		}
 		out = append(out, &backtestSeries{
 			name: p.name, column: p.label, path: path, plan: plan,
 			stepS: p.series.Step.Seconds(), points: p.series.Len(), done: make(chan struct{}),
 		})
 	}
-	return out, nil
+	return out, first
 }
 
 // evaluate runs the backtests, several at a time, and writes their results in
@@ -282,63 +274,4 @@ func (o *backtestOptions) backtest(ctx context.Context, s *backtestSeries, bar *
 	s.scores = scorer.Scores()
 	s.rows, err = rows.bytes()
 	return err
-}
-
-// pickedSeries is one series of a file.
-type pickedSeries struct {
-	name   string // The file's, without folder and extensions.
-	label  string // The column, with the value that picks its rows, if any.
-	series forecaster.Series
-}
-
-// readSeries reads the named column of a file, or every column of numbers, at
-// steps of at least a minute. Where the file holds several series told apart
-// by a column of text, it returns each.
-func readSeries(path, where, column string) ([]pickedSeries, error) {
-	table, err := scenario.ReadTable(path)
-	if err != nil {
-		return nil, err
-	}
-	if name, value, _ := splitWhere(where); name != "" {
-		if table, err = table.Where(name, value); err != nil {
-			return nil, err
-		}
-	}
-	key, values := table.Groups()
-	if key == "" {
-		return tableSeries(table, column, "")
-	}
-	var out []pickedSeries
-	for _, value := range values {
-		part, err := table.Where(key, value)
-		if err != nil {
-			return nil, err
-		}
-		series, err := tableSeries(part, column, fmt.Sprintf("{%s=%s}", key, value))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, series...)
-	}
-	return out, nil
-}
-
-// tableSeries returns the series of a table, each labelled with its column and
-// the suffix.
-func tableSeries(table *scenario.Table, column, suffix string) ([]pickedSeries, error) {
-	columns := []string{column}
-	if column == "" {
-		if columns = table.SeriesColumns(); len(columns) == 0 {
-			return nil, table.NoNumbers()
-		}
-	}
-	var out []pickedSeries
-	for _, c := range columns {
-		series, err := table.SeriesAtLeast(c, time.Minute)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, pickedSeries{name: table.Name, label: c + suffix, series: series})
-	}
-	return out, nil
 }

@@ -74,6 +74,10 @@ func (s source) read(sc *simulator.Scenario, dir string) error {
 	if err := s.checkColumns(); err != nil {
 		return err
 	}
+	if by, values := table.Groups(); by != "" {
+		return fieldErrorf("spec.demand.where", "%s holds %d series told apart by column %s: pick one, such as {%s: %s}",
+			table.path, len(values), by, by, values[0])
+	}
 	if table.RequestTrace() && s.column == RequestsColumn {
 		return s.readRequests(sc, table)
 	}

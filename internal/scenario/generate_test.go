@@ -1,0 +1,70 @@
+package scenario_test
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the generated series of simulator/testdata/scenarios")
+
+// scenarios is the folder of the scenarios on generated demand.
+const scenarios = "../../simulator/testdata/scenarios"
+
+// generated makes the series of the scenarios, by file name.
+func generated() map[string]string {
+	rng := rand.New(rand.NewPCG(20, 26))
+	daily := func(minute int) float64 { return 0.5 - 0.5*math.Cos(2*math.Pi*float64(minute)/1440) }
+	noise := func(share float64) float64 { return 1 + share*(2*rng.Float64()-1) }
+
+	var web, crowd, usage strings.Builder
+	web.WriteString("timestamp_s,requests_per_s\n")
+	for i := range 2 * 1440 {
+		fmt.Fprintf(&web, "%d,%.2f\n", i*60, (6+40*daily(i))*noise(0.1))
+	}
+	crowd.WriteString("timestamp,requests_per_min\n")
+	for i := range 4 * 60 {
+		rate := 900 * noise(0.2)
+		if i >= 170 && i < 190 {
+			rate = 12000 * noise(0.05)
+		}
+		fmt.Fprintf(&crowd, "2026-03-02T%02d:%02d:00Z,%.0f\n", 8+i/60, i%60, rate)
+	}
+	usage.WriteString("timestamp_s,service,cpu_millicores,memory_mib\n")
+	for i := range 46 * 12 {
+		for k, service := range []string{"cart", "shop"} {
+			cpu, memory := "", ""
+			if i%97 != 50 {
+				cpu = fmt.Sprintf("%.0f", (300+1200*daily(5*i))*noise(0.2)*float64(1+k))
+				memory = fmt.Sprintf("%.1f", (900+600*daily(5*i))*noise(0.05))
+			}
+			fmt.Fprintf(&usage, "%d,%s,%s,%s\n", 1772409600+i*300, service, cpu, memory)
+		}
+	}
+	return map[string]string{"web.csv": web.String(), "crowd.csv": crowd.String(), "usage.csv": usage.String()}
+}
+
+// TestGenerated keeps the files what this file makes; -update writes them.
+func TestGenerated(t *testing.T) {
+	t.Parallel()
+	for name, want := range generated() {
+		path := filepath.Join(scenarios, name)
+		if *update {
+			if err := os.WriteFile(path, []byte(want), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != want {
+			t.Errorf("%s is not what is generated: run with -update", path)
+		}
+	}
+}
