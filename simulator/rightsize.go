@@ -67,9 +67,10 @@ type rightsizer struct {
 	demand, cpu, memory      recommender.Usage
 	memoryShare              float64
 	relation                 recommender.Relation
-	nextForecast, nextMemory time.Time
+	nextDemand, nextMemory   time.Time
 	nextRelation, nextDecide time.Time
-	covered                  float64 // What the last decision was made for.
+	madeCPU                  time.Time // When the CPU forecast was made.
+	covered                  float64   // What the last decision was made for.
 	oomKills                 int
 }
 
@@ -173,16 +174,20 @@ func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
 	if due(&r.nextRelation, o.Now, relationGap) {
 		r.relation = recommender.FitRelation(p.relation)
 	}
-	slow := due(&r.nextMemory, o.Now, r.o.MemoryEvery)
-	if slow {
+	if due(&r.nextMemory, o.Now, r.o.MemoryEvery) {
 		memory, share := recommender.ShareMemory(p.memory.series(), p.pods.series(), max(1, o.Ready))
 		r.memory, r.memoryShare = recommender.Summarize(memory, o.Now, horizons), share
 	}
-	if due(&r.nextForecast, o.Now, r.o.ForecastEvery) {
+	if due(&r.nextDemand, o.Now, r.o.ForecastEvery) {
 		r.demand = recommender.Summarize(p.demand.series(), o.Now, horizons)
-		if slow || !r.relation.Valid || !r.trusted() {
-			r.cpu = recommender.Summarize(p.cpu.series(), o.Now, horizons)
-		}
+	}
+	every := r.o.ForecastEvery
+	if r.demandDecides() {
+		every = max(every, r.o.MemoryEvery)
+	}
+	if !o.Now.Before(r.madeCPU.Add(every)) {
+		r.madeCPU = o.Now
+		r.cpu = recommender.Summarize(p.cpu.series(), o.Now, horizons)
 	}
 	p.demand.renew(&r.demand)
 	p.cpu.renew(&r.cpu)
@@ -203,7 +208,11 @@ func due(next *time.Time, now time.Time, every time.Duration) bool {
 	return true
 }
 
-// trusted says whether the demand forecast alone can carry a decision.
-func (r *rightsizer) trusted() bool {
-	return r.demand.Forecast.Valid() && r.demand.Forecast.Span >= 24*time.Hour
+// demandDecides says whether the demand forecast can carry a decision alone.
+// It asks for a little more than the recommender does before it relies on it,
+// so that the forecast of CPU is never an old one when that is looked at.
+func (r *rightsizer) demandDecides() bool {
+	const day, coverage = 24 * time.Hour, 0.9
+	f := r.demand.Forecast
+	return r.relation.Valid && f.Valid() && f.Span >= day && (f.Coverage95 == 0 || f.Coverage95 >= coverage)
 }

@@ -47,6 +47,7 @@ func newRightsizeHistory(s Setup) *rightsizeHistory {
 	for _, t := range h.tracks() {
 		*t = track{peak: math.NaN(), last: math.NaN()}
 	}
+	h.memory.peaks = true
 	past := s.History
 	for i, cpu := range past.CPU.Values {
 		m := measured{demand: math.NaN(), cpu: cpu, memory: past.Memory.Values[i], pods: float64(past.Replicas)}
@@ -162,11 +163,13 @@ func (h *rightsizeHistory) endFive() {
 }
 
 // track is one quantity: the minute under way, the minutes before it, and a
-// series of the largest of each five.
+// series of the largest of each five. A minute is the mean of its steps, or the
+// largest of them where it is peaks that matter.
 type track struct {
+	peaks  bool
 	start  time.Time // End of the first five minutes.
 	values []float64
-	sum    float64 // Over the minute under way.
+	sum    float64 // Over the minute under way, or its largest.
 	count  int
 	peak   float64   // Of the minutes of the five under way, NaN before the first.
 	recent []float64 // Minutes, oldest first.
@@ -175,7 +178,11 @@ type track struct {
 
 func (t *track) put(v float64) {
 	t.last = v
-	if !math.IsNaN(v) {
+	switch {
+	case math.IsNaN(v):
+	case t.peaks:
+		t.sum, t.count = max(t.sum, v), 1
+	default:
 		t.sum += v
 		t.count++
 	}
