@@ -22,7 +22,7 @@ build: ## Build bin/rightsize and bin/kubectl-rightsize
 .PHONY: demo
 demo: ## Embedded Prometheus, dry-run report and replay of a small fleet; writes demo/report.html
 	@echo "demo: building (the first build compiles the Prometheus server code: a few minutes)"
-	cd demo && go build -trimpath -tags $(PROMTAGS) -o $(BIN)/demo .
+	cd demo && go build -tags $(PROMTAGS) -o $(BIN)/demo .
 	$(BIN)/demo --out demo/report.html
 
 .PHONY: test
@@ -77,7 +77,7 @@ bench: ## Run the benchmarks six times, fit for benchstat
 
 $(BIN)/prometheus: tools/prometheus/go.mod tools/prometheus/go.sum
 	@echo "building the released Prometheus server for the tests (a few minutes the first time)"
-	cd tools/prometheus && go build -trimpath -tags $(PROMTAGS) \
+	cd tools/prometheus && go build -tags $(PROMTAGS) \
 		-ldflags "-s -w -X github.com/prometheus/common/version.Version=$(PROMETHEUS_VERSION)" \
 		-o $@ github.com/prometheus/prometheus/cmd/prometheus
 
