@@ -116,7 +116,8 @@ type BacktestStep struct {
 // which there is no value at all is left out.
 func (b *Backtest) Run(visit func(BacktestStep) error) error {
 	refs := newReferences(b.series, b.steps)
-	options := Options{Horizons: b.Horizons, Levels: b.Levels}
+	// A model keeps up to a day more than it is asked for.
+	options := Options{Horizons: b.Horizons, Levels: b.Levels, History: BacktestHistory - 24*time.Hour}
 	for i, origin := range b.Origins {
 		refs.advance(origin)
 		f, err := Predict(b.history(origin), options)

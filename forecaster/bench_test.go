@@ -30,20 +30,42 @@ func demand(n int, step time.Duration) forecaster.Series {
 	return s
 }
 
-// BenchmarkPredict: 14 days, eight horizons. The aim on one core is 10 ms at 5
-// minutes and 40 ms at 1 minute.
-func BenchmarkPredict(b *testing.B) {
-	o := forecaster.Options{Horizons: []time.Duration{
-		5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
-		time.Hour, 2 * time.Hour, 6 * time.Hour, 24 * time.Hour,
-	}}
-	for name, s := range map[string]forecaster.Series{
-		"5m": demand(4032, 5*time.Minute), "1m": demand(20160, time.Minute),
-	} {
+var modes = map[string]forecaster.Options{"full": {}, "light": {Light: true}}
+
+// BenchmarkRebuild builds a model from 14 days at 5-minute steps, horizons 5
+// min, 15 min, 1 h and 1 day, values and maxima.
+func BenchmarkRebuild(b *testing.B) {
+	s := demand(4032, 5*time.Minute)
+	for name, o := range modes {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := forecaster.Predict(s, o); err != nil {
+				if _, err := forecaster.NewModel(s, o); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkUpdateAndForecast carries such a model on by one value and forecasts
+// every horizon. It goes on for days of the series, so that what is learned
+// anew every few hours and every midnight is in the mean.
+func BenchmarkUpdateAndForecast(b *testing.B) {
+	const known = 14 * 288
+	s := demand(known+2000, 5*time.Minute)
+	for name, o := range modes {
+		b.Run(name, func(b *testing.B) {
+			m, err := forecaster.NewModel(forecaster.Series{Start: s.Start, Step: s.Step, Values: s.Values[:known]}, o)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				m.Update(s.Values[known+i%2000])
+				i++
+				if _, err := m.Forecast(); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -5,142 +5,173 @@ import (
 	"time"
 )
 
-// maxHistory and minHistorySteps bound what a forecast looks at: four weeks,
-// but at least 2048 values where steps are long.
-const (
-	maxHistory      = 28 * 24 * time.Hour
-	minHistorySteps = 2048
-)
-
-// history is a series made ready: cut to what is used, scaled to a largest
-// absolute value of about 1, and without gaps. Index len(y)-1 is the last
-// observation.
+// history is what a model remembers of its series, on the series' grid and
+// without gaps: index 0 is the first observation, the last index the newest.
 type history struct {
 	step time.Duration
-	y    []float64
-	// known counts the observations up to and including each index.
-	known []int32
-	// stale is how many steps the series goes on after its last observation.
-	stale int
 	// day and week are in steps, at least 1. blur is the half width over which
 	// seasonal profiles are smoothed.
 	day, week, blur int
-	// scale turns values of y back into the series' unit. It is a power of
-	// two, so that scaling is exact.
-	scale float64
-	// low and high are what no forecast leaves, in units of y.
-	low, high float64
-	// mean is that of the absolute values.
-	mean float64
+	// y are the values, gaps closed from the past alone. narrow holds them in
+	// half the space where light is set.
+	y      []float64
+	narrow []float32
+	light  bool
+	seen   []uint64 // A bit for each index that was observed.
+	// stale counts the gaps since the newest observation.
+	stale int
+
+	observed          int     // Observations.
+	size              float64 // Sum of their absolute values.
+	smallest, largest float64
 	// whole says that all observations are whole numbers: replicas, requests.
 	whole bool
 }
 
-// usable says whether a measurement is one: gaps, infinities and numbers whose
-// differences would overflow are not.
-func usable(v float64) bool { return math.Abs(v) <= math.MaxFloat64/16 }
-
-// newHistory prepares a series; ok is false if it has no observation.
-func newHistory(s Series) (h *history, ok bool) {
-	first, last := 0, len(s.Values)-1
-	for last >= 0 && !usable(s.Values[last]) {
-		last--
-	}
-	if last < 0 {
-		return nil, false
-	}
-	steps := max(int(maxHistory/s.Step)+1, minHistorySteps)
-	first = max(first, last+1-steps)
-	for !usable(s.Values[first]) {
-		first++
-	}
-	h = &history{
-		step: s.Step, stale: len(s.Values) - 1 - last,
-		day: daySteps(s.Step), week: max(1, int((7*24*time.Hour+s.Step/2)/s.Step)),
-	}
-	h.blur = min(int(8*time.Minute/s.Step), h.day/48)
+func newHistory(step time.Duration, light bool) *history {
+	h := &history{step: step, light: light, whole: true, day: daySteps(step), week: max(1, int((7*24*time.Hour+step/2)/step))}
+	h.blur = min(int(8*time.Minute/step), h.day/48)
 	if h.blur == 0 && h.day >= 96 {
 		h.blur = 1
 	}
-	h.fill(s.Values[first : last+1])
-	h.bound()
-	return h, true
+	return h
 }
 
-// fill copies the values, scaled, and closes gaps from the past alone: up to
-// an hour (at least two steps) the last value holds, after that the value a
-// day earlier.
-func (h *history) fill(values []float64) {
-	largest := 0.0
-	h.scale, h.whole = 1, true
-	for _, v := range values {
-		if usable(v) {
-			largest = max(largest, math.Abs(v))
-			h.whole = h.whole && v == math.Trunc(v)
+// usable says whether a measurement is one: gaps, infinities and numbers whose
+// sums would overflow are not.
+func (h *history) usable(v float64) bool {
+	if h.light {
+		return math.Abs(v) <= 1e30
+	}
+	return math.Abs(v) <= 1e300
+}
+
+// len is the number of grid points from the first observation to the newest.
+func (h *history) len() int { return len(h.y) + len(h.narrow) }
+
+// last is the index of the newest observation.
+func (h *history) last() int { return h.len() - 1 }
+
+func (h *history) at(i int) float64 {
+	if h.light {
+		return float64(h.narrow[i])
+	}
+	return h.y[i]
+}
+
+// peak is the largest of the values from..to, both included.
+func (h *history) peak(from, to int) float64 {
+	top := h.at(from)
+	for i := from + 1; i <= to; i++ {
+		if v := h.at(i); v > top {
+			top = v
 		}
 	}
-	if largest > 0 {
-		_, exponent := math.Frexp(largest)
-		h.scale = math.Ldexp(1, min(max(exponent, -1000), 1023))
+	return top
+}
+
+// add takes the next grid point and hands every value that is thereby known,
+// that of closed gaps included, to step. A gap is only counted: it is closed
+// when the next observation comes. Up to an hour (at least two steps) the last
+// value holds in it, after that the value a day earlier.
+func (h *history) add(v float64, step func(v float64)) {
+	if !h.usable(v) {
+		if h.len() > 0 {
+			h.stale++
+		}
+		return
 	}
 	hold := max(2, int(time.Hour/h.step))
-	h.y, h.known = make([]float64, len(values)), make([]int32, len(values))
-	var count int32
-	last := 0
-	for i, v := range values {
-		switch {
-		case usable(v):
-			h.y[i] = v / h.scale
-			h.mean += math.Abs(h.y[i])
-			count++
-			last = i
-		case i-last > hold && i >= h.day:
-			h.y[i] = h.y[i-h.day]
-		default:
-			h.y[i] = h.y[i-1]
+	for k := 1; k <= h.stale; k++ {
+		fill := h.at(h.last())
+		if k > hold && h.len() >= h.day {
+			fill = h.at(h.len() - h.day)
 		}
-		h.known[i] = count
+		h.push(fill)
+		step(h.at(h.last()))
 	}
-	h.mean /= float64(count)
+	h.stale = 0
+	h.push(v)
+	v = h.at(h.last())
+	h.seen[h.last()/64] |= 1 << (h.last() % 64)
+	if h.observed == 0 {
+		h.smallest, h.largest = v, v
+	}
+	h.observed++
+	h.size += math.Abs(v)
+	h.smallest, h.largest = min(h.smallest, v), max(h.largest, v)
+	h.whole = h.whole && v == math.Trunc(v)
+	step(v)
 }
 
-// bound sets low and high: forecasts of a series that was never negative are
-// not either, and none goes beyond twice the largest value ever seen, or
+func (h *history) push(v float64) {
+	if h.light {
+		h.narrow = append(h.narrow, float32(v))
+	} else {
+		h.y = append(h.y, v)
+	}
+	if len(h.seen)*64 < h.len() {
+		h.seen = append(h.seen, 0)
+	}
+}
+
+func (h *history) wasSeen(i int) bool { return h.seen[i/64]>>(i%64)&1 == 1 }
+
+// mean is that of the absolute values.
+func (h *history) mean() float64 { return h.size / float64(h.observed) }
+
+// raw returns the history from index i on with its gaps as NaN, up to the
+// present.
+func (h *history) raw(i int) []float64 {
+	out := make([]float64, 0, h.len()-i+h.stale)
+	for ; i < h.len(); i++ {
+		v := math.NaN()
+		if h.wasSeen(i) {
+			v = h.at(i)
+		}
+		out = append(out, v)
+	}
+	for range h.stale {
+		out = append(out, math.NaN())
+	}
+	return out
+}
+
+// values returns all values; the caller must not change them.
+func (h *history) values() []float64 {
+	if !h.light {
+		return h.y
+	}
+	out := make([]float64, len(h.narrow))
+	for i, v := range h.narrow {
+		out[i] = float64(v)
+	}
+	return out
+}
+
+// scale is a power of two that brings the largest value near 1, so that no sum
+// of squares overflows and scaling is exact.
+func (h *history) scale() float64 {
+	top := max(math.Abs(h.smallest), math.Abs(h.largest))
+	if top == 0 {
+		return 1
+	}
+	_, exponent := math.Frexp(top)
+	return math.Ldexp(1, min(max(exponent, -1000), 1023))
+}
+
+// bounds are what no forecast leaves: one of a series that was never negative
+// is not either, and none goes beyond twice the largest value ever seen, or
 // further if little has been seen.
-func (h *history) bound() {
-	smallest, largest := h.y[0], h.y[0]
-	for _, v := range h.y {
-		smallest, largest = min(smallest, v), max(largest, v)
-	}
-	hours := float64(len(h.y)-1) * h.step.Hours()
+func (h *history) bounds() (low, high float64) {
+	hours := float64(h.last()) * h.step.Hours()
 	reach := 1 + 4/(1+hours)
-	h.high = largest + max(reach*math.Abs(largest), largest-smallest)
-	if smallest < 0 {
-		h.low = smallest - max(reach*math.Abs(smallest), largest-smallest)
+	high = h.largest + max(reach*math.Abs(h.largest), h.largest-h.smallest)
+	if h.smallest < 0 {
+		low = h.smallest - max(reach*math.Abs(h.smallest), h.largest-h.smallest)
 	}
+	return low, min(high, math.MaxFloat64)
 }
-
-// clamp moves a forecast into the bounds.
-func (h *history) clamp(v float64) float64 { return min(max(v, h.low), h.high) }
-
-// seen says whether index i was observed.
-func (h *history) seen(i int) bool {
-	if i == 0 {
-		return true
-	}
-	return h.known[i] > h.known[i-1]
-}
-
-// seenIn is how many of the k values that end at i were observed.
-func (h *history) seenIn(i, k int) int {
-	if i < k {
-		return int(h.known[i])
-	}
-	return int(h.known[i] - h.known[i-k])
-}
-
-// last is the index of the last observation.
-func (h *history) last() int { return len(h.y) - 1 }
 
 // steps is a span in steps, at least 1.
 func (h *history) steps(d time.Duration) float64 { return max(1, float64(d)/float64(h.step)) }

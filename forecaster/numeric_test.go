@@ -82,13 +82,12 @@ func TestSlidingMax(t *testing.T) {
 // way between 2 and 4: 3.
 func TestWeightedQuantiles(t *testing.T) {
 	t.Parallel()
-	var q quantiler
 	out := make([]float64, 4)
-	q.quantiles([]float64{4, 1, 2}, []float64{1, 1, 2}, []float64{0.01, 0.5, 0.6875, 0.99}, out)
+	weightedQuantiles([]float64{4, 1, 2}, []float64{1, 1, 2}, []float64{0.01, 0.5, 0.6875, 0.99}, out)
 	if want := []float64{1, 2, 3, 4}; !slices.Equal(out, want) {
 		t.Errorf("%v, want %v", out, want)
 	}
-	q.quantiles(nil, nil, []float64{0.5}, out[:1])
+	weightedQuantiles(nil, nil, []float64{0.5}, out[:1])
 	if out[0] != 0 {
 		t.Errorf("no values: %v", out[0])
 	}
@@ -99,15 +98,18 @@ func TestRadixSort(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 3))
 	for _, n := range []int{1, radixFrom - 1, radixFrom, 1000} {
-		var q quantiler
+		var keys []uint64
 		for i := range n {
 			v := random.NormFloat64() * math.Exp2(float64(random.IntN(60)-30))
-			q.keys = append(q.keys, sortKey(v, i))
+			keys = append(keys, sortKey(v, i))
+			if got := sortedValue(keys[i]); got != float32(v) {
+				t.Fatalf("%v came back as %v", v, got)
+			}
 		}
-		want := slices.Clone(q.keys)
+		want := slices.Clone(keys)
 		slices.Sort(want)
-		q.sort()
-		if !slices.Equal(q.keys, want) {
+		sortKeys(keys)
+		if !slices.Equal(keys, want) {
 			t.Errorf("%d keys came out in another order", n)
 		}
 	}
@@ -156,11 +158,12 @@ func TestDraw(t *testing.T) {
 			usable += importance[i]
 		}
 	}
-	s := draw(surprise, importance, last)
+	const first, size = last - n + 1, 500
+	s := draw(surprise, importance, first, size)
 	total, big := 0.0, 0
 	for k, o := range s.origins {
-		i := o - (last - n + 1)
-		total += s.weights[k]
+		i := int(o) - first
+		total += float64(s.factors[k]) * importance[i]
 		if surprise[i] < 0 {
 			t.Errorf("origin %d cannot be used", o)
 		}
@@ -168,7 +171,7 @@ func TestDraw(t *testing.T) {
 			big++
 		}
 	}
-	if !slices.IsSorted(s.origins) || len(s.origins) > sampleSize+1 || len(s.origins) < sampleSize/2 {
+	if !slices.IsSorted(s.origins) || len(s.origins) > size+1 || len(s.origins) < size/2 {
 		t.Errorf("%d origins, sorted %v", len(s.origins), slices.IsSorted(s.origins))
 	}
 	if big != 5 {
@@ -182,14 +185,15 @@ func TestDraw(t *testing.T) {
 func TestSoftmax(t *testing.T) {
 	t.Parallel()
 	// exp(-14·(1.1-1)) = 0.2466; 3 times the loss gets nothing.
-	got := softmax([]float64{1, 1.1, 3})
+	got := make([]float64, 3)
+	softmax([]float64{1, 1.1, 3}, 14, got)
 	want := []float64{1 / 1.2466, 0.2466 / 1.2466, 0}
 	for i := range want {
 		if math.Abs(got[i]-want[i]) > 1e-4 {
 			t.Errorf("weights %v, want %v", got, want)
 		}
 	}
-	if got := softmax([]float64{0, 0, 1}); !slices.Equal(got, []float64{0.5, 0.5, 0}) {
+	if softmax([]float64{0, 0, 1}, 14, got); !slices.Equal(got, []float64{0.5, 0.5, 0}) {
 		t.Errorf("without loss: %v", got)
 	}
 }
@@ -197,16 +201,17 @@ func TestSoftmax(t *testing.T) {
 // The mean of 1, 2, 4 at a half-life of one step: (1/4 + 2/2 + 4)/(7/4) = 3.
 func TestEWMAByHand(t *testing.T) {
 	t.Parallel()
-	got := ewma([]float64{1, 2, 4}, 1)
-	want := []float64{1, 5.0 / 3, 3}
-	for i := range want {
-		if math.Abs(got[i]-want[i]) > 1e-12 {
-			t.Errorf("%v, want %v", got, want)
+	e := newEWMA(1)
+	for i, want := range []float64{1, 5.0 / 3, 3} {
+		e.add([]float64{1, 2, 4}[i])
+		if math.Abs(e.mean-want) > 1e-12 {
+			t.Errorf("after %d values %v, want %v", i+1, e.mean, want)
 		}
 	}
-	for _, v := range ewma(slices.Repeat([]float64{0.1}, 5000), 37) {
-		if v != 0.1 {
-			t.Fatalf("the mean of a constant 0.1 is %v", v)
+	constant := newEWMA(37)
+	for range 5000 {
+		if constant.add(0.1); constant.mean != 0.1 {
+			t.Fatalf("the mean of a constant 0.1 is %v", constant.mean)
 		}
 	}
 }

@@ -18,6 +18,22 @@ type Options struct {
 	// Levels are the quantile levels, each in (0, 1). Empty means
 	// [DefaultLevels].
 	Levels []float64
+	// History is how much of the past counts, in whole days; 0 means two weeks.
+	// Up to a day more is used, since what is older is forgotten a day at a
+	// time.
+	History time.Duration
+	// Light is for very many series: fewer point forecasts, no profile of the
+	// week, and errors that are not conditioned on the present. It takes a
+	// tenth of the memory and of the time.
+	Light bool
+}
+
+// history is what is kept behind the last midnight.
+func (o Options) history() time.Duration {
+	if o.History <= 0 {
+		return 14 * 24 * time.Hour
+	}
+	return max(24*time.Hour, o.History.Truncate(24*time.Hour))
 }
 
 // DefaultHorizons returns the spans that sizing looks at: 5 and 15 minutes, an

@@ -5,12 +5,6 @@ import (
 	"slices"
 )
 
-// quantiler finds quantiles of weighted samples. It keeps memory between
-// calls.
-type quantiler struct {
-	keys, spare []uint64
-}
-
 // sortKey maps a number, in single precision, to an integer of the same order:
 // the bits of a float are ordered as they are for positive numbers and the
 // other way round for negative ones. The lower half holds an index.
@@ -24,25 +18,36 @@ func sortKey(v float64, i int) uint64 {
 	return uint64(b)<<32 | uint64(i) //nolint:gosec // An index is not negative.
 }
 
+// sortedValue is the number in a key.
+func sortedValue(key uint64) float32 {
+	b := uint32(key >> 32)
+	if b>>31 == 1 {
+		b &^= 1 << 31
+	} else {
+		b = ^b
+	}
+	return math.Float32frombits(b)
+}
+
 // radixFrom is the length from which sorting by digits beats comparing.
 const radixFrom = 128
 
-// sort orders the keys by their upper halves, in three passes over digits of
-// eleven bits: a sample is sorted some hundred times per forecast.
-func (q *quantiler) sort() {
-	if len(q.keys) < radixFrom {
-		slices.Sort(q.keys)
+// sortKeys orders the keys by their upper halves, in three passes over digits
+// of eleven bits.
+func sortKeys(keys []uint64) {
+	if len(keys) < radixFrom {
+		slices.Sort(keys)
 		return
 	}
 	const bits = 11
 	var counts [3][1 << bits]uint32
-	for _, k := range q.keys {
+	for _, k := range keys {
 		k >>= 32
 		counts[0][k&(1<<bits-1)]++
 		counts[1][k>>bits&(1<<bits-1)]++
 		counts[2][k>>(2*bits)]++
 	}
-	q.spare = slices.Grow(q.spare[:0], len(q.keys))[:len(q.keys)]
+	from, to := keys, make([]uint64, len(keys))
 	for digit := range counts {
 		at, shift := uint32(0), 32+digit*bits
 		count := &counts[digit]
@@ -50,31 +55,32 @@ func (q *quantiler) sort() {
 			count[d] = at
 			at += n
 		}
-		for _, k := range q.keys {
+		for _, k := range from {
 			d := k >> shift & (1<<bits - 1)
-			q.spare[count[d]] = k
+			to[count[d]] = k
 			count[d]++
 		}
-		q.keys, q.spare = q.spare, q.keys
+		from, to = to, from
 	}
+	copy(keys, from) // Three passes end in the other slice.
 }
 
-// quantiles writes the quantiles of the values at ascending levels. Each value
-// stands in the middle of its weight; between values quantiles are linear,
-// outside them constant. Without values they are 0.
-func (q *quantiler) quantiles(values, weights, levels, out []float64) {
+// weightedQuantiles writes the quantiles of the values at ascending levels.
+// Each value stands in the middle of its weight; between values quantiles are
+// linear, outside them constant. Without values they are 0.
+func weightedQuantiles(values, weights, levels, out []float64) {
 	if len(values) == 0 {
 		clear(out)
 		return
 	}
-	q.keys = q.keys[:0]
+	keys := make([]uint64, len(values))
 	total := 0.0
 	for i, v := range values {
-		q.keys = append(q.keys, sortKey(v, i))
+		keys[i] = sortKey(v, i)
 		total += weights[i]
 	}
-	q.sort()
-	at := func(k int) int { return int(uint32(q.keys[k])) } //nolint:gosec // The lower half.
+	sortKeys(keys)
+	at := func(k int) int { return int(uint32(keys[k])) } //nolint:gosec // The lower half.
 	before, k := 0.0, 0
 	for j, level := range levels {
 		target := level * total

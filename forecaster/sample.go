@@ -7,9 +7,8 @@ import (
 )
 
 const (
-	// sampleSize is about how many past origins a forecast learns from; one in
-	// extremeShare of them is among the most surprising ones.
-	sampleSize   = 500
+	// extremeShare: one in so many sampled origins is among the most surprising
+	// ones.
 	extremeShare = 6
 	// sampleHalfLife is the age at which what happened counts half at short
 	// horizons.
@@ -20,72 +19,117 @@ const (
 	weekEcho = 10.0
 )
 
-// sample is a set of past origins, ascending, with weights that make sums over
-// it estimates of sums over all origins, each counted by its importance.
-type sample struct {
-	origins []int
-	weights []float64
+// importance says how much a past origin counts for the present: half as much
+// for every half-life of age, and more near the present phase of the day and
+// of the week. What happens at nine on Mondays is told by what happened at
+// nine on Mondays, however rare that was. For an origin that is age steps old,
+//
+//	2^(-age/H) + 4 k(day) 2^(-age/2H) + 10 k(week) 2^(-age/7 d),
+//
+// where k is 1 at a whole number of periods and falls to 0 within the width.
+type importance struct {
+	halfLife  float64 // H, in steps.
+	day, week float64 // Periods in steps; 0 for one that is not known yet.
+	weekFade  float64
+	width     float64
 }
 
-// importance is how much each of n origins up to last counts: half as much for
-// every half-life of age, and more near the phase of the day and of the week
-// that now has, within the given width in steps. What happens at nine on
-// Mondays is told by what happened at nine on Mondays, however rare that was.
-func (t *target) importance(last, n int, halfLife float64) []float64 {
-	out := make([]float64, n)
-	decay, weight := math.Exp2(-1/halfLife), 1.0
-	for i := n - 1; i >= 0; i-- {
-		out[i] = weight
-		weight *= decay
+func (h *history) importance(a *aim) importance {
+	im := importance{
+		halfLife: h.steps(min(2*sampleHalfLife, max(sampleHalfLife, sampleHalfLife+2*time.Duration(a.steps)*h.step))),
+		weekFade: h.steps(7 * 24 * time.Hour),
+		width:    max(h.steps(15*time.Minute), min(a.ahead, h.steps(2*time.Hour))),
 	}
-	width := max(t.steps(15*time.Minute), min(float64(t.ahead), t.steps(2*time.Hour)))
-	first := last - n + 1
-	echo := func(period int, strength, fade float64) {
-		for k := 1; k*period <= t.last()-first+int(width); k++ {
-			centre := t.last() - k*period
-			for o := max(first, centre-int(width)); o <= min(last, centre+int(width)); o++ {
-				near := 1 - math.Abs(float64(o-centre))/(width+1)
-				out[o-first] += strength * near * math.Exp2(-float64(t.last()-o)/fade)
-			}
+	if h.day >= 24 {
+		im.day = float64(h.day)
+		if !h.light && h.week > h.day && h.len() > h.week {
+			im.week = float64(h.week)
 		}
 	}
-	if t.day >= 24 {
-		echo(t.day, dayEcho, 2*halfLife)
-		if t.weekly != nil {
-			echo(t.week, weekEcho, t.steps(7*24*time.Hour))
+	return im
+}
+
+// decayed is 2^(-age/H).
+func (im importance) decayed(age float64) float64 { return math.Exp2(-age / im.halfLife) }
+
+// at adds the echoes to what is left by decay.
+func (im importance) at(age, decayed float64) float64 {
+	return decayed + im.echo(age, im.day, dayEcho, 2*im.halfLife) + im.echo(age, im.week, weekEcho, im.weekFade)
+}
+
+func (im importance) echo(age, period, strength, fade float64) float64 {
+	if period == 0 {
+		return 0
+	}
+	cycles := math.Floor(age/period + 0.5)
+	near := 1 - math.Abs(age-cycles*period)/(im.width+1)
+	if cycles < 1 || near <= 0 {
+		return 0
+	}
+	return strength * near * math.Exp2(-age/fade)
+}
+
+// all is what n origins from first on count, seen from steps after the index
+// at: the same as asking for each, but faster.
+func (im importance) all(at, first, n int, steps float64) []float64 {
+	out := make([]float64, n)
+	keep, decayed := math.Exp2(-1/im.halfLife), im.decayed(float64(at-first-n+1))
+	for i := n - 1; i >= 0; i-- {
+		out[i] = decayed
+		decayed *= keep
+	}
+	now := float64(at) + steps
+	for _, echo := range []struct{ period, strength, fade float64 }{
+		{im.day, dayEcho, 2 * im.halfLife}, {im.week, weekEcho, im.weekFade},
+	} {
+		if echo.period == 0 {
+			continue
+		}
+		for centre := now - echo.period; centre+im.width >= float64(first); centre -= echo.period {
+			for o := max(first, int(math.Ceil(centre-im.width))); o < first+n && float64(o) <= centre+im.width; o++ {
+				out[o-first] += im.echo(now-float64(o), echo.period, echo.strength, echo.fade)
+			}
 		}
 	}
 	return out
 }
 
-// draw samples the n origins that end with index last, given how surprising
-// each was (negative for one that cannot be used) and its importance. The most
-// surprising, by importance, are all in, each with its own weight; the rest is
-// taken at even steps of importance, with equal weights. So rare jumps, which
-// decide the outer quantiles and the worth of a weekly season, are not missed
-// by chance. (Taking the largest units with certainty and the rest
-// systematically with probability proportional to size is standard in survey
-// sampling: Cochran, Sampling Techniques, 1977.)
-func draw(surprise, importance []float64, last int) sample {
+// sample is a set of past origins, ascending. factors make sums over it
+// estimates of sums over all origins: each stands for so many of its kind.
+type sample struct {
+	origins []int32
+	factors []float32
+}
+
+// draw samples size of the origins first..., given how surprising each was
+// (negative for one that cannot be used) and how much it counts. The most
+// surprising, by importance, are all in, each for itself; the rest is taken at
+// even steps of importance. So rare jumps, which decide the outer quantiles and
+// the worth of a weekly season, are not missed by chance. (Taking the largest
+// units with certainty and the rest systematically with probability
+// proportional to size is standard in survey sampling: Cochran, Sampling
+// Techniques, 1977.)
+func draw(surprise, importance []float64, first, size int) sample {
 	n := len(surprise)
-	first := last - n + 1
-	s := sample{origins: make([]int, 0, sampleSize+1), weights: make([]float64, 0, sampleSize+1)}
-	if n <= sampleSize {
+	var s sample
+	put := func(i int, factor float64) {
+		s.origins = append(s.origins, int32(first+i)) //nolint:gosec // At most some ten thousand.
+		s.factors = append(s.factors, float32(factor))
+	}
+	if n <= size {
 		for i, v := range surprise {
 			if v >= 0 {
-				s.origins = append(s.origins, first+i)
-				s.weights = append(s.weights, importance[i])
+				put(i, 1)
 			}
 		}
 		return s
 	}
-	const extremes = sampleSize / extremeShare
 	scores := make([]float64, n)
 	for i, v := range surprise {
 		scores[i] = v * importance[i]
 	}
-	threshold := max(0, kthLargest(slices.Clone(scores), extremes))
-	rest, count := 0.0, sampleSize
+	threshold := max(0, kthLargest(slices.Clone(scores), size/extremeShare))
+	rest, count := 0.0, size
 	for i, score := range scores {
 		switch {
 		case score > threshold:
@@ -97,18 +141,18 @@ func draw(surprise, importance []float64, last int) sample {
 	stride := rest / float64(count)
 	next := stride / 2
 	for i, score := range scores {
-		weight := 0.0
+		times := 0.0
 		switch {
 		case score > threshold:
-			weight = importance[i]
+			put(i, 1)
+			continue
 		case score >= 0:
 			for next -= importance[i]; next < 0; next += stride {
-				weight += stride
+				times++
 			}
 		}
-		if weight > 0 {
-			s.origins = append(s.origins, first+i)
-			s.weights = append(s.weights, weight)
+		if times > 0 {
+			put(i, times*stride/importance[i])
 		}
 	}
 	return s

@@ -1,0 +1,132 @@
+package forecaster
+
+import (
+	"math"
+	"time"
+)
+
+// moment is what the signals say at one index, whatever the target.
+type moment struct {
+	y, lag1, lag2                        float64
+	base                                 float64    // Level of a few steps.
+	recent                               [3]float64 // Of twenty minutes, one hour, four hours.
+	slow                                 float64    // Of a day.
+	smooth, slope                        float64    // Of the damped trend.
+	rise                                 float64    // Growth per step.
+	shift                                float64    // Mean since the last change of level.
+	rare                                 float64    // Of intermittent demand.
+	dayFast, daySlow, weekFast, weekSlow float64    // Deviations from the profiles.
+	short, long                          float64    // Volatility.
+}
+
+// moment returns the present, times a factor.
+func (s *signals) moment(by float64) moment {
+	t := s.n - 1
+	m := moment{
+		y: by * s.at(t), lag1: by * s.at(max(0, t-1)), lag2: by * s.at(max(0, t-2)),
+		base: by * s.base(), slow: by * s.levels[len(s.levels)-1].mean,
+		smooth: by * s.holt.level, slope: by * s.holt.slope, rise: by * s.rise.mean,
+		shift: by * s.shift.mean, rare: by * s.rare.rate(),
+		dayFast: by * s.daily.fast.mean, daySlow: by * s.daily.slow.mean,
+		short: by * s.short.mean, long: by * s.long.mean,
+	}
+	for i, k := range s.recent {
+		m.recent[i] = by * s.levels[k].mean
+	}
+	if s.weekly != nil {
+		m.weekFast, m.weekSlow = by*s.weekly.fast.mean, by*s.weekly.slow.mean
+	}
+	return m
+}
+
+// context is everything a point forecast may look at: the present, and what
+// the target was, or usually is, at the same phase of earlier cycles.
+type context struct {
+	moment
+	*aim
+	mean float64 // Of the absolute values.
+	peak float64 // The last window of the target's length, the level for values.
+
+	hasDay, hasWeek, hasCycle   bool
+	yesterday, dayMoved, dayAge float64
+	dayUsual, daySharp          float64
+	lastWeek, weekUsual         float64
+	cycleAgo, cycleShift        float64
+	rough                       float64 // Volatility usual at this time of day.
+}
+
+// aim is what one set of quantiles is about: the value ahead steps from the
+// newest observation, or the largest of the width values that end there.
+type aim struct {
+	maximum bool
+	width   int
+	steps   int // From the newest observation to the window's end.
+	// ahead is steps as a number, hours in hours.
+	ahead, hours float64
+	// fastFade, slowFade and trendGain say what is left at the end of a
+	// deviation from the season, and how many slopes a trend has gone.
+	fastFade, slowFade, trendGain float64
+}
+
+// Deviations from the season fade with these half-lives.
+const (
+	fastFade = 2 * time.Hour
+	slowFade = 24 * time.Hour
+)
+
+func newAim(h *history, steps, stale int, maximum bool) *aim {
+	a := &aim{maximum: maximum, width: 1, steps: stale + steps}
+	if maximum {
+		a.width = steps
+	}
+	a.ahead = float64(a.steps)
+	a.hours = a.ahead * h.step.Hours()
+	a.fastFade = math.Exp2(-a.ahead / h.steps(fastFade))
+	a.slowFade = math.Exp2(-a.ahead / h.steps(slowFade))
+	a.trendGain = holtDamp * (1 - math.Pow(holtDamp, a.ahead)) / (1 - holtDamp)
+	return a
+}
+
+// context is the present for one target, times a factor. targets are the values
+// of the target by index, where they have been found already.
+func (s *signals) context(a *aim, m moment, mean, by float64, cycle int, targets []float64) context {
+	o := s.n - 1
+	c := context{moment: m, aim: a, mean: mean, peak: m.base, rough: m.long}
+	window := func(j int) float64 {
+		if targets != nil {
+			return targets[j]
+		}
+		return by * s.peak(j-a.width+1, j)
+	}
+	if a.maximum && o >= a.width {
+		c.peak = window(o)
+	}
+	j := index(o, a.steps, s.day)
+	if j >= 0 && o >= s.day {
+		c.rough = by * s.rough.out.at(max(0, min(j, o-2*s.blur)))
+	}
+	if j >= a.width-1 && o >= s.day {
+		c.hasDay, c.yesterday, c.dayAge = true, window(j), float64(o+a.steps-j)
+		if before := j - a.steps; before >= 0 {
+			c.dayMoved = m.base - by*s.bases.at(before)
+		}
+		k := max(0, min(j, o-s.blur))
+		c.dayUsual = by * s.daily.value.out.peak(k-a.width+1, k)
+		c.daySharp = c.dayUsual
+		if !a.maximum || s.blur > 0 {
+			c.daySharp = by * s.daily.sharp.out.peak(j-a.width+1, j)
+		}
+	}
+	if j := index(o, a.steps, s.week); s.weekly != nil && j >= a.width-1 && o >= s.week {
+		k := max(0, min(j, o-s.blur))
+		c.hasWeek, c.lastWeek = true, window(j)
+		c.weekUsual = by * s.weekly.value.out.peak(k-a.width+1, k)
+	}
+	if cycle > 0 {
+		if j := index(o, a.steps, cycle); j >= a.width-1 && j >= a.steps {
+			c.hasCycle, c.cycleAgo = true, window(j)
+			c.cycleShift = m.base - by*s.bases.at(j-a.steps)
+		}
+	}
+	return c
+}

@@ -1,0 +1,344 @@
+package forecaster
+
+import (
+	"math"
+	"slices"
+)
+
+// fit is what the past says about one target: how to weigh the point forecasts
+// and how far off they were at a sample of past origins. It is made now and
+// then; a forecast takes it together with the present.
+//
+// Numbers are scaled by a power of two so that the largest value of the history
+// lies near 1.
+type fit struct {
+	*aim
+	// reach is the distance that was learned from; less than the aim's where
+	// history is short.
+	reach           int
+	by              float64 // The factor from the series' unit.
+	low, high, mean float64
+	at              int // Index of the newest observation at the fit.
+	size            int // Values of the history.
+	trials          float64
+	points          []point
+	cycle           int // The period that was detected, in steps.
+
+	importance importance
+	sample
+	decay  []float32 // Of importance, at the fit.
+	spread []float32 // Scale of the error by row, with its logarithm.
+	logs   []float32
+	lean   []float32 // Side feature of the condition, by row.
+
+	pending []pendingRow // Forecasts whose targets are not known yet, by origin.
+
+	stack       []float64 // Weights of the point forecasts in their mean.
+	loss        []float64 // Of each point forecast: summed absolute error.
+	regressions [2]*regression
+	errorScale  errorScale
+	experts     []expert
+	shift       []float64 // Calibration per level, in units of the spread.
+	table       *mixture  // In place of the rows, in light mode.
+	coverage    float64   // Of the 0.95 quantile on the last day; NaN if unknown.
+}
+
+// expert is one distribution: its point forecast plus a scale times quantiles
+// of its own past errors in units of that scale.
+type expert struct {
+	// point is a position among the point forecasts, or one of the two below.
+	point int
+	// errors are (actual - point)/scale, ascending, rows which row each is of.
+	errors []float32
+	rows   []uint16
+}
+
+const (
+	pointStack   = -1 // The weighted mean of all point forecasts.
+	pointNothing = -2 // Zero with scale one: the plain distribution of targets.
+)
+
+const (
+	fullSample, lightSample = 400, 200
+	// fullExperts and lightExperts are how many point forecasts become
+	// distributions of their own, expertsWithin how much larger than the least
+	// their error may be.
+	fullExperts, lightExperts = 4, 2
+	expertsWithin             = 1.6
+)
+
+// learner is a fit in the making: point forecasts at the sampled origins.
+type learner struct {
+	*fit
+	model   *Model
+	aimed   aim         // What is learned from: the aim at the reach.
+	targets []float64   // By the index at which they are complete, scaled.
+	actual  []float64   // By row.
+	values  [][]float64 // By point forecast, the two regressions last; then row.
+	known   []errorInput
+	weights []float64 // By row, at the fit.
+	// rows are the origins of the rows: those sampled, and then those whose
+	// targets will be known by the next fit.
+	rows []int32
+	next int // The row that is to be filled.
+}
+
+// newLearner draws the sample for one target.
+func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int) *learner {
+	h := m.history
+	by := 1 / h.scale()
+	low, high := h.bounds()
+	f := &fit{
+		aim: a, reach: a.steps, by: by, low: by * low, high: by * high, mean: by * h.mean(), at: h.last(), size: h.len(),
+		points: m.points, cycle: cycle, importance: h.importance(a), coverage: math.NaN(),
+	}
+	l := &learner{fit: f, model: m, targets: y}
+	if a.width > 1 {
+		l.targets = slidingMax(y, a.width)
+	}
+	warm := min(h.day, h.len()/4)
+	if f.at-a.steps-warm < 30 {
+		f.reach = max(1, min(a.steps, h.len()/3))
+	}
+	l.aimed = *a
+	l.aimed.steps, l.aimed.ahead = f.reach, float64(f.reach)
+	if n := f.at - f.reach - warm + 1; n > 0 {
+		l.draw(base, seen, warm, n)
+	}
+	l.rows = slices.Clone(f.origins)
+	if !m.options.Light {
+		for o := max(0, f.at-f.reach+1); o <= min(f.at, f.at-f.reach+int(m.interval())); o++ {
+			if h.wasSeen(o) {
+				l.rows = append(l.rows, int32(o)) //nolint:gosec // At most some ten thousand.
+			}
+		}
+	}
+	l.weigh()
+	flat := make([]float64, (len(f.points)+2)*len(l.rows))
+	for k := range len(f.points) + 2 {
+		l.values = append(l.values, flat[k*len(l.rows):(k+1)*len(l.rows)])
+	}
+	l.known = make([]errorInput, len(l.rows))
+	return l
+}
+
+// weigh finds what each row counts at the fit, and its target.
+func (l *learner) weigh() {
+	n := len(l.origins)
+	l.actual, l.weights, l.decay = make([]float64, n), make([]float64, n), make([]float32, n)
+	middle := l.model.interval() / 2
+	im := l.wide(middle)
+	for i, o := range l.origins {
+		age := float64(l.at - int(o))
+		decayed := im.decayed(age)
+		l.decay[i] = float32(decayed)
+		l.weights[i] = float64(l.factors[i]) * im.at(age+middle, decayed)
+		l.actual[i] = l.targets[int(o)+l.reach]
+	}
+}
+
+// wide is the importance for the middle of the time until the next fit: the
+// echoes last as long.
+func (f *fit) wide(middle float64) importance {
+	im := f.importance
+	im.width += middle
+	return im
+}
+
+// draw samples the n origins from first on.
+func (l *learner) draw(base []float64, seen []int32, first, n int) {
+	h := l.model.history
+	surprise := make([]float64, n)
+	middle := l.model.interval() / 2
+	weight := l.wide(middle).all(l.at, first, n, middle)
+	for i := range surprise {
+		o := first + i
+		surprise[i] = -1
+		if end := o + l.reach; h.wasSeen(o) && end >= l.width-1 && 2*int(seen[end+1]-seen[end+1-l.width]) >= l.width {
+			surprise[i] = math.Abs(l.targets[end] - base[o])
+		}
+	}
+	l.sample = draw(surprise, weight, first, l.model.sampleSize())
+}
+
+// halfSeen says whether at least half of the k values that end at i were
+// observed.
+func (h *history) halfSeen(i, k int) bool {
+	n := 0
+	for j := i; j > i-k && j >= 0; j-- {
+		if h.wasSeen(j) {
+			n++
+		}
+		if 2*n >= k {
+			return true
+		}
+	}
+	return 2*n >= k
+}
+
+// visit fills in the row of origin o, if it is the next one, from signals that
+// have come as far as that.
+func (l *learner) visit(s *signals, o int) {
+	if l.next == len(l.rows) || int(l.rows[l.next]) != o {
+		return
+	}
+	c := s.context(&l.aimed, s.moment(l.by), l.mean, l.by, l.cycle, l.targets)
+	for k, p := range l.points {
+		l.values[k][l.next] = l.clamp(p.at(&c))
+	}
+	l.known[l.next] = c.errorInput()
+	l.next++
+}
+
+// clamp moves a forecast into the bounds.
+func (f *fit) clamp(v float64) float64 { return min(max(v, f.low), f.high) }
+
+// finish turns the rows into a fit.
+func (l *learner) finish() *fit {
+	f := l.fit
+	l.regress()
+	stacked := l.stackUp()
+	l.measureScale(stacked)
+	l.chooseExperts(stacked)
+	f.lean = make([]float32, len(l.rows))
+	for i := range f.lean {
+		f.lean[i] = float32(lean(l.known[i].y, stacked[i], float64(f.spread[i])))
+	}
+	f.trials = f.independent()
+	points := l.expertPoints(stacked)
+	for i := len(l.origins); i < len(l.rows); i++ {
+		row := pendingRow{origin: l.rows[i], log: f.logs[i], spread: f.spread[i], lean: f.lean[i]}
+		for _, v := range points[i] {
+			row.points = append(row.points, float32(v))
+		}
+		f.pending = append(f.pending, row)
+	}
+	n := len(l.origins)
+	f.logs, f.spread, f.lean = f.logs[:n], f.spread[:n], f.lean[:n]
+	l.calibrate(points)
+	return f
+}
+
+// sharpness is κ of the weights exp(-κ (loss/least - 1)): less for horizons of
+// which the history holds few.
+func (a *aim) sharpness() float64 {
+	if a.hours < 0.5 {
+		return 14
+	}
+	return 8
+}
+
+// stackUp weighs the point forecasts by the sums of their absolute errors and
+// returns their mean, by row.
+func (l *learner) stackUp() []float64 {
+	l.loss = make([]float64, len(l.values))
+	for k, values := range l.values {
+		for i, w := range l.weights {
+			l.loss[k] += w * math.Abs(l.actual[i]-values[i])
+		}
+	}
+	l.stack = make([]float64, len(l.loss))
+	softmax(l.loss, l.sharpness(), l.stack)
+	out := slices.Clone(l.values[0])
+	for k, w := range l.stack {
+		if w == 0 {
+			continue
+		}
+		for i, v := range l.values[k] {
+			out[i] += w * (v - l.values[0][i])
+		}
+	}
+	return out
+}
+
+// softmax turns losses into weights that add up to one,
+//
+//	w ∝ exp(-κ (loss/least - 1)),
+//
+// without those below a hundredth of the largest. For K experts the weighted
+// mean of the losses is then above the least by a factor of at most
+// 1 + W((K-1)/e)/κ, W being Lambert's function: 8 % for eight experts and
+// κ = 14; and by convexity so is the pinball loss of the mean forecast.
+func softmax(loss []float64, sharpness float64, out []float64) {
+	least := slices.Min(loss)
+	total := 0.0
+	for k, v := range loss {
+		out[k] = 0
+		switch {
+		case v <= least:
+			out[k] = 1
+		case least > 0:
+			out[k] = math.Exp(-sharpness * (v/least - 1))
+		}
+		if out[k] < 0.01 {
+			out[k] = 0
+		}
+		total += out[k]
+	}
+	for k := range out {
+		out[k] /= total
+	}
+}
+
+// chooseExperts keeps the distributions of the stacked mean, of the best point
+// forecasts, and of targets as such.
+func (l *learner) chooseExperts(stacked []float64) {
+	order := make([]int, len(l.loss))
+	for k := range order {
+		order[k] = k
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch {
+		case l.loss[a] < l.loss[b]:
+			return -1
+		case l.loss[a] > l.loss[b]:
+			return 1
+		}
+		return 0
+	})
+	l.addExpert(pointStack, stacked)
+	kept := fullExperts
+	if l.model.options.Light {
+		kept = lightExperts
+	}
+	for n, k := range order {
+		if kept == 0 || l.loss[k] > expertsWithin*l.loss[order[0]] {
+			break
+		}
+		if n > 0 && l.loss[k] == l.loss[order[n-1]] {
+			continue // The same forecast under another name.
+		}
+		l.addExpert(k, l.values[k])
+		kept--
+	}
+	l.addExpert(pointNothing, nil)
+}
+
+// addExpert sorts the errors of a point forecast.
+func (l *learner) addExpert(point int, values []float64) {
+	e := expert{point: point, errors: make([]float32, len(l.origins)), rows: make([]uint16, len(l.origins))}
+	keys := make([]uint64, len(l.origins))
+	for i, actual := range l.actual {
+		u := actual
+		if values != nil {
+			u = (actual - values[i]) / float64(l.spread[i])
+		}
+		keys[i] = sortKey(u, i)
+	}
+	sortKeys(keys)
+	for k, key := range keys {
+		e.errors[k], e.rows[k] = sortedValue(key), uint16(key&0xffff)
+	}
+	l.experts = append(l.experts, e)
+}
+
+// independent is about how many separate trials the sample holds: origins
+// closer than the horizon (at most six hours) see much the same future.
+func (f *fit) independent() float64 {
+	if len(f.origins) == 0 {
+		return 0
+	}
+	span := float64(f.origins[len(f.origins)-1]-f.origins[0]) + 1
+	apart := max(1, min(float64(f.reach), 6*f.ahead/max(f.hours, 1e-9)))
+	return min(span/apart, float64(len(f.origins)))
+}

@@ -1,0 +1,141 @@
+package forecaster
+
+import "math"
+
+// mixture is the quantiles of the experts of a fit and their weights, each per
+// level.
+type mixture struct {
+	// quantiles are in units of the expert's scale: expert by expert, each by
+	// level. weights are level by level, each by expert.
+	quantiles, weights []float64
+}
+
+// mix weighs the sampled errors and finds, for each expert k and level τ, the
+// quantile q_k(τ) of its errors in units of the scale, the weighted pinball
+// loss L_k(τ) it would have had, and from these the weights of the level,
+//
+//	w_k(τ) ∝ exp(-κ (L_k(τ)/min L(τ) - 1)).
+//
+// Weighing each level apart lets a cautious expert rule the outer quantiles and
+// a sharp one the median. One walk over the sorted errors gives both: below
+// the quantile lie Σ ws and Σ wse (e an error, s its scale), so the loss is
+//
+//	τ (Σ_above wse - q Σ_above ws) + (1-τ) (q Σ_below ws - Σ_below wse).
+func (f *fit) mix(weights, levels []float64) *mixture {
+	k, n := len(f.experts), len(levels)
+	m := &mixture{quantiles: make([]float64, k*n), weights: make([]float64, k*n)}
+	total := 0.0
+	for _, w := range weights {
+		total += w
+	}
+	loss, sums := make([]float64, k*n), make([]float64, 2*n)
+	for i := range f.experts {
+		f.walk(&f.experts[i], weights, total, levels, m.quantiles[i*n:(i+1)*n], sums, loss[i*n:(i+1)*n])
+	}
+	column := make([]float64, k)
+	for j := range levels {
+		for i := range column {
+			column[i] = loss[i*n+j]
+		}
+		softmax(column, f.sharpness(), m.weights[j*k:(j+1)*k])
+	}
+	return m
+}
+
+func (f *fit) walk(e *expert, weights []float64, total float64, levels, quantiles, sums, loss []float64) {
+	n := len(e.errors)
+	if n == 0 {
+		clear(quantiles)
+		clear(loss)
+		return
+	}
+	plain := e.point == pointNothing
+	before, scale, scaled, k := 0.0, 0.0, 0.0, 0
+	take := func() {
+		w, s := weights[e.rows[k]], 1.0
+		if !plain {
+			s = float64(f.spread[e.rows[k]])
+		}
+		before += w
+		scale += w * s
+		scaled += w * s * float64(e.errors[k])
+		k++
+	}
+	for j, level := range levels {
+		target := level * total
+		for k < n && before+weights[e.rows[k]]/2 < target {
+			take()
+		}
+		switch k {
+		case 0:
+			quantiles[j] = float64(e.errors[0])
+		case n:
+			quantiles[j] = float64(e.errors[n-1])
+		default:
+			lo, hi := before-weights[e.rows[k-1]]/2, before+weights[e.rows[k]]/2
+			a, b := float64(e.errors[k-1]), float64(e.errors[k])
+			quantiles[j] = a + (target-lo)/(hi-lo)*(b-a)
+		}
+		sums[2*j], sums[2*j+1] = scale, scaled
+	}
+	for k < n {
+		take()
+	}
+	for j, level := range levels {
+		q, s, e := quantiles[j], sums[2*j], sums[2*j+1]
+		loss[j] = level*(scaled-e-q*(scale-s)) + (1-level)*(q*s-e)
+	}
+}
+
+// at is the mean over the experts of the quantile of level number j, given
+// their point forecasts and the scale. It is summed as differences from the
+// first expert so that experts who agree are repeated exactly.
+func (m *mixture) at(f *fit, j, levels int, points []float64, spread float64) float64 {
+	k := len(f.experts)
+	base := points[0]
+	sum := 0.0
+	for i, w := range m.weights[j*k : (j+1)*k] {
+		if w == 0 {
+			continue
+		}
+		scale := spread
+		if f.experts[i].point == pointNothing {
+			scale = 1
+		}
+		sum += w * (points[i] - base + scale*m.quantiles[i*levels+j])
+	}
+	return base + sum
+}
+
+// condition returns the weights of the sampled errors for the present: their
+// importance, and how alike the state was,
+//
+//	φ + 1/(1 + (Δlog s/a)² + (bΔu)²),
+//
+// s being the scale of the error and u how far the newest value lay from the
+// forecast, in units of s and squashed. Errors of alike situations are the
+// better guide: a nearest-neighbour forecast of the error. At a day's horizon,
+// with few separate trials, all count nearly the same. (Weighting residuals by
+// nearness in time and state keeps conformal coverage where they are not
+// exchangeable: Barber et al. 2023, Conformal prediction beyond
+// exchangeability; Guan 2023, Localized conformal prediction.)
+func (f *fit) condition(now int, logScale, lean float64) []float64 {
+	far := f.hours / (f.hours + 4)
+	width, steep, floor := 0.3+0.4*far, 2.2-1.2*far, 0.03+0.17*far
+	since := f.importance.decayed(float64(now - f.at))
+	out := make([]float64, len(f.origins))
+	for i, o := range f.origins {
+		a := (float64(f.logs[i]) - logScale) / width
+		b := (float64(f.lean[i]) - lean) * steep
+		w := f.importance.at(float64(now-int(o)), since*float64(f.decay[i]))
+		out[i] = float64(f.factors[i]) * w * (floor + 1/(1+a*a+b*b))
+	}
+	return out
+}
+
+// lean is how far the newest value lies from the forecast, in units of the
+// scale, squashed to ±3.
+func lean(y, point, scale float64) float64 {
+	u := (y - point) / scale
+	return u / (1 + math.Abs(u)/3)
+}

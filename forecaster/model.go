@@ -1,0 +1,381 @@
+package forecaster
+
+import (
+	"math"
+	"time"
+)
+
+// Model forecasts one series that grows. [Model.Update] takes the next value
+// in constant time (amortised, see below), [Model.Forecast] gives quantiles of
+// what comes after it.
+//
+// A model rests on the values since its anchor: a midnight (UTC) at least
+// [Options.History] back, moved up by a day each day. What it knows is a
+// function of those values alone, however they were fed: a model built from the
+// history by [NewModel] and one that lived through it give the same forecasts,
+// bit for bit, so a restart changes nothing.
+//
+// Smoothing, profiles and volatility are carried on with every value. How to
+// weigh and correct the point forecasts made from them is learned anew every
+// two hours on the clock (four in light mode), on the first day of a series
+// whenever it has grown by a fifth, and when the anchor moves. A Model is not
+// safe for concurrent use.
+type Model struct {
+	options Options
+	steps   []int
+	levels  []float64
+	points  []point
+
+	first   time.Time // Of the next value while there is none, then of index 0.
+	history *history
+	signals *signals
+	young   int    // Observations at which a young series is learned from again.
+	fits    []*fit // One for each target, shared by the next two.
+	values  []*fit
+	maxima  []*fit
+	stale   map[staleKey]*fit // Fits for a series that has stopped.
+}
+
+// staleKey tells apart fits made after a gap.
+type staleKey struct {
+	horizon, gap int
+	maximum      bool
+}
+
+// NewModel returns a model that has seen the values of a series; of a series
+// without values it takes start and step. Gaps, infinities and numbers near
+// the end of the float64 range count as missing.
+func NewModel(s Series, o Options) (*Model, error) {
+	if s.Step <= 0 {
+		return nil, errStep
+	}
+	steps, err := o.steps(s.Step)
+	if err != nil {
+		return nil, err
+	}
+	levels, err := o.levels()
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{options: o, steps: steps, levels: levels, points: points(o.Light)}
+	if n := len(s.Values); n > 0 {
+		anchor := m.anchor(s.Time(n - 1))
+		if cut := anchor.Sub(s.Start); cut > 0 {
+			k := int((cut + s.Step - 1) / s.Step)
+			s = Series{Start: s.Time(k), Step: s.Step, Values: s.Values[k:]}
+		}
+	}
+	m.load(s)
+	return m, nil
+}
+
+// load starts anew with the values of a series.
+func (m *Model) load(s Series) {
+	m.first = s.Start
+	m.history = newHistory(s.Step, m.options.Light)
+	m.signals = newSignals(m.history, m.steps[len(m.steps)-1])
+	m.young, m.fits, m.values, m.maxima, m.stale = 0, nil, nil, nil, nil
+	due := -1
+	plan, observed := 0, 0
+	for i, v := range s.Values {
+		if m.history.usable(v) {
+			observed++
+		}
+		if m.due(s.Time(i), &plan, observed) {
+			due = i
+		}
+	}
+	for i, v := range s.Values {
+		m.take(v)
+		switch {
+		case i == due:
+			m.learn()
+		case i > due:
+			m.follow(v)
+		}
+	}
+	m.young = plan
+}
+
+// anchor is the instant before which a series that has come to t is forgotten.
+func (m *Model) anchor(t time.Time) time.Time {
+	return t.UTC().Truncate(24 * time.Hour).Add(-m.options.history())
+}
+
+// end is the time of the newest grid point.
+func (m *Model) end() time.Time {
+	return m.first.Add(time.Duration(m.history.len()+m.history.stale-1) * m.history.step)
+}
+
+// take carries the signals on by one value.
+func (m *Model) take(v float64) {
+	if m.history.len() == 0 && !m.history.usable(v) {
+		m.first = m.first.Add(m.history.step)
+		return
+	}
+	m.history.add(v, m.signals.add)
+	if m.history.stale == 0 {
+		m.stale = nil
+	}
+}
+
+// Update takes the next value on the grid; NaN for one that is missing.
+func (m *Model) Update(v float64) {
+	h := m.history
+	now := m.first
+	if h.len() > 0 {
+		now = m.end().Add(h.step)
+	}
+	if anchor := m.anchor(now); h.len() > 0 && m.first.Before(anchor) && m.anchor(now.Add(-h.step)).Before(anchor) {
+		k := min(int((anchor.Sub(m.first)+h.step-1)/h.step), h.len()+h.stale)
+		start, raw := m.first.Add(time.Duration(k)*h.step), []float64(nil)
+		if k < h.len() {
+			raw = h.raw(k)
+		}
+		m.load(Series{Start: start, Step: h.step, Values: raw})
+	}
+	m.take(v)
+	if m.due(now, &m.young, m.history.observed) {
+		m.learn()
+		return
+	}
+	m.follow(v)
+}
+
+// follow lets the fits learn from the newest value, if it is one.
+func (m *Model) follow(v float64) {
+	if m.options.Light || !m.history.usable(v) {
+		return
+	}
+	for _, f := range m.fits {
+		f.settle(m.history, m.history.last())
+		f.issue(m)
+	}
+}
+
+// interval is the time between fits, in steps.
+func (m *Model) interval() float64 { return m.history.steps(m.every()) }
+
+func (m *Model) every() time.Duration {
+	if m.options.Light {
+		return 4 * time.Hour
+	}
+	return 2 * time.Hour
+}
+
+// due says whether it is time to learn, after the value at t, with so many
+// observations. young is the number of observations at which a series of less
+// than a day is due again.
+func (m *Model) due(t time.Time, young *int, observed int) bool {
+	every := m.every()
+	if observed == 0 {
+		return false
+	}
+	if time.Duration(observed)*m.history.step < 24*time.Hour && observed >= *young {
+		*young = max(observed+1, observed+observed/5)
+		return true
+	}
+	return t.Truncate(every).After(t.Add(-m.history.step))
+}
+
+func (m *Model) sampleSize() int {
+	if m.options.Light {
+		return lightSample
+	}
+	return fullSample
+}
+
+// learn fits every target anew.
+func (m *Model) learn() {
+	if m.history.len() == 0 {
+		return
+	}
+	aims := make([]*aim, 0, 2*len(m.steps))
+	for _, k := range m.steps {
+		aims = append(aims, newAim(m.history, k, 0, false))
+	}
+	for _, k := range m.steps {
+		if k > 1 {
+			aims = append(aims, newAim(m.history, k, 0, true))
+		}
+	}
+	fits := m.fit(aims)
+	n := len(m.steps)
+	m.fits, m.values, m.maxima = fits, fits[:n], fits[n:]
+	if m.steps[0] == 1 {
+		m.maxima = append([]*fit{fits[0]}, m.maxima...)
+	}
+}
+
+// fit learns several targets in one pass over the history.
+func (m *Model) fit(aims []*aim) []*fit {
+	h := m.history
+	by := 1 / h.scale()
+	y := h.values()
+	scaled, base := make([]float64, len(y)), make([]float64, len(y))
+	seen := make([]int32, len(y)+1) // Observations before each index.
+	replay := newSignals(h, m.steps[len(m.steps)-1])
+	level := newEWMA(replay.baseHalfLife())
+	for i, v := range y {
+		level.add(v)
+		scaled[i], base[i] = by*v, by*level.mean
+		seen[i+1] = seen[i]
+		if h.wasSeen(i) {
+			seen[i+1]++
+		}
+	}
+	cycle := detectCycle(scaled, h)
+	learners := make([]*learner, len(aims))
+	for i, a := range aims {
+		learners[i] = m.newLearner(a, scaled, base, seen, cycle)
+	}
+	for o, v := range y {
+		replay.add(v)
+		for _, l := range learners {
+			l.visit(replay, o)
+		}
+	}
+	fits := make([]*fit, len(aims))
+	for i, l := range learners {
+		fits[i] = l.finish()
+	}
+	return fits
+}
+
+// Forecast returns quantiles of what comes after the newest grid point. Without
+// any observation the error is [ErrTooShort].
+func (m *Model) Forecast() (Forecast, error) {
+	h := m.history
+	if h.len() == 0 {
+		return Forecast{}, ErrTooShort
+	}
+	f := Forecast{Origin: m.end(), Levels: m.levels, Span: time.Duration(h.last()) * h.step}
+	for i, k := range m.steps {
+		point := m.quantiles(i, false)
+		peak := point
+		if k > 1 {
+			peak = m.quantiles(i, true)
+		}
+		f.Horizons = append(f.Horizons, time.Duration(k)*h.step)
+		f.Point = append(f.Point, m.whole(point))
+		f.Max = append(f.Max, order(m.whole(peak), f))
+	}
+	m.describe(&f)
+	return f, nil
+}
+
+// quantiles forecasts one target. After a gap that is long for the horizon it
+// is learned at the distance from the last observation.
+func (m *Model) quantiles(i int, maximum bool) []float64 {
+	h, k := m.history, m.steps[i]
+	f := m.values[i]
+	if maximum {
+		f = m.maxima[i]
+	}
+	if gap := roundGap(h.stale); 4*gap > k {
+		key := staleKey{i, gap, maximum}
+		if m.stale[key] == nil {
+			if m.stale == nil {
+				m.stale = map[staleKey]*fit{}
+			}
+			m.stale[key] = m.fit([]*aim{newAim(h, k, gap, maximum)})[0]
+		}
+		f = m.stale[key]
+	}
+	a := newAim(h, k, h.stale, maximum)
+	c := m.signals.context(a, m.signals.moment(f.by), f.mean, f.by, f.cycle, nil)
+	return f.quantiles(&c, h.last(), m.levels)
+}
+
+// roundGap rounds down to 1, 2, 3, 4, 6, 8, 12, 16, 24 and so on.
+func roundGap(n int) int {
+	if n < 4 {
+		return n
+	}
+	p := 4
+	for 2*p <= n {
+		p *= 2
+	}
+	if n >= p+p/2 {
+		return p + p/2
+	}
+	return p
+}
+
+// whole rounds quantiles where the series always was whole, and returns a copy.
+func (m *Model) whole(row []float64) []float64 {
+	out := make([]float64, len(row))
+	for j, v := range row {
+		out[j] = v
+		if m.history.whole {
+			out[j] = math.Round(v)
+		}
+	}
+	return out
+}
+
+// order raises quantiles of a maximum to those of the value at its window's
+// end, and to those of the maximum of the window before.
+func order(peak []float64, f Forecast) []float64 {
+	point := f.Point[len(f.Point)-1]
+	for j := range peak {
+		peak[j] = max(peak[j], point[j])
+		if n := len(f.Max); n > 0 {
+			peak[j] = max(peak[j], f.Max[n-1][j])
+		}
+	}
+	return peak
+}
+
+// describe fills in what the forecast says about itself.
+func (m *Model) describe(f *Forecast) {
+	var none, daily, weekly, cycle float64
+	for _, v := range m.values {
+		best := [4]float64{math.Inf(1), math.Inf(1), math.Inf(1), math.Inf(1)}
+		for k, p := range v.points {
+			best[p.season] = min(best[p.season], v.loss[k])
+		}
+		none, daily, weekly, cycle = none+best[seasonNone], daily+best[seasonDay], weekly+best[seasonWeek], cycle+best[seasonCycle]
+	}
+	h := m.history
+	switch {
+	case weekly < 0.98*min(daily, none):
+		f.Season = time.Duration(h.week) * h.step
+	case cycle < 0.98*min(daily, none):
+		f.Season = time.Duration(m.values[0].cycle) * h.step
+	case daily < 0.98*none:
+		f.Season = time.Duration(h.day) * h.step
+	}
+	if v := m.values[0].coverage; !math.IsNaN(v) {
+		f.Coverage95 = v
+	}
+	f.Confidence = m.confidence(*f)
+}
+
+// fullSpan is how much history confidence asks for.
+const fullSpan = 14 * 24 * time.Hour
+
+// confidence is the product of three shares: the root of the span over two
+// weeks, observed values over grid points, and calibration, which loses 4
+// points for each that the recent coverage of the 0.95 quantile lies under
+// 0.95, and one for each it lies over.
+func (m *Model) confidence(f Forecast) float64 {
+	h := m.history
+	span := min(1, float64(f.Span)/float64(fullSpan))
+	observed := float64(h.observed) / float64(h.len()+h.stale)
+	calibration := 1.0
+	if f.Coverage95 > 0 {
+		calibration = 1 - 4*max(0, 0.95-f.Coverage95) - max(0, f.Coverage95-0.95)
+	}
+	return math.Sqrt(span) * observed * max(0, min(1, calibration))
+}
+
+// Predict returns quantiles of what a series does after its end: those of
+// [Model.Forecast] of a [Model] that has seen it.
+func Predict(s Series, o Options) (Forecast, error) {
+	m, err := NewModel(s, o)
+	if err != nil {
+		return Forecast{}, err
+	}
+	return m.Forecast()
+}
