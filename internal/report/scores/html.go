@@ -154,19 +154,22 @@ func chartsOf(l simulator.ScoreList) []chart {
 		}
 		top = c.grid(top)
 		for _, i := range with {
-			if values[i] == nil {
-				continue
+			if values[i] != nil {
+				c.Lines = append(c.Lines, line{Class: lineClass(i, q.once), Path: path(values[i], top)})
 			}
-			class := fmt.Sprintf("c%d", i%colours)
-			if q.once {
-				class = "all"
-			}
-			c.Lines = append(c.Lines, line{Class: class, Path: path(values[i], top)})
 		}
 		c.ticks(len(l.Items[with[0]].Series.Replicas))
 		out = append(out, c)
 	}
 	return out
+}
+
+// lineClass names the colour of the policy of item i, or that of all.
+func lineClass(i int, all bool) string {
+	if all {
+		return "all"
+	}
+	return fmt.Sprintf("c%d", i%colours)
 }
 
 func floats(ints []int) []float64 {
