@@ -222,6 +222,7 @@ func TestRealPrometheus(t *testing.T) {
 	})
 	t.Run("selector", func(t *testing.T) { checkSelector(t, cfg, fleet, end) })
 	t.Run("catalogue", func(t *testing.T) { checkCatalogue(t, base) })
+	t.Run("presets", func(t *testing.T) { checkPresets(t, cfg, fleet, end) })
 	t.Run("restricted", func(t *testing.T) { checkRestricted(t, cfg, fleet, end) })
 }
 
@@ -391,6 +392,25 @@ func checkSelector(t *testing.T, cfg collector.Config, whole *collector.Fleet, e
 		}
 		if diff := cmp.Diff(webs, fleet.Workloads, equateSeries()); diff != "" {
 			t.Errorf("%s gives something else (-whole +selected):\n%s", selector, diff)
+		}
+	}
+}
+
+// checkPresets: what other distributions ask for fits this Prometheus, too, and
+// changes nothing; clusters are told apart without being looked for.
+func checkPresets(t *testing.T, cfg collector.Config, whole *collector.Fleet, end time.Time) {
+	for _, preset := range []string{collector.PresetKubePrometheusStack, collector.PresetThanos, collector.PresetMimir, collector.PresetGoogle} {
+		cfg.Preset = preset
+		c, err := collector.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fleet, err := c.Collect(t.Context(), end, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", preset, err)
+		}
+		if diff := cmp.Diff(whole.Workloads, fleet.Workloads, equateSeries()); diff != "" {
+			t.Errorf("%s gives something else (-generic +preset):\n%s", preset, diff)
 		}
 	}
 }
