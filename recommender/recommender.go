@@ -179,7 +179,7 @@ func (d *draft) none() Decision {
 	out.Action = ActionNone
 	for _, c := range d.s.Containers {
 		out.Containers = append(out.Containers, Recommendation{
-			Name: c.Name, Requests: c.Requests, Limits: c.Limits, Target: c.Requests, TargetLimits: c.Limits,
+			Name: c.Name, Sidecar: c.Sidecar, Requests: c.Requests, Limits: c.Limits, Target: c.Requests, TargetLimits: c.Limits,
 			LowerBound: c.Requests, UpperBound: c.Requests, UncappedTarget: c.Requests,
 		})
 	}
@@ -211,7 +211,7 @@ func (d *draft) decision(z *sizer) Decision {
 		target := d.chosen.sizes[i]
 		lower, upper := z.bounds(i, d.chosen.replicas, target)
 		r := Recommendation{
-			Name: c.Name, Requests: c.Requests, Limits: c.Limits, Target: target, TargetLimits: c.Limits,
+			Name: c.Name, Sidecar: c.Sidecar, Requests: c.Requests, Limits: c.Limits, Target: target, TargetLimits: c.Limits,
 			LowerBound: lower, UpperBound: upper, UncappedTarget: d.chosen.uncapped[i],
 		}
 		if target != c.Requests {

@@ -102,6 +102,10 @@ type Container struct {
 	MemoryShare float64 `json:"memoryShare,omitempty"`
 	// GPUs is the number of GPUs a pod's container requests.
 	GPUs int `json:"gpus,omitempty"`
+	// Sidecar says that it is an init container that keeps running (of
+	// restartPolicy Always): it counts like any other, but stands elsewhere in
+	// the pod's specification.
+	Sidecar bool `json:"sidecar,omitempty"`
 	// ThrottledRatio is the share of CFS periods with throttling in the last
 	// hour, 0 to 1.
 	ThrottledRatio float64 `json:"throttledRatio,omitempty"`

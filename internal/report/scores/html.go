@@ -107,15 +107,13 @@ type chart struct {
 // mark is a label at a place on an axis.
 type mark struct{ X, Y, Text string }
 
-type line struct {
-	Colour int
-	Path   string
-}
+// line is drawn in the colour of a policy, or none where it is of all.
+type line struct{ Class, Path string }
 
 // The plot's area within the view box of the template, and how many points a
 // line has at most.
 const (
-	plotLeft, plotRight = 44.0, 636.0
+	plotLeft, plotRight = 44.0, 612.0
 	plotTop, plotBottom = 8.0, 170.0
 	plotPoints          = 500
 )
@@ -157,13 +155,21 @@ func chartsOf(l simulator.ScoreList) []chart {
 		top = c.grid(top)
 		for _, i := range with {
 			if values[i] != nil {
-				c.Lines = append(c.Lines, line{Colour: i % colours, Path: path(values[i], top)})
+				c.Lines = append(c.Lines, line{Class: lineClass(i, q.once), Path: path(values[i], top)})
 			}
 		}
 		c.ticks(len(l.Items[with[0]].Series.Replicas))
 		out = append(out, c)
 	}
 	return out
+}
+
+// lineClass names the colour of the policy of item i, or that of all.
+func lineClass(i int, all bool) string {
+	if all {
+		return "all"
+	}
+	return fmt.Sprintf("c%d", i%colours)
 }
 
 func floats(ints []int) []float64 {

@@ -106,7 +106,7 @@ func TestHTML(t *testing.T) {
 	}
 	page := out.String()
 	for want, n := range map[string]int{
-		"<h2>web &amp; &lt;shop&gt;</h2>": 1, "<svg ": 4, `<path class="line c0"`: 4, `<path class="line c1"`: 3,
+		"<h2>web &amp; &lt;shop&gt;</h2>": 1, "<svg ": 4, `<path class="line all"`: 1, `<path class="line c0"`: 3, `<path class="line c1"`: 3,
 		`<td class="best">10.0</td>`: 1, `<td class="bad">1.000%</td>`: 1, "<script": 0, "//": 0, "NaN": 0, "ZgotmplZ": 0,
 	} {
 		if got := strings.Count(page, want); got != n {
