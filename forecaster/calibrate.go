@@ -14,16 +14,16 @@ import (
 func (l *learner) calibrate(points [][]float64) {
 	levels := l.model.levels
 	l.shift = make([]float64, len(levels))
-	m := l.mix(l.weights, levels)
+	m := l.mix(l.weights, levels, l.work)
 	if l.model.options.Light {
 		l.table = m
 	}
 	n := len(l.origins)
-	if n == 0 {
+	if n == 0 || !l.model.options.has(partCalibrate) {
 		return
 	}
 	trust := l.trials / (l.trials + 5)
-	scores := make([]float64, n)
+	scores := l.work.take(n)
 	for j, level := range levels {
 		outer := level <= innerLow || level >= innerHigh
 		if len(levels) > denseLevels && !outer && level != 0.5 && j > 0 && j < len(levels)-1 {
@@ -34,7 +34,7 @@ func (l *learner) calibrate(points [][]float64) {
 			s := float64(l.spread[i])
 			scores[i] = (l.actual[i] - m.at(l.fit, j, len(levels), points[i], s)) / s
 		}
-		weightedQuantiles(scores, l.weights, levels[j:j+1], l.shift[j:j+1])
+		l.work.weightedQuantiles(scores, l.weights, levels[j:j+1], l.shift[j:j+1])
 		l.shift[j] *= trust
 	}
 	bridge(levels, l.shift)
@@ -68,7 +68,7 @@ func bridge(levels, values []float64) {
 
 // expertPoints are the point forecasts of the experts, row by row.
 func (l *learner) expertPoints(stacked []float64) [][]float64 {
-	flat := make([]float64, len(l.rows)*len(l.experts))
+	flat := l.work.take(len(l.rows) * len(l.experts))
 	out := make([][]float64, len(l.rows))
 	for i := range out {
 		out[i] = flat[i*len(l.experts) : (i+1)*len(l.experts)]
@@ -98,16 +98,16 @@ func (l *learner) recentCoverage(points [][]float64) float64 {
 	if before < 50 || len(l.origins)-split < 12 {
 		return math.NaN()
 	}
-	past := slices.Clone(l.weights)
-	clear(past[before:])
+	past := l.work.take(len(l.weights))
+	copy(past, l.weights[:before])
 	level := []float64{0.95}
-	m := l.mix(past, level)
-	scores, shift := make([]float64, len(past)), make([]float64, 1)
+	m := l.mix(past, level, l.work)
+	scores, shift := l.work.take(len(past)), make([]float64, 1)
 	for i := range scores {
 		s := float64(l.spread[i])
 		scores[i] = (l.actual[i] - m.at(l.fit, 0, 1, points[i], s)) / s
 	}
-	weightedQuantiles(scores[:before], past[:before], level, shift)
+	l.work.weightedQuantiles(scores[:before], past[:before], level, shift)
 	hit, total := 0.0, 0.0
 	for i := split; i < len(scores); i++ {
 		total += l.weights[i]
@@ -132,15 +132,15 @@ type present struct {
 	points          []float64 // By expert.
 }
 
-func (f *fit) present(c *context) present {
-	values := make([]float64, len(f.points)+2)
+func (f *fit) present(c *context, work *arena) present {
+	values := work.take(len(f.points) + 2)
 	for k, p := range f.points {
 		values[k] = f.clamp(p.at(c))
 	}
 	for i, r := range f.regressions {
 		values[len(f.points)+i] = f.clamp(r.at(values[:len(f.points)]))
 	}
-	p := present{middle: values[0], points: make([]float64, len(f.experts))}
+	p := present{middle: values[0], points: work.take(len(f.experts))}
 	for k, w := range f.stack {
 		if w != 0 {
 			p.middle += w * (values[k] - values[0])
@@ -163,12 +163,12 @@ func (f *fit) present(c *context) present {
 
 // quantiles is the distribution at the present, ascending and within bounds,
 // in the unit of the series. Where little is known a prior widens it.
-func (f *fit) quantiles(c *context, now int, levels []float64) []float64 {
-	p := f.present(c)
+func (f *fit) quantiles(c *context, now int, levels []float64, work *arena) []float64 {
+	p := f.present(c, work)
 	middle, scale := p.middle, p.scale
 	m := f.table
 	if m == nil {
-		m = f.mix(f.condition(now, p.logScale, p.lean), levels)
+		m = f.mix(f.condition(now, p.logScale, p.lean, work), levels, work)
 	}
 	ignorance := 2 / (2 + f.trials*f.trials*f.trials)
 	if ignorance < 1e-3 {

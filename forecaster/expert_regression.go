@@ -60,9 +60,9 @@ func (r *regression) at(values []float64) float64 {
 
 // features are the point forecasts of n rows in the view, as differences from
 // the level: row by row, led by the intercept's.
-func (r *regression) features(values [][]float64, n int) (x, base []float64) {
+func (r *regression) features(values [][]float64, n int, work *arena) (x, base []float64) {
 	size := len(values)
-	x, base = make([]float64, n*size), make([]float64, n)
+	x, base = work.take(n*size), work.take(n)
 	for i := range n {
 		base[i] = r.view(values[0][i])
 		row := x[i*size : (i+1)*size]
@@ -92,7 +92,7 @@ func (l *learner) regress() {
 // there are enough rest on the first coefficients that exist.
 func (l *learner) regressOn(r regression, out []float64) *regression {
 	n, sampled, size := len(l.rows), len(l.origins), len(l.points)
-	x, base := r.features(l.values[:size], n)
+	x, base := r.features(l.values[:size], n, l.work)
 	fit := newRidge(size)
 	known, pending := 0, 0 // Rows used; the first row without a forecast.
 	for block := range ridgeBlocks + 1 {

@@ -23,6 +23,9 @@ type fit struct {
 	trials          float64
 	points          []point
 	cycle           int // The period that was detected, in steps.
+	// even gives all experts the same weight, unconditioned all errors what
+	// their age is worth.
+	even, unconditioned bool
 
 	importance importance
 	sample
@@ -71,6 +74,7 @@ const (
 type learner struct {
 	*fit
 	model   *Model
+	work    *arena
 	aimed   aim         // What is learned from: the aim at the reach.
 	targets []float64   // By the index at which they are complete, scaled.
 	actual  []float64   // By row.
@@ -84,15 +88,19 @@ type learner struct {
 }
 
 // newLearner draws the sample for one target.
-func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int) *learner {
+func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int, work *arena) *learner {
 	h := m.history
 	by := 1 / h.scale()
 	low, high := h.bounds()
 	f := &fit{
 		aim: a, reach: a.steps, by: by, low: by * low, high: by * high, mean: by * h.mean(), at: h.last(), size: h.len(),
 		points: m.points, cycle: cycle, importance: h.importance(a), coverage: math.NaN(),
+		even: !m.options.has(partWeights), unconditioned: !m.options.has(partCondition) || m.options.Only != "",
 	}
-	l := &learner{fit: f, model: m, targets: y}
+	if !m.options.has(partEcho) {
+		f.importance.day, f.importance.week = 0, 0
+	}
+	l := &learner{fit: f, model: m, work: work, targets: y}
 	if a.width > 1 {
 		l.targets = slidingMax(y, a.width)
 	}
@@ -104,6 +112,7 @@ func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int) *
 	l.aimed.steps, l.aimed.ahead = f.reach, float64(f.reach)
 	if n := f.at - f.reach - warm + 1; n > 0 {
 		l.draw(base, seen, warm, n)
+		work.reset()
 	}
 	l.rows = slices.Clone(f.origins)
 	if !m.options.Light {
@@ -148,9 +157,9 @@ func (f *fit) wide(middle float64) importance {
 // draw samples the n origins from first on.
 func (l *learner) draw(base []float64, seen []int32, first, n int) {
 	h := l.model.history
-	surprise := make([]float64, n)
+	surprise := l.work.take(n)
 	middle := l.model.interval() / 2
-	weight := l.wide(middle).all(l.at, first, n, middle)
+	weight := l.wide(middle).all(l.at, first, n, middle, l.work)
 	for i := range surprise {
 		o := first + i
 		surprise[i] = -1
@@ -158,7 +167,7 @@ func (l *learner) draw(base []float64, seen []int32, first, n int) {
 			surprise[i] = math.Abs(l.targets[end] - base[o])
 		}
 	}
-	l.sample = draw(surprise, weight, first, l.model.sampleSize())
+	l.sample = draw(surprise, weight, first, l.model.sampleSize(), l.work)
 }
 
 // halfSeen says whether at least half of the k values that end at i were
@@ -237,9 +246,15 @@ func (l *learner) stackUp() []float64 {
 			l.loss[k] += w * math.Abs(l.actual[i]-values[i])
 		}
 	}
+	for _, part := range []string{partRidge, partRidgeLog} {
+		if !l.model.options.has(part) {
+			l.loss[l.position(part)] = math.Inf(1)
+		}
+	}
 	l.stack = make([]float64, len(l.loss))
 	softmax(l.loss, l.sharpness(), l.stack)
-	out := slices.Clone(l.values[0])
+	out := l.work.take(len(l.rows))
+	copy(out, l.values[0])
 	for k, w := range l.stack {
 		if w == 0 {
 			continue
@@ -296,9 +311,17 @@ func (l *learner) chooseExperts(stacked []float64) {
 		}
 		return 0
 	})
-	l.addExpert(pointStack, stacked)
+	o := l.model.options
+	if o.Only != "" {
+		k := l.position(o.Only)
+		l.addExpert(k, l.values[k])
+		return
+	}
+	if o.has(partStack) {
+		l.addExpert(pointStack, stacked)
+	}
 	kept := fullExperts
-	if l.model.options.Light {
+	if o.Light {
 		kept = lightExperts
 	}
 	for n, k := range order {
@@ -311,13 +334,26 @@ func (l *learner) chooseExperts(stacked []float64) {
 		l.addExpert(k, l.values[k])
 		kept--
 	}
-	l.addExpert(pointNothing, nil)
+	if o.has(partPlain) {
+		l.addExpert(pointNothing, nil)
+	}
+}
+
+// position is where a point forecast stands among the values.
+func (l *learner) position(name string) int {
+	switch name {
+	case partRidge:
+		return len(l.points)
+	case partRidgeLog:
+		return len(l.points) + 1
+	}
+	return max(0, slices.IndexFunc(l.points, func(p point) bool { return p.name == name }))
 }
 
 // addExpert sorts the errors of a point forecast.
 func (l *learner) addExpert(point int, values []float64) {
 	e := expert{point: point, errors: make([]float32, len(l.origins)), rows: make([]uint16, len(l.origins))}
-	keys := make([]uint64, len(l.origins))
+	keys, spare := l.work.sortKeys(len(l.origins))
 	for i, actual := range l.actual {
 		u := actual
 		if values != nil {
@@ -325,7 +361,7 @@ func (l *learner) addExpert(point int, values []float64) {
 		}
 		keys[i] = sortKey(u, i)
 	}
-	sortKeys(keys)
+	sortKeys(keys, spare)
 	for k, key := range keys {
 		e.errors[k], e.rows[k] = sortedValue(key), uint16(key&0xffff)
 	}

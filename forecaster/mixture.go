@@ -21,21 +21,24 @@ type mixture struct {
 // the quantile lie Σ ws and Σ wse (e an error, s its scale), so the loss is
 //
 //	τ (Σ_above wse - q Σ_above ws) + (1-τ) (q Σ_below ws - Σ_below wse).
-func (f *fit) mix(weights, levels []float64) *mixture {
+func (f *fit) mix(weights, levels []float64, work *arena) *mixture {
 	k, n := len(f.experts), len(levels)
 	m := &mixture{quantiles: make([]float64, k*n), weights: make([]float64, k*n)}
 	total := 0.0
 	for _, w := range weights {
 		total += w
 	}
-	loss, sums := make([]float64, k*n), make([]float64, 2*n)
+	loss, sums := work.take(k*n), work.take(2*n)
 	for i := range f.experts {
 		f.walk(&f.experts[i], weights, total, levels, m.quantiles[i*n:(i+1)*n], sums, loss[i*n:(i+1)*n])
 	}
-	column := make([]float64, k)
+	column := work.take(k)
 	for j := range levels {
 		for i := range column {
 			column[i] = loss[i*n+j]
+		}
+		if f.even {
+			clear(column)
 		}
 		softmax(column, f.sharpness(), m.weights[j*k:(j+1)*k])
 	}
@@ -119,16 +122,19 @@ func (m *mixture) at(f *fit, j, levels int, points []float64, spread float64) fl
 // nearness in time and state keeps conformal coverage where they are not
 // exchangeable: Barber et al. 2023, Conformal prediction beyond
 // exchangeability; Guan 2023, Localized conformal prediction.)
-func (f *fit) condition(now int, logScale, lean float64) []float64 {
+func (f *fit) condition(now int, logScale, lean float64, work *arena) []float64 {
 	far := f.hours / (f.hours + 4)
-	width, steep, floor := 0.3+0.4*far, 2.2-1.2*far, 0.03+0.17*far
+	width, steep, floor := 0.2+0.4*far, 3-1.6*far, 0.02+0.17*far
 	since := f.importance.decayed(float64(now - f.at))
-	out := make([]float64, len(f.origins))
+	out := work.take(len(f.origins))
 	for i, o := range f.origins {
 		a := (float64(f.logs[i]) - logScale) / width
 		b := (float64(f.lean[i]) - lean) * steep
 		w := f.importance.at(float64(now-int(o)), since*float64(f.decay[i]))
-		out[i] = float64(f.factors[i]) * w * (floor + 1/(1+a*a+b*b))
+		out[i] = float64(f.factors[i]) * w
+		if !f.unconditioned {
+			out[i] *= floor + 1/(1+a*a+b*b)
+		}
 	}
 	return out
 }

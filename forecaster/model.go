@@ -34,6 +34,7 @@ type Model struct {
 	values  []*fit
 	maxima  []*fit
 	stale   map[staleKey]*fit // Fits for a series that has stopped.
+	work    arena
 }
 
 // staleKey tells apart fits made after a gap.
@@ -57,7 +58,10 @@ func NewModel(s Series, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{options: o, steps: steps, levels: levels, points: points(o.Light)}
+	if err := o.checkParts(); err != nil {
+		return nil, err
+	}
+	m := &Model{options: o, steps: steps, levels: levels, points: points(o)}
 	if n := len(s.Values); n > 0 {
 		anchor := m.anchor(s.Time(n - 1))
 		if cut := anchor.Sub(s.Start); cut > 0 {
@@ -225,9 +229,9 @@ func (m *Model) fit(aims []*aim) []*fit {
 		}
 	}
 	cycle := detectCycle(scaled, h)
-	learners := make([]*learner, len(aims))
+	learners, work := make([]*learner, len(aims)), new(arena)
 	for i, a := range aims {
-		learners[i] = m.newLearner(a, scaled, base, seen, cycle)
+		learners[i] = m.newLearner(a, scaled, base, seen, cycle, work)
 	}
 	for o, v := range y {
 		replay.add(v)
@@ -238,6 +242,7 @@ func (m *Model) fit(aims []*aim) []*fit {
 	fits := make([]*fit, len(aims))
 	for i, l := range learners {
 		fits[i] = l.finish()
+		work.reset()
 	}
 	return fits
 }
@@ -284,7 +289,8 @@ func (m *Model) quantiles(i int, maximum bool) []float64 {
 	}
 	a := newAim(h, k, h.stale, maximum)
 	c := m.signals.context(a, m.signals.moment(f.by), f.mean, f.by, f.cycle, nil)
-	return f.quantiles(&c, h.last(), m.levels)
+	m.work.reset()
+	return f.quantiles(&c, h.last(), m.levels, &m.work)
 }
 
 // roundGap rounds down to 1, 2, 3, 4, 6, 8, 12, 16, 24 and so on.

@@ -26,6 +26,11 @@ type Options struct {
 	// week, and errors that are not conditioned on the present. It takes a
 	// tenth of the memory and of the time.
 	Light bool
+	// Without leaves out parts of the forecast, and Only forecasts by a single
+	// one and its past errors: for measuring what each is worth. [Parts] lists
+	// the names.
+	Without []string
+	Only    string
 }
 
 // history is what is kept behind the last midnight.

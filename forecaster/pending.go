@@ -19,7 +19,8 @@ func (f *fit) issue(m *Model) {
 	a := *f.aim
 	a.steps, a.ahead = f.reach, float64(f.reach)
 	c := m.signals.context(&a, m.signals.moment(f.by), f.mean, f.by, f.cycle, nil)
-	p := f.present(&c)
+	p := f.present(&c, &m.work)
+	m.work.reset()
 	row := pendingRow{origin: int32(o), log: float32(p.logScale), spread: float32(p.scale), lean: float32(p.lean)} //nolint:gosec // At most some ten thousand.
 	for _, v := range p.points {
 		row.points = append(row.points, float32(v))

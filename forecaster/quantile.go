@@ -33,8 +33,8 @@ func sortedValue(key uint64) float32 {
 const radixFrom = 128
 
 // sortKeys orders the keys by their upper halves, in three passes over digits
-// of eleven bits.
-func sortKeys(keys []uint64) {
+// of eleven bits. spare is as long as keys.
+func sortKeys(keys, spare []uint64) {
 	if len(keys) < radixFrom {
 		slices.Sort(keys)
 		return
@@ -47,7 +47,7 @@ func sortKeys(keys []uint64) {
 		counts[1][k>>bits&(1<<bits-1)]++
 		counts[2][k>>(2*bits)]++
 	}
-	from, to := keys, make([]uint64, len(keys))
+	from, to := keys, spare
 	for digit := range counts {
 		at, shift := uint32(0), 32+digit*bits
 		count := &counts[digit]
@@ -68,18 +68,18 @@ func sortKeys(keys []uint64) {
 // weightedQuantiles writes the quantiles of the values at ascending levels.
 // Each value stands in the middle of its weight; between values quantiles are
 // linear, outside them constant. Without values they are 0.
-func weightedQuantiles(values, weights, levels, out []float64) {
+func (a *arena) weightedQuantiles(values, weights, levels, out []float64) {
 	if len(values) == 0 {
 		clear(out)
 		return
 	}
-	keys := make([]uint64, len(values))
+	keys, spare := a.sortKeys(len(values))
 	total := 0.0
 	for i, v := range values {
 		keys[i] = sortKey(v, i)
 		total += weights[i]
 	}
-	sortKeys(keys)
+	sortKeys(keys, spare)
 	at := func(k int) int { return int(uint32(keys[k])) } //nolint:gosec // The lower half.
 	before, k := 0.0, 0
 	for j, level := range levels {

@@ -2,7 +2,6 @@ package forecaster
 
 import (
 	"math"
-	"slices"
 	"time"
 )
 
@@ -71,8 +70,8 @@ func (im importance) echo(age, period, strength, fade float64) float64 {
 
 // all is what n origins from first on count, seen from steps after the index
 // at: the same as asking for each, but faster.
-func (im importance) all(at, first, n int, steps float64) []float64 {
-	out := make([]float64, n)
+func (im importance) all(at, first, n int, steps float64, work *arena) []float64 {
+	out := work.take(n)
 	keep, decayed := math.Exp2(-1/im.halfLife), im.decayed(float64(at-first-n+1))
 	for i := n - 1; i >= 0; i-- {
 		out[i] = decayed
@@ -109,9 +108,9 @@ type sample struct {
 // units with certainty and the rest systematically with probability
 // proportional to size is standard in survey sampling: Cochran, Sampling
 // Techniques, 1977.)
-func draw(surprise, importance []float64, first, size int) sample {
+func draw(surprise, importance []float64, first, size int, work *arena) sample {
 	n := len(surprise)
-	var s sample
+	s := sample{origins: make([]int32, 0, min(n, size+1)), factors: make([]float32, 0, min(n, size+1))}
 	put := func(i int, factor float64) {
 		s.origins = append(s.origins, int32(first+i)) //nolint:gosec // At most some ten thousand.
 		s.factors = append(s.factors, float32(factor))
@@ -124,11 +123,12 @@ func draw(surprise, importance []float64, first, size int) sample {
 		}
 		return s
 	}
-	scores := make([]float64, n)
+	scores, sorted := work.take(n), work.take(n)
 	for i, v := range surprise {
 		scores[i] = v * importance[i]
 	}
-	threshold := max(0, kthLargest(slices.Clone(scores), size/extremeShare))
+	copy(sorted, scores)
+	threshold := max(0, kthLargest(sorted, size/extremeShare))
 	rest, count := 0.0, size
 	for i, score := range scores {
 		switch {
