@@ -76,7 +76,7 @@ func NewBacktest(s Series, o BacktestOptions) (*Backtest, error) {
 		Horizons: o.Horizons, Levels: o.Levels, History: BacktestHistory - 24*time.Hour,
 		Light: o.Light, Without: o.Without, Only: o.Only,
 	}
-	if err := predict.checkParts(); err != nil {
+	if err := predict.CheckParts(); err != nil {
 		return nil, err
 	}
 	steps, err := predict.steps(s.Step)

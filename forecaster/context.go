@@ -17,6 +17,7 @@ type moment struct {
 	rare                                 float64    // Of intermittent demand.
 	dayFast, daySlow, weekFast, weekSlow float64    // Deviations from the profiles.
 	short, long                          float64    // Volatility.
+	winters, wintersSlope                float64    // Level and slope of the seasonal smoothing.
 }
 
 // moment returns the present, times a factor.
@@ -29,6 +30,7 @@ func (s *signals) moment(by float64) moment {
 		shift: by * s.shift.mean, rare: by * s.rare.rate(),
 		dayFast: by * s.daily.fast.mean, daySlow: by * s.daily.slow.mean,
 		short: by * s.short.mean, long: by * s.long.mean,
+		winters: by * s.winters.level, wintersSlope: by * s.winters.slope,
 	}
 	for i, k := range s.recent {
 		m.recent[i] = by * s.levels[k].mean
@@ -51,6 +53,7 @@ type context struct {
 	yesterday, dayMoved, dayAge float64
 	dayUsual, daySharp          float64
 	lastWeek, weekUsual         float64
+	wintersSeason               float64
 	cycleAgo, cycleShift        float64
 	rough                       float64 // Volatility usual at this time of day.
 }
@@ -112,6 +115,7 @@ func (s *signals) context(a *aim, m moment, mean, by float64, cycle int, targets
 		}
 		k := max(0, min(j, o-s.blur))
 		c.dayUsual = by * s.daily.value.out.peak(k-a.width+1, k)
+		c.wintersSeason = by * s.winters.season.peak(j-a.width+1, j)
 		c.daySharp = c.dayUsual
 		if !a.maximum || s.blur > 0 {
 			c.daySharp = by * s.daily.sharp.out.peak(j-a.width+1, j)

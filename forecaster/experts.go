@@ -57,6 +57,7 @@ func allPoints() []point {
 		{name: "daily-slow", season: seasonDay, at: byDailySlow, light: true},
 		{name: "daily-sharp", season: seasonDay, at: byDailySharp},
 		{name: "daily-ratio", season: seasonDay, at: byDailyRatio},
+		{name: "holt-winters", season: seasonDay, at: byHoltWinters},
 		{name: "last-week", season: seasonWeek, at: byLastWeek},
 		{name: "weekly-fast", season: seasonWeek, at: byWeeklyFast},
 		{name: "weekly-slow", season: seasonWeek, at: byWeeklySlow},
@@ -86,9 +87,9 @@ func Parts() (points, rest []string) {
 		[]string{partStack, partPlain, partWeights, partCondition, partEcho, partCalibrate}
 }
 
-// checkParts returns an error if the options name a part that does not exist,
+// CheckParts returns an error if the options name a part that does not exist,
 // or leave out the level, which all others start from.
-func (o Options) checkParts() error {
+func (o Options) CheckParts() error {
 	points, rest := Parts()
 	for _, name := range o.Without {
 		if name == points[0] {

@@ -58,7 +58,7 @@ func NewModel(s Series, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := o.checkParts(); err != nil {
+	if err := o.CheckParts(); err != nil {
 		return nil, err
 	}
 	m := &Model{options: o, steps: steps, levels: levels, points: points(o)}

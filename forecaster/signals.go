@@ -11,19 +11,20 @@ import (
 // after a history is the same however it was fed.
 type signals struct {
 	*history
-	levels []ewma // From the shortest half-life to a day.
-	recent [3]int // Those of twenty minutes, one hour and four hours.
-	holt   holt
-	shift  shift
-	rare   intermittent
-	rise   ewma // Growth per step: of the change in a day, half-life 12 h.
-	daily  *season
-	weekly *season
-	short  ewma // Volatility: of the absolute surprise, half-life 2 h.
-	long   ewma // The same, half-life 3.5 days.
-	rough  *profile
-	bases  *ring // The base level, by index.
-	n      int   // Values taken in.
+	levels  []ewma // From the shortest half-life to a day.
+	recent  [3]int // Those of twenty minutes, one hour and four hours.
+	holt    holt
+	winters holtWinters
+	shift   shift
+	rare    intermittent
+	rise    ewma // Growth per step: of the change in a day, half-life 12 h.
+	daily   *season
+	weekly  *season
+	short   ewma // Volatility: of the absolute surprise, half-life 2 h.
+	long    ewma // The same, half-life 3.5 days.
+	rough   *profile
+	bases   *ring // The base level, by index.
+	n       int   // Values taken in.
 }
 
 // Smoothing constants. They are round numbers from the literature's usual
@@ -51,6 +52,7 @@ func newSignals(h *history, reach int) *signals {
 	s.short, s.long = newEWMA(h.steps(2*time.Hour)), newEWMA(h.steps(84*time.Hour))
 	days := h.day * ((reach + h.day - 1) / h.day)
 	s.daily = newSeason(h, h.day, days, reach, dailyGain)
+	s.winters = newHoltWinters(h.day, days+reach)
 	if !h.light && h.week > h.day {
 		s.weekly = newSeason(h, h.week, h.week*((reach+h.week-1)/h.week), reach, weeklyGain)
 	}
@@ -99,6 +101,7 @@ func (s *signals) add(v float64) {
 	}
 	slow := s.levels[len(s.levels)-1].mean
 	s.daily.add(s.n, v, slow)
+	s.winters.add(v, slow)
 	if s.weekly != nil {
 		s.weekly.add(s.n, v, slow)
 	}
