@@ -118,10 +118,43 @@ func (l *learner) recentCoverage(points [][]float64) float64 {
 	return hit / total
 }
 
-// scarcity widens quantiles by this much for each share of the history that
-// the horizon takes: the errors of a day ahead in a week of history are those
-// of seven trials, whose quantiles lie too close together.
-const scarcity = 2
+// scarcity is how much wider a quantile has to be that rests on n trials than
+// one that rests on many: the ratio of Student's and the normal quantile, and
+// the error of the centre,
+//
+//	√(1 + 1/n) t(n-1)/z,  t = z + (z³+z)/4ν + (5z⁵+16z³+3z)/96ν²,
+//
+// at most 3. See Abramowitz and Stegun (1964), 26.7.5.
+func scarcity(level, n float64) float64 {
+	z, v := normalQuantile(level), max(1, n-1)
+	z2 := z * z
+	return min(3, math.Sqrt(1+1/n)*(1+(z2+1)/(4*v)+(5*z2*z2+16*z2+3)/(96*v*v)))
+}
+
+// effective is how many separate trials a forecast with the given weights
+// rests on: no more than horizons fit into the history, old ones fading, and
+// no more than Kish's effective size of the weights. Windows that overlap say
+// a little more together than those that do not. The largest value of a day
+// drifts with the days and lies further out than a fortnight shows: what days
+// say about it counts a sixth.
+func (f *fit) effective(weights []float64) float64 {
+	apart := float64(f.reach)
+	n := min(float64(f.size)/apart, 1/(1-math.Exp2(-apart/f.importance.halfLife)))
+	if f.maximum {
+		n /= 6
+	} else {
+		n *= 1.3
+	}
+	sum, squares := 0.0, 0.0
+	for _, w := range weights {
+		sum += w
+		squares += w * w
+	}
+	if squares > 0 {
+		n = min(n, sum*sum/squares)
+	}
+	return max(1, n)
+}
 
 // present is what a fit makes of a context: the point forecasts of its experts
 // and the scale of their errors.
@@ -166,19 +199,21 @@ func (f *fit) present(c *context, work *arena) present {
 func (f *fit) quantiles(c *context, now int, levels []float64, work *arena) []float64 {
 	p := f.present(c, work)
 	middle, scale := p.middle, p.scale
-	m := f.table
+	m, weights := f.table, []float64(nil)
 	if m == nil {
-		m = f.mix(f.condition(now, p.logScale, p.lean, work), levels, work)
+		weights = f.condition(now, p.logScale, p.lean, work)
+		m = f.mix(weights, levels, work)
 	}
 	ignorance := 2 / (2 + f.trials*f.trials*f.trials)
 	if ignorance < 1e-3 {
 		ignorance = 0
 	}
-	stretch := math.Sqrt(math.Sqrt(f.ahead/float64(f.reach))) * (1 + scarcity*float64(f.reach)/float64(f.size))
+	far := math.Sqrt(math.Sqrt(f.ahead / float64(f.reach))) // Where less far was learned from.
+	trials := f.effective(weights)
 	out := make([]float64, len(levels))
 	for j, level := range levels {
 		q := m.at(f, j, len(levels), p.points, scale) + f.shift[j]*scale
-		q = middle + stretch*(q-middle)
+		q = middle + far*scarcity(level, trials)*(q-middle)
 		if ignorance > 0 {
 			q = (1-ignorance)*q + ignorance*f.prior(middle, level)
 		}

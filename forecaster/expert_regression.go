@@ -9,6 +9,9 @@ const (
 	// ridgeBlocks is how often a regression is solved again on the way through
 	// the history, so that every past forecast is made from its own past.
 	ridgeBlocks = 10
+	// ridgeTrials is how many horizons the history has to hold before a
+	// regression is believed.
+	ridgeTrials = 10
 )
 
 // regression is a ridge regression of the target on all point forecasts, both

@@ -116,7 +116,7 @@ func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int, w
 	}
 	l.rows = slices.Clone(f.origins)
 	if !m.options.Light {
-		for o := max(0, f.at-f.reach+1); o <= min(f.at, f.at-f.reach+int(m.interval())); o++ {
+		for o := max(0, f.at-f.reach+1); o <= min(f.at, f.at-f.reach+int(f.interval)); o++ {
 			if h.wasSeen(o) {
 				l.rows = append(l.rows, int32(o)) //nolint:gosec // At most some ten thousand.
 			}
@@ -135,7 +135,7 @@ func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int, w
 func (l *learner) weigh() {
 	n := len(l.origins)
 	l.actual, l.weights, l.decay = make([]float64, n), make([]float64, n), make([]float32, n)
-	middle := l.model.interval() / 2
+	middle := l.interval / 2
 	im := l.wide(middle)
 	for i, o := range l.origins {
 		age := float64(l.at - int(o))
@@ -158,7 +158,7 @@ func (f *fit) wide(middle float64) importance {
 func (l *learner) draw(base []float64, seen []int32, first, n int) {
 	h := l.model.history
 	surprise := l.work.take(n)
-	middle := l.model.interval() / 2
+	middle := l.interval / 2
 	weight := l.wide(middle).all(l.at, first, n, middle, l.work)
 	for i := range surprise {
 		o := first + i
@@ -247,7 +247,7 @@ func (l *learner) stackUp() []float64 {
 		}
 	}
 	for _, part := range []string{partRidge, partRidgeLog} {
-		if !l.model.options.has(part) {
+		if !l.model.options.has(part) || l.size < ridgeTrials*l.reach {
 			l.loss[l.position(part)] = math.Inf(1)
 		}
 	}

@@ -17,7 +17,8 @@ import (
 //
 // Smoothing, profiles and volatility are carried on with every value. How to
 // weigh and correct the point forecasts made from them is learned anew every
-// two hours on the clock (four in light mode), on the first day of a series
+// two hours on the clock (up to a quarter of an hour ahead every hour, in light
+// mode every four), on the first day of a series
 // whenever it has grown by a fifth, and when the anchor moves. A Model is not
 // safe for concurrent use.
 type Model struct {
@@ -29,8 +30,7 @@ type Model struct {
 	first   time.Time // Of the next value while there is none, then of index 0.
 	history *history
 	signals *signals
-	young   int    // Observations at which a young series is learned from again.
-	fits    []*fit // One for each target, shared by the next two.
+	young   int // Observations at which a young series is learned from again.
 	values  []*fit
 	maxima  []*fit
 	stale   map[staleKey]*fit // Fits for a series that has stopped.
@@ -78,23 +78,30 @@ func (m *Model) load(s Series) {
 	m.first = s.Start
 	m.history = newHistory(s.Step, m.options.Light)
 	m.signals = newSignals(m.history, m.steps[len(m.steps)-1])
-	m.young, m.fits, m.values, m.maxima, m.stale = 0, nil, nil, nil, nil
-	due := -1
+	m.young, m.values, m.maxima, m.stale = 0, nil, nil, nil
+	rarely, often := -1, -1 // When all were learned last, and when those for short horizons.
 	plan, observed := 0, 0
 	for i, v := range s.Values {
 		if m.history.usable(v) {
 			observed++
 		}
-		if m.due(s.Time(i), &plan, observed) {
-			due = i
+		switch m.due(s.Time(i), &plan, observed) {
+		case dueAll:
+			rarely, often = i, i
+		case dueShort:
+			often = i
+		case dueNone:
 		}
 	}
 	for i, v := range s.Values {
 		m.take(v)
 		switch {
-		case i == due:
-			m.learn()
-		case i > due:
+		case i == rarely:
+			m.learn(dueAll)
+		case i == often:
+			m.follow(v)
+			m.learn(dueShort)
+		case i > rarely:
 			m.follow(v)
 		}
 	}
@@ -139,47 +146,57 @@ func (m *Model) Update(v float64) {
 		m.load(Series{Start: start, Step: h.step, Values: raw})
 	}
 	m.take(v)
-	if m.due(now, &m.young, m.history.observed) {
-		m.learn()
-		return
+	due := m.due(now, &m.young, m.history.observed)
+	if due != dueAll {
+		m.follow(v)
 	}
-	m.follow(v)
+	m.learn(due)
 }
 
 // follow lets the fits learn from the newest value, if it is one.
 func (m *Model) follow(v float64) {
-	if m.options.Light || !m.history.usable(v) {
+	if m.options.Light || m.values == nil || !m.history.usable(v) {
 		return
 	}
-	for _, f := range m.fits {
-		f.settle(m.history, m.history.last())
-		f.issue(m)
+	for i := range m.values {
+		for _, f := range []*fit{m.values[i], m.maxima[i]} {
+			if f != nil { // A window of one step has no maximum of its own.
+				f.settle(m.history, m.history.last())
+				f.issue(m)
+			}
+		}
 	}
 }
 
-// interval is the time between fits, in steps.
-func (m *Model) interval() float64 { return m.history.steps(m.every()) }
+// what is due to be learned.
+type due int
 
-func (m *Model) every() time.Duration {
-	if m.options.Light {
-		return 4 * time.Hour
-	}
-	return 2 * time.Hour
-}
+const (
+	dueNone due = iota
+	dueShort
+	dueAll
+)
 
-// due says whether it is time to learn, after the value at t, with so many
+// due says what is to be learned after the value at t, with so many
 // observations. young is the number of observations at which a series of less
 // than a day is due again.
-func (m *Model) due(t time.Time, young *int, observed int) bool {
-	every := m.every()
+func (m *Model) due(t time.Time, young *int, observed int) due {
 	if observed == 0 {
-		return false
+		return dueNone
 	}
-	if time.Duration(observed)*m.history.step < 24*time.Hour && observed >= *young {
+	step := m.history.step
+	if time.Duration(observed)*step < 24*time.Hour && observed >= *young {
 		*young = max(observed+1, observed+observed/5)
-		return true
+		return dueAll
 	}
-	return t.Truncate(every).After(t.Add(-m.history.step))
+	passed := func(every time.Duration) bool { return t.Truncate(every).After(t.Add(-step)) }
+	switch {
+	case m.options.Light && passed(2*learnRarely), !m.options.Light && passed(learnRarely):
+		return dueAll
+	case !m.options.Light && passed(learnOften):
+		return dueShort
+	}
+	return dueNone
 }
 
 func (m *Model) sampleSize() int {
@@ -189,25 +206,27 @@ func (m *Model) sampleSize() int {
 	return fullSample
 }
 
-// learn fits every target anew.
-func (m *Model) learn() {
-	if m.history.len() == 0 {
+// learn fits the targets anew that are due.
+func (m *Model) learn(what due) {
+	if what == dueNone || m.history.len() == 0 {
 		return
 	}
-	aims := make([]*aim, 0, 2*len(m.steps))
-	for _, k := range m.steps {
-		aims = append(aims, newAim(m.history, k, 0, false))
+	var aims []*aim
+	var at []**fit
+	if m.values == nil {
+		m.values, m.maxima = make([]*fit, len(m.steps)), make([]*fit, len(m.steps))
 	}
-	for _, k := range m.steps {
+	for i, k := range m.steps {
+		if what == dueShort && time.Duration(k)*m.history.step > shortHorizon {
+			break
+		}
+		aims, at = append(aims, newAim(m.history, k, 0, false)), append(at, &m.values[i])
 		if k > 1 {
-			aims = append(aims, newAim(m.history, k, 0, true))
+			aims, at = append(aims, newAim(m.history, k, 0, true)), append(at, &m.maxima[i])
 		}
 	}
-	fits := m.fit(aims)
-	n := len(m.steps)
-	m.fits, m.values, m.maxima = fits, fits[:n], fits[n:]
-	if m.steps[0] == 1 {
-		m.maxima = append([]*fit{fits[0]}, m.maxima...)
+	for i, f := range m.fit(aims) {
+		*at[i] = f
 	}
 }
 

@@ -13,7 +13,7 @@ type pendingRow struct {
 // be known before the next fit.
 func (f *fit) issue(m *Model) {
 	o := m.history.last()
-	if o+f.reach > f.at+int(m.interval()) {
+	if o+f.reach > f.at+int(f.interval) {
 		return
 	}
 	a := *f.aim

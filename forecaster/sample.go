@@ -10,7 +10,7 @@ const (
 	// ones.
 	extremeShare = 6
 	// sampleHalfLife is the age at which what happened counts half at short
-	// horizons.
+	// horizons. It grows by eight horizons, to ten days.
 	sampleHalfLife = 2 * 24 * time.Hour
 	// dayEcho and weekEcho are how much more an origin counts that has the
 	// time of day, or of the week, of the one that matters.
@@ -35,7 +35,7 @@ type importance struct {
 
 func (h *history) importance(a *aim) importance {
 	im := importance{
-		halfLife: h.steps(min(2*sampleHalfLife, max(sampleHalfLife, sampleHalfLife+2*time.Duration(a.steps)*h.step))),
+		halfLife: h.steps(min(5*sampleHalfLife, sampleHalfLife+8*time.Duration(a.steps)*h.step)),
 		weekFade: h.steps(7 * 24 * time.Hour),
 		width:    max(h.steps(15*time.Minute), min(a.ahead, h.steps(2*time.Hour))),
 	}
