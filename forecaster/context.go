@@ -69,17 +69,22 @@ type aim struct {
 	// fastFade, slowFade and trendGain say what is left at the end of a
 	// deviation from the season, and how many slopes a trend has gone.
 	fastFade, slowFade, trendGain float64
-	every                         time.Duration // Time between fits.
-	interval                      float64       // The same in steps.
+	interval                      float64 // Steps between fits.
 }
 
-// Targets up to the short horizon are learned anew every learnOften, others
-// every learnRarely, in light mode half as often.
-const (
-	shortHorizon = 15 * time.Minute
-	learnOften   = time.Hour
-	learnRarely  = 2 * time.Hour
-)
+// learnEvery is how often, on the clock, a target is learned anew: the nearer
+// it is, the sooner what was learned is stale. Each divides the next.
+func learnEvery(horizon time.Duration, light bool) time.Duration {
+	switch {
+	case light || horizon > 6*time.Hour:
+		return learnRarely
+	case horizon > 15*time.Minute:
+		return learnRarely / 2
+	}
+	return learnRarely / 4
+}
+
+const learnRarely = 4 * time.Hour
 
 // Deviations from the season fade with these half-lives.
 const (
@@ -94,14 +99,7 @@ func newAim(h *history, steps, stale int, maximum bool) *aim {
 	}
 	a.ahead = float64(a.steps)
 	a.hours = a.ahead * h.step.Hours()
-	a.every = learnRarely
-	switch {
-	case h.light:
-		a.every = 2 * learnRarely
-	case time.Duration(steps)*h.step <= shortHorizon:
-		a.every = learnOften
-	}
-	a.interval = h.steps(a.every)
+	a.interval = h.steps(learnEvery(time.Duration(steps)*h.step, h.light))
 	a.fastFade = math.Exp2(-a.ahead / h.steps(fastFade))
 	a.slowFade = math.Exp2(-a.ahead / h.steps(slowFade))
 	a.trendGain = holtDamp * (1 - math.Pow(holtDamp, a.ahead)) / (1 - holtDamp)

@@ -8,7 +8,7 @@ const (
 	ridgePenalty = 0.003
 	// ridgeBlocks is how often a regression is solved again on the way through
 	// the history, so that every past forecast is made from its own past.
-	ridgeBlocks = 10
+	ridgeBlocks = 6
 	// ridgeTrials is how many horizons the history has to hold before a
 	// regression is believed.
 	ridgeTrials = 10

@@ -62,7 +62,7 @@ const (
 )
 
 const (
-	fullSample, lightSample = 400, 200
+	fullSample, lightSample = 320, 160
 	// fullExperts and lightExperts are how many point forecasts become
 	// distributions of their own, expertsWithin how much larger than the least
 	// their error may be.

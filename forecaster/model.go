@@ -17,8 +17,8 @@ import (
 //
 // Smoothing, profiles and volatility are carried on with every value. How to
 // weigh and correct the point forecasts made from them is learned anew every
-// two hours on the clock (up to a quarter of an hour ahead every hour, in light
-// mode every four), on the first day of a series
+// hour on the clock for targets up to a quarter of an hour ahead, every two up
+// to six hours, every four beyond and in light mode, on the first day of a series
 // whenever it has grown by a fifth, and when the anchor moves. A Model is not
 // safe for concurrent use.
 type Model struct {
@@ -79,30 +79,27 @@ func (m *Model) load(s Series) {
 	m.history = newHistory(s.Step, m.options.Light)
 	m.signals = newSignals(m.history, m.steps[len(m.steps)-1])
 	m.young, m.values, m.maxima, m.stale = 0, nil, nil, nil
-	rarely, often := -1, -1 // When all were learned last, and when those for short horizons.
+	var last [3]int // When each kind of target was learned last, see learnEvery.
 	plan, observed := 0, 0
 	for i, v := range s.Values {
 		if m.history.usable(v) {
 			observed++
 		}
-		switch m.due(s.Time(i), &plan, observed) {
-		case dueAll:
-			rarely, often = i, i
-		case dueShort:
-			often = i
-		case dueNone:
+		due := m.due(s.Time(i), &plan, observed)
+		for k := range last {
+			if due >= learnRarely>>k {
+				last[k] = i + 1
+			}
 		}
 	}
 	for i, v := range s.Values {
 		m.take(v)
-		switch {
-		case i == rarely:
-			m.learn(dueAll)
-		case i == often:
-			m.follow(v)
-			m.learn(dueShort)
-		case i > rarely:
-			m.follow(v)
+		m.follow(v)
+		for k, at := range last {
+			if i+1 == at {
+				m.learn(learnRarely >> k)
+				break
+			}
 		}
 	}
 	m.young = plan
@@ -146,11 +143,8 @@ func (m *Model) Update(v float64) {
 		m.load(Series{Start: start, Step: h.step, Values: raw})
 	}
 	m.take(v)
-	due := m.due(now, &m.young, m.history.observed)
-	if due != dueAll {
-		m.follow(v)
-	}
-	m.learn(due)
+	m.follow(v)
+	m.learn(m.due(now, &m.young, m.history.observed))
 }
 
 // follow lets the fits learn from the newest value, if it is one.
@@ -168,35 +162,25 @@ func (m *Model) follow(v float64) {
 	}
 }
 
-// what is due to be learned.
-type due int
-
-const (
-	dueNone due = iota
-	dueShort
-	dueAll
-)
-
-// due says what is to be learned after the value at t, with so many
-// observations. young is the number of observations at which a series of less
-// than a day is due again.
-func (m *Model) due(t time.Time, young *int, observed int) due {
+// due returns what is to be learned after the value at t, with so many
+// observations: all targets that are learned at least that often, 0 for none.
+// young is the number of observations at which a series of less than a day is
+// due again.
+func (m *Model) due(t time.Time, young *int, observed int) time.Duration {
 	if observed == 0 {
-		return dueNone
+		return 0
 	}
 	step := m.history.step
 	if time.Duration(observed)*step < 24*time.Hour && observed >= *young {
 		*young = max(observed+1, observed+observed/5)
-		return dueAll
+		return learnRarely
 	}
-	passed := func(every time.Duration) bool { return t.Truncate(every).After(t.Add(-step)) }
-	switch {
-	case m.options.Light && passed(2*learnRarely), !m.options.Light && passed(learnRarely):
-		return dueAll
-	case !m.options.Light && passed(learnOften):
-		return dueShort
+	for every := learnRarely; every >= learnRarely/4; every /= 2 {
+		if t.Truncate(every).After(t.Add(-step)) {
+			return every
+		}
 	}
-	return dueNone
+	return 0
 }
 
 func (m *Model) sampleSize() int {
@@ -206,9 +190,9 @@ func (m *Model) sampleSize() int {
 	return fullSample
 }
 
-// learn fits the targets anew that are due.
-func (m *Model) learn(what due) {
-	if what == dueNone || m.history.len() == 0 {
+// learn fits anew the targets that are learned at least so often.
+func (m *Model) learn(due time.Duration) {
+	if due == 0 || m.history.len() == 0 {
 		return
 	}
 	var aims []*aim
@@ -217,13 +201,16 @@ func (m *Model) learn(what due) {
 		m.values, m.maxima = make([]*fit, len(m.steps)), make([]*fit, len(m.steps))
 	}
 	for i, k := range m.steps {
-		if what == dueShort && time.Duration(k)*m.history.step > shortHorizon {
+		if learnEvery(time.Duration(k)*m.history.step, m.options.Light) > due {
 			break
 		}
 		aims, at = append(aims, newAim(m.history, k, 0, false)), append(at, &m.values[i])
 		if k > 1 {
 			aims, at = append(aims, newAim(m.history, k, 0, true)), append(at, &m.maxima[i])
 		}
+	}
+	if len(aims) == 0 {
+		return
 	}
 	for i, f := range m.fit(aims) {
 		*at[i] = f

@@ -30,22 +30,22 @@ func sortedValue(key uint64) float32 {
 }
 
 // radixFrom is the length from which sorting by digits beats comparing.
-const radixFrom = 128
+const radixFrom = 64
 
-// sortKeys orders the keys by their upper halves, in three passes over digits
-// of eleven bits. spare is as long as keys.
+// sortKeys orders the keys by their upper halves, in four passes over digits of
+// eight bits. spare is as long as keys.
 func sortKeys(keys, spare []uint64) {
 	if len(keys) < radixFrom {
 		slices.Sort(keys)
 		return
 	}
-	const bits = 11
-	var counts [3][1 << bits]uint32
+	const bits = 8
+	var counts [4][1 << bits]uint32
 	for _, k := range keys {
-		k >>= 32
-		counts[0][k&(1<<bits-1)]++
-		counts[1][k>>bits&(1<<bits-1)]++
-		counts[2][k>>(2*bits)]++
+		counts[0][k>>32&0xff]++
+		counts[1][k>>40&0xff]++
+		counts[2][k>>48&0xff]++
+		counts[3][k>>56]++
 	}
 	from, to := keys, spare
 	for digit := range counts {
@@ -56,13 +56,12 @@ func sortKeys(keys, spare []uint64) {
 			at += n
 		}
 		for _, k := range from {
-			d := k >> shift & (1<<bits - 1)
+			d := k >> shift & 0xff
 			to[count[d]] = k
 			count[d]++
 		}
 		from, to = to, from
 	}
-	copy(keys, from) // Three passes end in the other slice.
 }
 
 // weightedQuantiles writes the quantiles of the values at ascending levels.
