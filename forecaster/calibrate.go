@@ -68,8 +68,8 @@ func bridge(levels, values []float64) {
 
 // expertPoints are the point forecasts of the experts, row by row.
 func (l *learner) expertPoints(stacked []float64) [][]float64 {
-	flat := l.work.take(len(l.rows) * len(l.experts))
-	out := make([][]float64, len(l.rows))
+	flat := l.work.take(len(l.from) * len(l.experts))
+	out := make([][]float64, len(l.from))
 	for i := range out {
 		out[i] = flat[i*len(l.experts) : (i+1)*len(l.experts)]
 		for k, e := range l.experts {
@@ -176,7 +176,7 @@ func (f *fit) present(c *context, work *arena) present {
 	p := present{middle: values[0], points: work.take(len(f.experts))}
 	for k, w := range f.stack {
 		if w != 0 {
-			p.middle += w * (values[k] - values[0])
+			p.middle += float64(w) * (values[k] - values[0])
 		}
 	}
 	p.logScale = f.errorScale.logAt(c.errorInput(), p.middle)

@@ -120,23 +120,7 @@ func (s *signals) context(a *aim, m moment, mean, by float64, cycle int, targets
 	if a.maximum && o >= a.width {
 		c.peak = window(o)
 	}
-	j := index(o, a.steps, s.day)
-	if j >= 0 && o >= s.day {
-		c.rough = by * s.rough.out.at(max(0, min(j, o-2*s.blur)))
-	}
-	if j >= a.width-1 && o >= s.day {
-		c.hasDay, c.yesterday, c.dayAge = true, window(j), float64(o+a.steps-j)
-		if before := j - a.steps; before >= 0 {
-			c.dayMoved = m.base - by*s.bases.at(before)
-		}
-		k := max(0, min(j, o-s.blur))
-		c.dayUsual = by * s.daily.value.out.peak(k-a.width+1, k)
-		c.wintersSeason = by * s.winters.season.peak(j-a.width+1, j)
-		c.daySharp = c.dayUsual
-		if !a.maximum || s.blur > 0 {
-			c.daySharp = by * s.daily.sharp.out.peak(j-a.width+1, j)
-		}
-	}
+	s.dayContext(&c, a, by, window)
 	if j := index(o, a.steps, s.week); s.weekly != nil && j >= a.width-1 && o >= s.week {
 		k := max(0, min(j, o-s.blur))
 		c.hasWeek, c.lastWeek = true, window(j)
@@ -149,4 +133,30 @@ func (s *signals) context(a *aim, m moment, mean, by float64, cycle int, targets
 		}
 	}
 	return c
+}
+
+// dayContext fills in what the target was, and usually is, at this time of day.
+func (s *signals) dayContext(c *context, a *aim, by float64, window func(int) float64) {
+	o := s.n - 1
+	j := index(o, a.steps, s.day)
+	if j >= 0 && o >= s.day {
+		if s.rough != nil {
+			c.rough = by * s.rough.out.at(max(0, min(j, o-2*s.blur)))
+		}
+	}
+	if j >= a.width-1 && o >= s.day {
+		c.hasDay, c.yesterday, c.dayAge = true, window(j), float64(o+a.steps-j)
+		if before := j - a.steps; before >= 0 {
+			c.dayMoved = c.base - by*s.bases.at(before)
+		}
+		k := max(0, min(j, o-s.blur))
+		c.dayUsual = by * s.daily.value.out.peak(k-a.width+1, k)
+		if !s.light {
+			c.wintersSeason = by * s.winters.season.peak(j-a.width+1, j)
+		}
+		c.daySharp = c.dayUsual
+		if s.daily.sharp != s.daily.value || !a.maximum && !s.light {
+			c.daySharp = by * s.daily.sharp.out.peak(j-a.width+1, j)
+		}
+	}
 }

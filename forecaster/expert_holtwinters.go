@@ -25,7 +25,7 @@ type holtWinters struct {
 }
 
 func newHoltWinters(period, kept int) holtWinters {
-	return holtWinters{period: period, season: newRing(max(kept, period) + 1)}
+	return holtWinters{period: period, season: newRing(max(kept, period)+1, false)}
 }
 
 // add takes the next value; slow is the level of a day.

@@ -78,11 +78,11 @@ func (r *regression) features(values [][]float64, n int, work *arena) (x, base [
 }
 
 // regress fills in the last two point forecasts. Negative series have no
-// logarithms; they get the same regression twice.
+// logarithms, and light mode saves them: they get the same regression twice.
 func (l *learner) regress() {
 	n := len(l.points)
 	l.regressions[0] = l.regressOn(regression{unit: 0.1 * l.mean}, l.values[n])
-	if l.low < 0 {
+	if l.low < 0 || l.model.options.Light {
 		l.regressions[1] = l.regressions[0]
 		copy(l.values[n+1], l.values[n])
 		return
@@ -94,7 +94,7 @@ func (l *learner) regress() {
 // block rest on the targets complete by its start; those of the blocks before
 // there are enough rest on the first coefficients that exist.
 func (l *learner) regressOn(r regression, out []float64) *regression {
-	n, sampled, size := len(l.rows), len(l.origins), len(l.points)
+	n, sampled, size := len(l.from), len(l.origins), len(l.points)
 	x, base := r.features(l.values[:size], n, l.work)
 	fit := newRidge(size)
 	known, pending := 0, 0 // Rows used; the first row without a forecast.

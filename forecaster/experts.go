@@ -30,7 +30,8 @@ const (
 // points returns the point forecasts, the level first: others are regressed as
 // differences from it.
 func points(o Options) []point {
-	return slices.DeleteFunc(allPoints(), func(p point) bool { return o.Light && !p.light || !o.has(p.name) })
+	all := slices.DeleteFunc(allPoints(), func(p point) bool { return o.Light && !p.light || !o.has(p.name) })
+	return append(make([]point, 0, len(all)), all...)
 }
 
 func allPoints() []point {

@@ -7,7 +7,7 @@ import "math"
 type mixture struct {
 	// quantiles are in units of the expert's scale: expert by expert, each by
 	// level. weights are level by level, each by expert.
-	quantiles, weights []float64
+	quantiles, weights []float32
 }
 
 // mix weighs the sampled errors and finds, for each expert k and level τ, the
@@ -23,7 +23,8 @@ type mixture struct {
 //	τ (Σ_above wse - q Σ_above ws) + (1-τ) (q Σ_below ws - Σ_below wse).
 func (f *fit) mix(weights, levels []float64, work *arena) *mixture {
 	k, n := len(f.experts), len(levels)
-	m := &mixture{quantiles: make([]float64, k*n), weights: make([]float64, k*n)}
+	room := make([]float32, 2*k*n)
+	m := &mixture{quantiles: room[: k*n : k*n], weights: room[k*n:]}
 	total := 0.0
 	for _, w := range weights {
 		total += w
@@ -32,7 +33,7 @@ func (f *fit) mix(weights, levels []float64, work *arena) *mixture {
 	for i := range f.experts {
 		f.walk(&f.experts[i], weights, total, levels, m.quantiles[i*n:(i+1)*n], sums, loss[i*n:(i+1)*n])
 	}
-	column := work.take(k)
+	column, share := work.take(k), work.take(k)
 	for j := range levels {
 		for i := range column {
 			column[i] = loss[i*n+j]
@@ -40,12 +41,15 @@ func (f *fit) mix(weights, levels []float64, work *arena) *mixture {
 		if f.even {
 			clear(column)
 		}
-		softmax(column, f.sharpness(), m.weights[j*k:(j+1)*k])
+		softmax(column, f.sharpness(), share)
+		for i, w := range share {
+			m.weights[j*k+i] = float32(w)
+		}
 	}
 	return m
 }
 
-func (f *fit) walk(e *expert, weights []float64, total float64, levels, quantiles, sums, loss []float64) {
+func (f *fit) walk(e *expert, weights []float64, total float64, levels []float64, quantiles []float32, sums, loss []float64) {
 	n := len(e.errors)
 	if n == 0 {
 		clear(quantiles)
@@ -71,13 +75,13 @@ func (f *fit) walk(e *expert, weights []float64, total float64, levels, quantile
 		}
 		switch k {
 		case 0:
-			quantiles[j] = float64(e.errors[0])
+			quantiles[j] = e.errors[0]
 		case n:
-			quantiles[j] = float64(e.errors[n-1])
+			quantiles[j] = e.errors[n-1]
 		default:
 			lo, hi := before-weights[e.rows[k-1]]/2, before+weights[e.rows[k]]/2
 			a, b := float64(e.errors[k-1]), float64(e.errors[k])
-			quantiles[j] = a + (target-lo)/(hi-lo)*(b-a)
+			quantiles[j] = float32(a + (target-lo)/(hi-lo)*(b-a))
 		}
 		sums[2*j], sums[2*j+1] = scale, scaled
 	}
@@ -85,7 +89,7 @@ func (f *fit) walk(e *expert, weights []float64, total float64, levels, quantile
 		take()
 	}
 	for j, level := range levels {
-		q, s, e := quantiles[j], sums[2*j], sums[2*j+1]
+		q, s, e := float64(quantiles[j]), sums[2*j], sums[2*j+1]
 		loss[j] = level*(scaled-e-q*(scale-s)) + (1-level)*(q*s-e)
 	}
 }
@@ -105,7 +109,7 @@ func (m *mixture) at(f *fit, j, levels int, points []float64, spread float64) fl
 		if f.experts[i].point == pointNothing {
 			scale = 1
 		}
-		sum += w * (points[i] - base + scale*m.quantiles[i*levels+j])
+		sum += float64(w) * (points[i] - base + scale*float64(m.quantiles[i*levels+j]))
 	}
 	return base + sum
 }

@@ -76,7 +76,7 @@ func NewModel(s Series, o Options) (*Model, error) {
 // load starts anew with the values of a series.
 func (m *Model) load(s Series) {
 	m.first = s.Start
-	m.history = newHistory(s.Step, m.options.Light)
+	m.history = newHistory(s.Step, m.options.history()+24*time.Hour, m.options.Light)
 	m.signals = newSignals(m.history, m.steps[len(m.steps)-1])
 	m.young, m.values, m.maxima, m.stale = 0, nil, nil, nil
 	var last [3]int // When each kind of target was learned last, see learnEvery.
@@ -272,6 +272,9 @@ func (m *Model) Forecast() (Forecast, error) {
 		f.Max = append(f.Max, order(m.whole(peak), f))
 	}
 	m.describe(&f)
+	if m.options.Light {
+		m.work = arena{} // Room is dearer than time.
+	}
 	return f, nil
 }
 
@@ -343,11 +346,8 @@ func order(peak []float64, f Forecast) []float64 {
 func (m *Model) describe(f *Forecast) {
 	var none, daily, weekly, cycle float64
 	for _, v := range m.values {
-		best := [4]float64{math.Inf(1), math.Inf(1), math.Inf(1), math.Inf(1)}
-		for k, p := range v.points {
-			best[p.season] = min(best[p.season], v.loss[k])
-		}
-		none, daily, weekly, cycle = none+best[seasonNone], daily+best[seasonDay], weekly+best[seasonWeek], cycle+best[seasonCycle]
+		none, daily = none+float64(v.best[seasonNone]), daily+float64(v.best[seasonDay])
+		weekly, cycle = weekly+float64(v.best[seasonWeek]), cycle+float64(v.best[seasonCycle])
 	}
 	h := m.history
 	switch {

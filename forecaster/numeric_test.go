@@ -160,7 +160,7 @@ func TestDraw(t *testing.T) {
 		}
 	}
 	const first, size = last - n + 1, 500
-	s := draw(surprise, importance, first, size, new(arena))
+	s := draw(surprise, importance, first, size, 0, new(arena))
 	total, big := 0.0, 0
 	for k, o := range s.origins {
 		i := int(o) - first
