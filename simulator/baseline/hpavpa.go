@@ -15,7 +15,7 @@ func buildHPAVPA(sc *simulator.Scenario, s *settings) (simulator.Policy, error) 
 	bounds := sc.Bounds
 	return simulator.Policy{Name: "hpa+vpa", Every: horizontal.Sync, New: func(setup simulator.Setup) (simulator.Decider, error) {
 		return &hpaVPADecider{
-			hpa:   NewHPA(horizontal, bounds),
+			hpa:   NewHPA(horizontal, bounds, setup.Start),
 			vpa:   newVPA(setup, vertical, []model.ResourceName{model.ResourceMemory}),
 			setup: setup,
 		}, nil
