@@ -45,7 +45,8 @@ func newSimulateCommand(s Streams) *cobra.Command {
 autoscaling policies and prints what each would have cost and how well it would
 have served. The same scenario and seed give the same result, byte for byte.
 
-Policies: ` + strings.Join(baseline.Names(), ", ") + `. The oracle knows the demand; it
+Policies: ` + strings.Join(baseline.AllNames(), ", ") + `.
+The last ones run only if --policies names them. The oracle knows the demand; it
 always runs, since every cost is compared with its own, and is listed if asked
 for. docs/simulator.md describes scenario files, what is simulated, and what
 each score means.
@@ -99,8 +100,8 @@ func (o *simulateOptions) check(cmd *cobra.Command) error {
 		return usageErrorf("%s: --policies is empty", path)
 	}
 	for i, name := range o.policies {
-		if !slices.Contains(baseline.Names(), name) {
-			return usageErrorf("%s: unknown policy %q (known: %s)", path, name, strings.Join(baseline.Names(), ", "))
+		if !slices.Contains(baseline.AllNames(), name) {
+			return usageErrorf("%s: unknown policy %q (known: %s)", path, name, strings.Join(baseline.AllNames(), ", "))
 		}
 		if slices.Contains(o.policies[:i], name) {
 			return usageErrorf("%s: policy %s is named twice", path, name)

@@ -102,7 +102,7 @@ func (s *hpaScale) next(now time.Time, current int, metric func() (int, bool)) i
 	if s.wishes == nil {
 		s.wishes = []hpaWish{{at: now, replicas: current}}
 	}
-	want := current
+	var want int
 	switch {
 	case current == 0:
 		return 0 // Autoscaling is disabled at zero.
@@ -137,7 +137,8 @@ func (s *hpaScale) stabilizeDown(now time.Time, want int) int {
 			keep = append(keep, w)
 		}
 	}
-	s.wishes = append(keep, hpaWish{at: now, replicas: want})
+	keep = append(keep, hpaWish{at: now, replicas: want})
+	s.wishes = keep
 	return most
 }
 
@@ -159,7 +160,8 @@ func (s *hpaScale) stabilizeBoth(now time.Time, current, want int) int {
 			keep = append(keep, w)
 		}
 	}
-	s.wishes = append(keep, hpaWish{at: now, replicas: want})
+	keep = append(keep, hpaWish{at: now, replicas: want})
+	s.wishes = keep
 	return min(max(current, up), down)
 }
 

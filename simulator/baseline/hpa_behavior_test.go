@@ -8,12 +8,11 @@ import (
 	"github.com/rightsize-dev/rightsize/simulator/baseline"
 )
 
-// hpaStep is one look of an autoscaler: at the instant at, pods pods of one
-// core each use cores, and it wants want. What it wants is what there is next,
-// unless then is given.
+// hpaStep is one look of an autoscaler at an instant, and how many replicas it
+// should want. So many there are at the next one.
 type hpaStep struct {
 	at    time.Duration
-	cores float64 // Of all pods together.
+	cores float64 // In use, by all pods together; each requests one.
 	want  int
 }
 

@@ -27,13 +27,13 @@ func (r actionLog) Decide(o simulator.Observation) simulator.Action {
 }
 
 // TestNoLookAhead: what comes later changes nothing that a policy does before.
-// Only the oracle may know.
+// Only the oracle and the best static size may know.
 func TestNoLookAhead(t *testing.T) {
 	t.Parallel()
 	rate := func(i int) float64 { return 100 + 80*math.Sin(float64(i)/20) }
 	const then = 120 // Minutes into the demand, half of them scored.
-	for _, name := range baseline.Names() {
-		if name == baseline.Oracle {
+	for _, name := range baseline.AllNames() {
+		if name == baseline.Oracle || name == baseline.StaticBest {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {

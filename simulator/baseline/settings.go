@@ -54,8 +54,16 @@ func (s *settings) number(name string, def, lo, hi float64) float64 {
 	return f
 }
 
+// longestSpan is the largest that most settings may be.
+const longestSpan = 7 * 24 * time.Hour
+
 // duration reads a span of at most a week.
 func (s *settings) duration(name string, def time.Duration) time.Duration {
+	return s.span(name, def, 0, longestSpan)
+}
+
+// span reads a duration within [lo, hi].
+func (s *settings) span(name string, def, lo, hi time.Duration) time.Duration {
 	s.known[name] = true
 	v, given := s.fields[name]
 	if !given || v == nil {
@@ -63,8 +71,8 @@ func (s *settings) duration(name string, def time.Duration) time.Duration {
 	}
 	text, _ := v.(string)
 	d, err := time.ParseDuration(text)
-	if err != nil || d < 0 || d > 7*24*time.Hour {
-		s.fail(name, "must be a duration from 0s to 168h, got %v", v)
+	if err != nil || d < lo || d > hi {
+		s.fail(name, "must be a duration from %v to %v, got %v", lo, hi, v)
 		return def
 	}
 	return d

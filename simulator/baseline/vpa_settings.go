@@ -114,12 +114,7 @@ func readVPASettings(in *settings) vpaSettings {
 
 // interval reads a span of at least a minute.
 func (s *settings) interval(name string, def time.Duration) time.Duration {
-	d := s.duration(name, def)
-	if d < time.Minute {
-		s.fail(name, "must be at least 1m, got %v", d)
-		return def
-	}
-	return d
+	return s.span(name, def, time.Minute, longestSpan)
 }
 
 // quantity reads a Kubernetes quantity such as 250Mi or 25m, of at most 2^50.
