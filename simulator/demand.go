@@ -24,6 +24,11 @@ type Demand struct {
 	// ascending, where the demand is a request trace; else nil and arrivals
 	// are Poisson with the rate. Rate then holds what the trace amounts to.
 	Arrivals []float64
+	// PromptTokens and OutputTokens are, for inference services, those of each
+	// request of a trace, or the means of each row, which every request in it
+	// has; NaN and nil stand for the service's own. A gap is not filled.
+	PromptTokens []float64
+	OutputTokens []float64
 	// Copies is how many requests each of Arrivals stands for; the part after
 	// the point is the probability of one more. Zero means 1.
 	Copies float64
@@ -110,6 +115,16 @@ func (d Demand) over(from, to float64) Span {
 	s.MeanRate /= to - from
 	s.MeanMemory /= to - from
 	return s
+}
+
+// tokensAt are those of a request at t: of its row, or of the last in a trace
+// before it.
+func (d Demand) tokensAt(t float64, s *InferenceService) (input, output float64) {
+	i := d.row(t)
+	if d.Arrivals != nil {
+		i = sort.SearchFloat64s(d.Arrivals, t) - 1
+	}
+	return tokensIn(d.PromptTokens, i, s.PromptTokens, 0), tokensIn(d.OutputTokens, i, s.OutputTokens, 1)
 }
 
 // Filled returns the demand with its gaps filled as the simulated world does.
