@@ -127,6 +127,33 @@ func (d Demand) tokensAt(t float64, s *InferenceService) (input, output float64)
 	return tokensIn(d.PromptTokens, i, s.PromptTokens, 0), tokensIn(d.OutputTokens, i, s.OutputTokens, 1)
 }
 
+// TokensOver returns the mean prompt and output tokens of the requests that
+// arrive in [from, to), those of the service where none does.
+func (d Demand) TokensOver(from, to float64, s *InferenceService) (input, output float64) {
+	total := 0.0
+	add := func(i int, n float64) {
+		input += n * tokensIn(d.PromptTokens, i, s.PromptTokens, 0)
+		output += n * tokensIn(d.OutputTokens, i, s.OutputTokens, 1)
+		total += n
+	}
+	if d.Arrivals != nil {
+		first := sort.SearchFloat64s(d.Arrivals, from)
+		for i := first; i < len(d.Arrivals) && d.Arrivals[i] < to; i++ {
+			add(i, 1)
+		}
+	} else {
+		for i := d.row(from); i < len(d.Offsets) && d.Offsets[i] < to; i++ {
+			if n := d.Rate[i] * (min(to, d.rowEnd(i)) - max(from, d.Offsets[i])); n > 0 { // False for a gap.
+				add(i, n)
+			}
+		}
+	}
+	if total == 0 {
+		return s.PromptTokens, s.OutputTokens
+	}
+	return input / total, output / total
+}
+
 // Filled returns the demand with its gaps filled as the simulated world does.
 func (d Demand) Filled() Demand { return d.filled() }
 

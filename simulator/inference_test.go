@@ -1,9 +1,11 @@
 package simulator_test
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
+	"github.com/rightsize-dev/rightsize/recommender"
 	"github.com/rightsize-dev/rightsize/simulator"
 )
 
@@ -169,5 +171,70 @@ func TestGPUsArePlaced(t *testing.T) {
 	exactly(t, "GPU hours", s.GPUHours, 2*(5*30+90.0)/3600)
 	if *s.ServedRequests != 4 {
 		t.Errorf("%d served, want 4", *s.ServedRequests)
+	}
+}
+
+// TestInferenceTheory compares the share of late first tokens with queueing
+// theory over some hundred thousand requests.
+func TestInferenceTheory(t *testing.T) {
+	t.Parallel()
+	const n = 400_000
+	server := func(s *simulator.InferenceService) recommender.BatchServer {
+		return recommender.BatchServer{
+			PrefillTokensPerSecond: s.PrefillTokensPerSecond, DecodeTokensPerSecond: s.DecodeTokensPerSecond,
+			MaxBatch: s.MaxBatch, KVCacheTokens: s.KVCacheTokens, PromptTokens: s.PromptTokens, OutputTokens: s.OutputTokens,
+		}
+	}
+	cases := map[string]struct {
+		rate          float64
+		prompt, batch float64
+		output        float64 // Exponential, if random.
+		random        bool
+		limit         float64 // Seconds to the first token.
+		want          func(simulator.InferenceService) float64
+		tolerance     float64
+	}{
+		// Nothing but reading takes time: M/D/1 at ρ = 0.7 (exact).
+		"prompts queue as in M/D/1": {rate: 7, prompt: 100, batch: 1000, output: 1, limit: 0.1 + 0.15 + 0.0001,
+			want: func(s simulator.InferenceService) float64 { return server(&s).Late(7, 0.1+0.15+0.0001, 0) }, tolerance: 0.03},
+		// Nothing but writing takes time: M/M/8 at ten seconds each, 6.4 erlangs.
+		"batch is M/M/c": {rate: 0.64, prompt: 0, batch: 8, output: 100, random: true, limit: 2.1,
+			want: func(simulator.InferenceService) float64 { return erlangWait(t, 8, 6.4, 0.1, 2) }, tolerance: 0.06},
+		// Both: the birth-death chain with μ(m) = m/(O·s + m·t), which takes the
+		// time of a request to be exponential.
+		"batch is the chain": {rate: 0.55, prompt: 200, batch: 8, output: 100, random: true, limit: 3,
+			want: func(s simulator.InferenceService) float64 { return server(&s).Late(0.55, 3, 0) }, tolerance: 0.12},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rng := rand.New(rand.NewPCG(3, 9))
+			at, arrivals, outputs := 0.0, []float64{}, []float64{}
+			for range n {
+				at += rng.ExpFloat64() / tc.rate
+				output := tc.output
+				if tc.random {
+					output *= rng.ExpFloat64()
+				}
+				arrivals, outputs = append(arrivals, at), append(outputs, output)
+			}
+			sc := inferenceScenario(arrivals, 1)
+			sc.Duration = time.Duration(at+1) * time.Second
+			sc.Demand.OutputTokens = outputs
+			s := sc.Service.Inference
+			s.MaxBatch, s.DecodeTokensPerSecond = int(tc.batch), 10*tc.batch
+			if !tc.random {
+				s.DecodeTokensPerSecond = 1e4 * tc.batch
+			}
+			s.PromptTokens, s.OutputTokens, s.KVCacheTokens = tc.prompt, tc.output, 1e9
+			sc.Demand.PromptTokens = make([]float64, n)
+			for i := range sc.Demand.PromptTokens {
+				sc.Demand.PromptTokens[i] = tc.prompt
+			}
+			s.PromptTokens = max(1, tc.prompt)
+			sc.Objective.TTFTSeconds, sc.Objective.ITLSeconds = tc.limit, 0
+			got := run(t, sc, simulator.Static())
+			near(t, "late first tokens", *got.SLOViolatedRequestRatio, tc.want(*s), tc.tolerance)
+		})
 	}
 }

@@ -141,7 +141,7 @@ func (sc *Scenario) pastOver(from, to float64) past {
 	case sc.Service.Queue != nil:
 		q := sc.Service.Queue
 		busy := 0.0
-		if speed := q.workerSpeed(ceiling); speed > 0 {
+		if speed := q.WorkerSpeed(ceiling); speed > 0 {
 			busy = min(float64(q.WorkersPerPod), rate/n*q.CPUSecondsPerItem/speed)
 		}
 		return past{

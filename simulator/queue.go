@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"github.com/rightsize-dev/rightsize/recommender"
 )
 
 // queueLoad simulates every item of a queue service: one shared queue, first
@@ -246,10 +248,16 @@ func (q *queueLoad) join(p *pod) {
 	}
 }
 
-// workerSpeed is the number of cores each worker of a pod gets that may use
+// WorkerSpeed is the number of cores each worker of a pod gets that may use
 // that many.
-func (s *QueueService) workerSpeed(ceiling float64) float64 {
+func (s *QueueService) WorkerSpeed(ceiling float64) float64 {
 	return min(1, max(0, ceiling-s.BaseCPU.Cores())/float64(s.WorkersPerPod))
+}
+
+// MostCPU is the request beyond which a pod's workers get no faster.
+func (s *QueueService) MostCPU(sc *Scenario) recommender.MilliCPU {
+	ratio := sc.Ceiling(sc.Initial.Requests) / sc.Initial.Requests.CPU.Cores()
+	return recommender.FromCores((float64(s.WorkersPerPod) + s.BaseCPU.Cores()) / ratio)
 }
 
 // fit puts the pod's ceiling and memory limit into effect. Items keep the work
@@ -257,7 +265,7 @@ func (s *QueueService) workerSpeed(ceiling float64) float64 {
 func (q *queueLoad) fit(p *pod) {
 	c, now := &p.crew, q.w.now
 	old := c.speed
-	c.speed = q.s.workerSpeed(p.ceiling)
+	c.speed = q.s.WorkerSpeed(p.ceiling)
 	for _, i := range c.workers {
 		if k := &q.workers[i]; k.at < 0 {
 			if old > 0 {

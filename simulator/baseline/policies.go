@@ -48,6 +48,11 @@ func New(name string, sc *simulator.Scenario) (simulator.Policy, error) {
 	if !ok {
 		return simulator.Policy{}, fmt.Errorf("unknown policy %q (known: %s)", name, strings.Join(Names(), ", "))
 	}
+	if sc.Service.Inference != nil {
+		if special, ok := inferencePolicies()[name]; ok {
+			create = special
+		}
+	}
 	s := newSettings(name, sc.Policies[name])
 	p, err := create(sc, s)
 	if err == nil {
