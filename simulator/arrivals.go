@@ -21,7 +21,6 @@ func newStream(seed, stream uint64) *rand.Rand {
 type arrivals struct {
 	rng    *rand.Rand
 	demand *Demand
-	work   workSampler
 
 	next   float64 // Time of the next request; +Inf after the last.
 	row    int
@@ -33,10 +32,7 @@ type arrivals struct {
 
 // newArrivals begins at the instant from.
 func newArrivals(sc *Scenario, from float64) *arrivals {
-	a := &arrivals{
-		rng: newStream(sc.Seed, streamArrivals), demand: &sc.Demand, next: from,
-		work: newWorkSampler(sc.Service.HTTP.CPUSecondsPerRequest, sc.Service.HTTP.CPUCV),
-	}
+	a := &arrivals{rng: newStream(sc.Seed, streamArrivals), demand: &sc.Demand, next: from}
 	if a.demand.Arrivals != nil {
 		for a.at < len(a.demand.Arrivals) && a.demand.Arrivals[a.at] < from {
 			a.at++
@@ -95,6 +91,23 @@ func (a *arrivals) advanceTrace() {
 	}
 	a.copies--
 	a.next = a.demand.Arrivals[a.at]
+}
+
+// tokens are those of the next request's prompt and output: of its row, or
+// where that does not say the constants of the service.
+func (a *arrivals) tokens(s *InferenceService) (input, output float64) {
+	i := a.row
+	if a.demand.Arrivals != nil {
+		i = a.at
+	}
+	return tokensIn(a.demand.PromptTokens, i, s.PromptTokens, 0), tokensIn(a.demand.OutputTokens, i, s.OutputTokens, 1)
+}
+
+func tokensIn(values []float64, i int, def, least float64) float64 {
+	if i >= 0 && i < len(values) && !math.IsNaN(values[i]) {
+		def = values[i]
+	}
+	return max(def, least)
 }
 
 // workSampler draws the CPU-seconds of a request from a gamma distribution.

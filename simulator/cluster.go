@@ -8,17 +8,31 @@ import (
 )
 
 // node is a machine and what is reserved on it.
-type node struct{ used recommender.Resources }
+type node struct {
+	used recommender.Resources
+	gpus int // Of used.
+}
 
 // upcoming is a node on its way.
 type upcoming struct {
 	due  float64
-	used recommender.Resources // What pending pods will take of it.
+	node node // With what pending pods will take of it.
 }
 
 func (w *world) free(n *node) recommender.Resources {
 	size := w.sc.Cluster.Node
 	return recommender.Resources{CPU: size.CPU - n.used.CPU, Memory: size.Memory - n.used.Memory}
+}
+
+// holds says whether a node has room for another pod of that size.
+func (w *world) holds(n *node, size recommender.Resources) bool {
+	return fits(size, w.free(n)) && n.gpus+w.gpus <= w.sc.Cluster.NodeGPUs
+}
+
+// take reserves a pod's size and GPUs on a node.
+func (w *world) take(n *node, size recommender.Resources) {
+	n.used = n.used.Add(size)
+	n.gpus += w.gpus
 }
 
 func fits(need, room recommender.Resources) bool {
@@ -49,6 +63,7 @@ func (w *world) remove(p *pod) {
 	}
 	if p.node >= 0 {
 		w.release(p.node, w.reserved(p))
+		w.nodes[p.node].gpus -= w.gpus
 	}
 	p.phase = gone
 	w.pods = slices.DeleteFunc(w.pods, func(q *pod) bool { return q == p })
@@ -96,27 +111,30 @@ func (w *world) schedule() {
 }
 
 func (w *world) bind(p *pod, i int) {
-	w.nodes[i].used = w.nodes[i].used.Add(p.size)
+	w.take(&w.nodes[i], p.size)
 	p.node = i
 	w.begin(p)
 	p.started, p.readyChanged = w.now, w.now
 }
 
-// emptiest is the least reserved node with room for r, -1 if there is none.
-// Of equal ones the first wins.
+// emptiest is the least reserved node with room for a pod of size r, -1 if
+// there is none. Of equal ones the first wins.
 func (w *world) emptiest(r recommender.Resources) int {
 	best, least := -1, math.Inf(1)
 	size := w.sc.Cluster.Node
 	for i := range w.nodes {
-		if !fits(r, w.free(&w.nodes[i])) {
+		if !w.holds(&w.nodes[i], r) {
 			continue
 		}
 		used := w.nodes[i].used
 		share := float64(used.CPU)/float64(size.CPU) + float64(used.Memory)/float64(size.Memory)
+		if w.gpus > 0 {
+			share += float64(w.nodes[i].gpus) / float64(w.sc.Cluster.NodeGPUs)
+		}
 		if share < least {
 			best, least = i, share
 		}
-		if used.CPU == 0 && used.Memory == 0 {
+		if used.CPU == 0 && used.Memory == 0 && w.nodes[i].gpus == 0 {
 			break
 		}
 	}
@@ -128,21 +146,18 @@ func (w *world) emptiest(r recommender.Resources) int {
 // a node waits for good.
 func (w *world) provision() {
 	for i := range w.upcoming {
-		w.upcoming[i].used = recommender.Resources{}
+		w.upcoming[i].node = node{}
 	}
 	for _, p := range w.pods {
 		if p.phase != pending || !fits(p.size, w.sc.Cluster.Node) {
 			continue
 		}
-		i := slices.IndexFunc(w.upcoming, func(u upcoming) bool {
-			n := node{used: u.used}
-			return fits(p.size, w.free(&n))
-		})
+		i := slices.IndexFunc(w.upcoming, func(u upcoming) bool { return w.holds(&u.node, p.size) })
 		if i < 0 {
 			i = len(w.upcoming)
 			w.upcoming = append(w.upcoming, upcoming{due: w.now + seconds(w.sc.Cluster.NodeProvisioning)})
 		}
-		w.upcoming[i].used = w.upcoming[i].used.Add(p.size)
+		w.take(&w.upcoming[i].node, p.size)
 	}
 }
 

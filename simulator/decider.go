@@ -51,7 +51,8 @@ type Setup struct {
 // have the scenario's step, each value is the mean of the step that ends at
 // its time, and the last one ends where the policy begins.
 type History struct {
-	// Demand is requests a second; it has no values for usage services.
+	// Demand is requests or items a second; it has no values for usage
+	// services.
 	Demand forecaster.Series
 	// CPU is in cores, summed over the pods.
 	CPU forecaster.Series
@@ -70,9 +71,8 @@ type Observation struct {
 	Step time.Duration
 	// Scored says that the scored span has begun.
 	Scored bool
-	// HasDemand says whether DemandRate is known: for http services, but not
-	// for usage services. DemandRate is in requests a second, dropped ones
-	// included.
+	// HasDemand says whether DemandRate is known: for all but usage services.
+	// DemandRate is in requests or items a second, dropped ones included.
 	HasDemand  bool
 	DemandRate float64
 	// CPUCores is the CPU used, summed over the pods; MemoryBytes is the
@@ -85,6 +85,16 @@ type Observation struct {
 	ServedRate     float64
 	DroppedRate    float64
 	LatencySeconds float64
+	// Running and Waiting are the items or requests that were worked on and
+	// that waited for it, of queue and inference services, summed over pods.
+	Running float64
+	Waiting float64
+	// KVCacheUsage is the share of the ready pods' KV cache that was reserved,
+	// PromptTokenRate and OutputTokenRate are tokens read and written a second;
+	// of inference services.
+	KVCacheUsage    float64
+	PromptTokenRate float64
+	OutputTokenRate float64
 	// Desired is the number of pods asked for, Ready the number that serves.
 	Desired int
 	Ready   int
@@ -137,6 +147,11 @@ type PodObservation struct {
 	MemoryBytes float64
 	// Throttled says that it used 99 % of its CPU ceiling or more.
 	Throttled bool
+	// Running, Waiting and KVCacheUsage are those of [Observation] while the
+	// pod was ready; of inference services.
+	Running      float64
+	Waiting      float64
+	KVCacheUsage float64
 	// OOMKills and Restarts are counted since creation.
 	OOMKills    int
 	Restarts    int

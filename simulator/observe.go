@@ -41,9 +41,15 @@ func (w *world) endStep() error {
 // throttle adds a pod's ready seconds in this step to the totals if it was at
 // its ceiling.
 func (w *world) throttle(p *pod) {
-	if u := &p.use; u.readySeconds > 0 && u.readyCPU >= throttledAt*u.readyCeiling {
+	if u := &p.use; u.atCeiling() {
 		w.step.throttled += u.readySeconds
 	}
+}
+
+// atCeiling says whether a pod used all the CPU that it could while it was
+// ready, if it can use any.
+func (u *podUse) atCeiling() bool {
+	return u.readyCeiling > 0 && u.readyCPU >= throttledAt*u.readyCeiling
 }
 
 // podMetrics is what metrics say of a pod about the step just ended.
@@ -53,8 +59,9 @@ func (w *world) podMetrics(p *pod) PodObservation {
 	if o.HasMetrics {
 		o.CPUCores = u.stepCPU / u.stepRunning
 		o.MemoryBytes = u.stepMemory / u.stepRunning
-		o.Throttled = u.readySeconds > 0 && u.readyCPU >= throttledAt*u.readyCeiling
+		o.Throttled = u.atCeiling()
 	}
+	w.load.podMetrics(p, &o)
 	return o
 }
 
@@ -110,28 +117,44 @@ func (w *world) podState(p *pod, o *PodObservation) {
 }
 
 // past is what one span of the history looks like.
-type past struct{ demand, cpu, memory float64 }
+type past struct{ demand, cpu, memory, running float64 }
 
 // pastOver is the use of the initial pods over [from, to) without throttling
-// or loss: means of the demand, of the CPU of all pods and of one pod's
-// memory.
+// or loss: means of the demand, of the CPU of all pods, of one pod's memory,
+// and of the items or requests that all pods work on.
 func (sc *Scenario) pastOver(from, to float64) past {
 	s := sc.Demand.over(from, to)
 	n := float64(max(1, sc.Initial.Replicas))
-	h := sc.Service.HTTP
-	if h == nil {
-		return past{demand: s.MeanRate, cpu: s.MeanRate, memory: s.MeanMemory / n}
-	}
-	rate := s.MeanRate
-	ceiling := sc.Ceiling(sc.Initial.Requests)
-	service := h.CPUSecondsPerRequest
-	if speed := workerSpeed(ceiling, h.BaseCPU.Cores()); speed > 0 {
-		service /= speed
-	}
-	return past{
-		demand: rate,
-		cpu:    n*h.BaseCPU.Cores() + rate*h.CPUSecondsPerRequest,
-		memory: float64(h.BaseMemory) + float64(h.MemoryPerConcurrentRequest)*rate/n*service,
+	rate, ceiling := s.MeanRate, sc.Ceiling(sc.Initial.Requests)
+	switch {
+	case sc.Service.HTTP != nil:
+		h := sc.Service.HTTP
+		service := h.CPUSecondsPerRequest
+		if speed := workerSpeed(ceiling, h.BaseCPU.Cores()); speed > 0 {
+			service /= speed
+		}
+		return past{
+			demand: rate,
+			cpu:    n*h.BaseCPU.Cores() + rate*h.CPUSecondsPerRequest,
+			memory: float64(h.BaseMemory) + float64(h.MemoryPerConcurrentRequest)*rate/n*service,
+		}
+	case sc.Service.Queue != nil:
+		q := sc.Service.Queue
+		busy := 0.0
+		if speed := q.WorkerSpeed(ceiling); speed > 0 {
+			busy = min(float64(q.WorkersPerPod), rate/n*q.CPUSecondsPerItem/speed)
+		}
+		return past{
+			demand: rate,
+			cpu:    n*q.BaseCPU.Cores() + rate*q.CPUSecondsPerItem,
+			memory: float64(q.BaseMemory) + float64(q.MemoryPerItem)*busy, running: n * busy,
+		}
+	case sc.Service.Inference != nil:
+		i := sc.Service.Inference
+		input, output := sc.Demand.tokensAt(from, i)
+		return past{demand: rate, running: rate * (input/i.PrefillTokensPerSecond + output*float64(i.MaxBatch)/i.DecodeTokensPerSecond)}
+	default:
+		return past{demand: rate, cpu: rate, memory: s.MeanMemory / n}
 	}
 }
 
@@ -172,7 +195,7 @@ func (w *world) history() History {
 		p := sc.pastOver(from, from+step)
 		h.Demand.Values[i], h.CPU.Values[i], h.Memory.Values[i] = p.demand, p.cpu, p.memory
 	}
-	if sc.Service.HTTP == nil {
+	if !sc.Service.Requests() {
 		h.Demand.Values = nil
 	}
 	return h
@@ -181,7 +204,7 @@ func (w *world) history() History {
 // observeHistory makes the first observation: that of the last step of the
 // history. Without history it holds no metrics.
 func (w *world) observeHistory() {
-	w.seen = Observation{Step: w.sc.Step, HasDemand: w.sc.Service.HTTP != nil && w.steered > 0}
+	w.seen = Observation{Step: w.sc.Step, HasDemand: w.sc.Service.Requests() && w.steered > 0}
 	if w.steered < seconds(w.sc.Step) {
 		w.seen.HasDemand = false
 		return
@@ -190,10 +213,11 @@ func (w *world) observeHistory() {
 	if w.seen.HasDemand {
 		w.seen.DemandRate, w.seen.ServedRate = p.demand, p.demand
 	}
-	w.seen.CPUCores, w.seen.MemoryBytes = p.cpu, p.memory
+	w.seen.CPUCores, w.seen.MemoryBytes, w.seen.Running = p.cpu, p.memory, p.running
 	for _, q := range w.pods {
 		w.pods0 = append(w.pods0, PodObservation{
 			ID: q.id, HasMetrics: true, CPUCores: p.cpu / float64(len(w.pods)), MemoryBytes: p.memory,
+			Running: p.running / float64(len(w.pods)),
 		})
 	}
 }

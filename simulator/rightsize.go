@@ -94,11 +94,11 @@ func (r *rightsizer) Decide(o Observation) Action {
 	return r.action(o, d)
 }
 
-// load is what a decision has to cover: the demand where it is known, else the
-// CPU.
+// load is what a decision has to cover: the demand where it is known, with
+// what waits worked off within a minute, else the CPU.
 func (r *rightsizer) load(o Observation) float64 {
 	if o.HasDemand {
-		return o.DemandRate
+		return o.DemandRate + o.Waiting/60
 	}
 	return o.CPUCores
 }
@@ -106,7 +106,7 @@ func (r *rightsizer) load(o Observation) float64 {
 // cover is the load up to which the decision just made holds.
 func (r *rightsizer) cover(load float64) float64 {
 	f := r.cpu.Forecast
-	if r.sc.Service.HTTP != nil {
+	if r.sc.Service.Requests() {
 		f = r.demand.Forecast
 	}
 	risk := r.o.Risk
@@ -136,7 +136,10 @@ func (r *rightsizer) snapshot(o Observation) recommender.Snapshot {
 		Workload: recommender.Workload{Namespace: "simulator", Kind: "Deployment", Name: sc.Name},
 		Policy: recommender.Policy{
 			Risk: r.o.Risk, HoldSeconds: r.o.ForecastEvery.Seconds(),
-			Objective: recommender.Objective{LatencySeconds: sc.Objective.LatencySeconds, Percentile: sc.Objective.Percentile},
+			Objective: recommender.Objective{
+				LatencySeconds: sc.Objective.LatencySeconds, Percentile: sc.Objective.Percentile, WaitSeconds: sc.Objective.WaitSeconds,
+				TTFTSeconds: sc.Objective.TTFTSeconds, ITLSeconds: sc.Objective.ITLSeconds,
+			},
 			Horizontal: recommender.HorizontalPolicy{
 				Fixed: r.o.FixedReplicas, Min: sc.Bounds.MinReplicas, Max: sc.Bounds.MaxReplicas,
 				StabilizationSeconds: r.o.Stabilization.Seconds(),
@@ -159,8 +162,16 @@ func (r *rightsizer) snapshot(o Observation) recommender.Snapshot {
 	}
 	s.Containers = []recommender.Container{{
 		Name: "app", Requests: o.Template, Limits: limits, ThrottledRatio: r.past.throttledRatio(),
-		OOMKills: r.oomKills, LastOOMKill: o.LastOOMKill,
+		OOMKills: r.oomKills, LastOOMKill: o.LastOOMKill, GPUs: sc.Service.GPUsPerPod(),
 	}}
+	switch {
+	case sc.Service.Queue != nil:
+		// A worker uses no more than a core, so that more do nothing.
+		bounds := &s.Policy.Vertical
+		bounds.MaxAllowed.CPU = max(min(bounds.MaxAllowed.CPU, sc.Service.Queue.MostCPU(sc)), bounds.MinAllowed.CPU)
+	case sc.Service.Inference != nil:
+		s.Batch = r.past.batchServer(sc.Service.Inference)
+	}
 	return s
 }
 
@@ -170,6 +181,10 @@ func (r *rightsizer) snapshot(o Observation) recommender.Snapshot {
 func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
 	horizons := recommender.Horizons(*s)
 	p := r.past
+	if r.sc.Service.Inference != nil {
+		r.refreshDemand(o, s, horizons)
+		return
+	}
 	if due(&r.nextRelation, o.Now, relationGap) {
 		r.relation = recommender.FitRelation(p.relation)
 	}
@@ -178,20 +193,31 @@ func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
 		memory, share := recommender.ShareMemory(p.memory.series(), p.pods.series(), max(1, o.Ready))
 		r.memory, r.memoryShare = recommender.Summarize(memory, o.Now, horizons), share
 	}
-	if due(&r.nextForecast, o.Now, r.o.ForecastEvery) {
-		r.demand = recommender.Summarize(p.demand.series(), o.Now, horizons)
+	if r.refreshDemand(o, s, horizons) {
 		if slow || !r.relation.Valid || !r.trusted() {
 			r.cpu = recommender.Summarize(p.cpu.series(), o.Now, horizons)
 		}
 	}
-	p.demand.renew(&r.demand)
 	p.cpu.renew(&r.cpu)
 	p.memory.renew(&r.memory)
 	c := &s.Containers[0]
 	c.CPU, c.Memory, c.MemoryShare = r.cpu, r.memory, r.memoryShare
-	if r.demand.Samples > 0 {
-		s.Demand = &recommender.Demand{Signal: "requests", Unit: "requests/s", Usage: r.demand, Relation: r.relation}
+}
+
+// refreshDemand brings the demand up to date and puts it into the snapshot. It
+// says whether it was forecast anew.
+func (r *rightsizer) refreshDemand(o Observation, s *recommender.Snapshot, horizons []time.Duration) bool {
+	anew := due(&r.nextForecast, o.Now, r.o.ForecastEvery)
+	if anew {
+		r.demand = recommender.Summarize(r.past.demand.series(), o.Now, horizons)
 	}
+	r.past.demand.renew(&r.demand)
+	if r.demand.Samples > 0 {
+		s.Demand = &recommender.Demand{
+			Signal: "requests", Unit: "requests/s", Usage: r.demand, Relation: r.relation, Backlog: o.Waiting,
+		}
+	}
+	return anew
 }
 
 // due says whether it is time, and if so sets the next one.

@@ -63,6 +63,9 @@ type load interface {
 	settle(p *pod)
 	// changed says what happened to a pod just now, after settle.
 	changed(p *pod, how change)
+	// podMetrics adds what the service knows of a pod in the step just ended,
+	// and begins the next.
+	podMetrics(p *pod, o *PodObservation)
 	// endStep adds what the service knows of the step just ended to o and to
 	// the totals.
 	endStep(o *Observation)
@@ -96,6 +99,7 @@ type world struct {
 	ready    []*pod // In the order in which they became ready.
 	nodes    []node
 	upcoming []upcoming
+	gpus     int // Of a pod.
 	nextID   int
 	desired  int
 	template recommender.Resources
@@ -118,12 +122,17 @@ func newWorld(sc *Scenario, opts Options) *world {
 		sc: sc, opts: opts, scored: seconds(sc.Warmup), end: seconds(sc.Warmup + sc.Duration),
 		steered: seconds(sc.Warmup - time.Duration(sc.SteeredSteps())*sc.Step),
 		nodes:   make([]node, sc.Cluster.Nodes), desired: sc.Initial.Replicas, template: sc.Initial.Requests,
-		nextDue: math.Inf(1), lastOOM: math.NaN(),
+		nextDue: math.Inf(1), lastOOM: math.NaN(), gpus: sc.Service.GPUsPerPod(),
 	}
 	w.now = w.steered
-	if sc.Service.HTTP != nil {
+	switch {
+	case sc.Service.HTTP != nil:
 		w.load = newHTTPLoad(w)
-	} else {
+	case sc.Service.Queue != nil:
+		w.load = newQueueLoad(w)
+	case sc.Service.Inference != nil:
+		w.load = newInferenceLoad(w)
+	default:
 		w.load = newUsageLoad(w)
 	}
 	if opts.Series {
@@ -145,7 +154,7 @@ func (w *world) populate() {
 			w.nodes = append(w.nodes, node{})
 			i = len(w.nodes) - 1
 		}
-		w.nodes[i].used = w.nodes[i].used.Add(p.size)
+		w.take(&w.nodes[i], p.size)
 		p.node = i
 		p.phase = ready
 		w.ready = append(w.ready, p)

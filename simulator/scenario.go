@@ -45,57 +45,18 @@ type Scenario struct {
 // float64 numbers, booleans, lists and maps.
 type Settings map[string]any
 
-// Service is what demand costs; exactly one field is set.
-type Service struct {
-	HTTP  *HTTPService
-	Usage *UsageService
-}
-
-// HTTPService is a service that answers requests.
-type HTTPService struct {
-	// CPUSecondsPerRequest is the mean CPU time of a request in core-seconds,
-	// positive; CPUCV is its coefficient of variation: the distribution is
-	// gamma, which is exponential at 1 and constant at 0.
-	CPUSecondsPerRequest float64
-	CPUCV                float64
-	// BaseCPU and BaseMemory are what a ready pod uses without requests.
-	BaseCPU    recommender.MilliCPU
-	BaseMemory recommender.Bytes
-	// MemoryPerConcurrentRequest comes on top for each request in the pod.
-	MemoryPerConcurrentRequest recommender.Bytes
-	// ConcurrencyPerPod is how many requests a pod holds, waiting ones
-	// included; further ones are dropped.
-	ConcurrencyPerPod int
-	// Startup is the time from a pod's binding to a node to its readiness, if
-	// the CPU it may use is at least StartupCPU.
-	Startup    time.Duration
-	StartupCPU recommender.MilliCPU
-}
-
-// UsageService replays measured usage: its demand is CPU in cores and memory
-// in bytes, both totals that the ready pods share evenly.
-type UsageService struct {
-	// Startup is the time from a pod's binding to a node to its readiness.
-	Startup time.Duration
-}
-
-// startup is the nominal time from binding to readiness.
-func (s Service) startup() time.Duration {
-	if s.HTTP != nil {
-		return s.HTTP.Startup
-	}
-	return s.Usage.Startup
-}
-
-// Startup is the nominal time from a pod's binding to a node to its readiness;
-// it is longer for a pod that may use less than its start-up CPU.
-func (s Service) Startup() time.Duration { return s.startup() }
-
-// Objective is what users expect: a share of the requests, the percentile, in
-// at most LatencySeconds. It is zero for usage services.
+// Objective is what users expect of a share of the requests, the percentile.
+// It is zero for usage services.
 type Objective struct {
+	Percentile float64
+	// LatencySeconds bounds the time from arrival to answer of an http
+	// service, WaitSeconds the time in the queue of a queue service.
 	LatencySeconds float64
-	Percentile     float64
+	WaitSeconds    float64
+	// TTFTSeconds bounds the time to the first token of an inference service,
+	// ITLSeconds the mean time between those that follow. Zero is no bound.
+	TTFTSeconds float64
+	ITLSeconds  float64
 }
 
 // Initial is what runs until a policy changes it. A zero limit means none; the
@@ -129,6 +90,7 @@ type Cluster struct {
 	// pod fits nowhere.
 	Nodes            int
 	Node             recommender.Resources
+	NodeGPUs         int
 	NodeProvisioning time.Duration
 	// ResizeDelay is the time from an accepted in-place resize to its effect.
 	ResizeDelay time.Duration

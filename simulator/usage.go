@@ -122,6 +122,9 @@ func (u *usageLoad) settle(*pod) { u.integrate(u.w.now) }
 // stay.
 func (u *usageLoad) changed(*pod, change) {}
 
+// podMetrics has nothing to add.
+func (u *usageLoad) podMetrics(*pod, *PodObservation) {}
+
 func (u *usageLoad) endStep(*Observation) { u.integrate(u.w.now) }
 
 func (u *usageLoad) finish(s *Score) {

@@ -46,7 +46,27 @@ func generated() map[string]string {
 			fmt.Fprintf(&usage, "%d,%s,%s,%s\n", 1772409600+i*300, service, cpu, memory)
 		}
 	}
-	return map[string]string{"web.csv": web.String(), "crowd.csv": crowd.String(), "usage.csv": usage.String()}
+	// Of their own, so that a further series does not change the others.
+	rng = rand.New(rand.NewPCG(20, 27))
+	var queue, inference strings.Builder
+	queue.WriteString("timestamp_s,items_per_min\n")
+	inference.WriteString("timestamp_s,requests_per_s,mean_prompt_tokens,mean_output_tokens\n")
+	for i := range 2 * 1440 {
+		rate := 120 + 600*daily(i)
+		if i%360 >= 300 && i%360 < 310 { // A batch is handed in four times a day.
+			rate += 1500
+		}
+		fmt.Fprintf(&queue, "%d,%.0f\n", i*60, rate*noise(0.2))
+		output := fmt.Sprintf("%.0f", (150+100*daily(i+300))*noise(0.1))
+		if i%101 == 7 {
+			output = ""
+		}
+		fmt.Fprintf(&inference, "%d,%.2f,%.0f,%s\n", i*60, (2+10*daily(i))*noise(0.15), (600+400*daily(i))*noise(0.1), output)
+	}
+	return map[string]string{
+		"web.csv": web.String(), "crowd.csv": crowd.String(), "usage.csv": usage.String(),
+		"queue.csv": queue.String(), "inference.csv": inference.String(),
+	}
 }
 
 // TestGenerated keeps the files what this file makes; -update writes them.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/rightsize-dev/rightsize/internal/report/scores"
 	"github.com/rightsize-dev/rightsize/internal/scenario"
@@ -159,6 +160,42 @@ func TestScenarioOfRequests(t *testing.T) {
 	}
 }
 
+// TestTokens: a request trace and a rate file say how long prompts and outputs
+// are, by either name.
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, csv string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(csv), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("trace.csv", "arrival_s,prompt_tokens,output_tokens\n0,5,6\n10,7,\n10,8,9\n70,1,2\n130,3,4\n")
+	write("rates.csv", "timestamp_s,requests_per_s,mean_prompt_tokens\n0,1,100\n60,2,\n120,3,300\n")
+	nan := math.NaN()
+	cases := map[string]struct {
+		demand           string
+		prompts, outputs []float64
+	}{
+		"trace": {"file: trace.csv, column: requests, start: 10s", []float64{7, 8, 1, 3}, []float64{nan, 9, 2, 4}},
+		"rates": {"file: rates.csv, column: requests_per_s", []float64{100, nan, 300}, nil},
+	}
+	for name, tc := range cases {
+		text := strings.NewReplacer("file: inference.csv, column: requests_per_s", tc.demand, "warmup: 24h", "warmup: 0s").
+			Replace(read(t, "inference.yaml"))
+		sc, err := scenario.Parse([]byte(text), dir)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(tc.prompts, sc.Demand.PromptTokens, cmpopts.EquateNaNs()); diff != "" {
+			t.Errorf("%s: prompt tokens: %s", name, diff)
+		}
+		if diff := cmp.Diff(tc.outputs, sc.Demand.OutputTokens, cmpopts.EquateNaNs()); diff != "" {
+			t.Errorf("%s: output tokens: %s", name, diff)
+		}
+	}
+}
+
 // TestErrors: what is wrong is named with its path.
 func TestErrors(t *testing.T) {
 	t.Parallel()
@@ -175,7 +212,13 @@ func TestErrors(t *testing.T) {
 		"negative quantity":  {"web.yaml", "baseCPU: 50m", "baseCPU: -50m", "spec.service.http.baseCPU: must be an amount"},
 		"huge quantity":      {"web.yaml", "baseCPU: 50m", "baseCPU: 9E", "spec.service.http.baseCPU: 9E cores are more than any machine has"},
 		"two services":       {"web.yaml", "  objective:", "    usage: {cpuColumn: x_cores}\n  objective:", "spec.service: needs exactly one of http, queue, inference, usage, got 2"},
-		"other service":      {"crowd.yaml", "http: {", "queue: {workersPerPod: 4, ", "spec.service.queue: this version does not simulate queue services"},
+		"other service":      {"crowd.yaml", "http: {", "queue: {workersPerPod: 4, ", "spec.service.queue.cpuSecondsPerItem: is required"},
+		"no wait objective":  {"queue.yaml", "waitSeconds: 60, ", "", "spec.objective.waitSeconds: is required"},
+		"other objective":    {"queue.yaml", "waitSeconds: 60, ", "waitSeconds: 60, latencySeconds: 1, ", "spec.objective.latencySeconds: unknown field"},
+		"no workers":         {"queue.yaml", "workersPerPod: 4", "workersPerPod: 0", "spec.service.queue.workersPerPod: must be at least 1, got 0"},
+		"no batch":           {"inference.yaml", "maxBatch: 32, ", "", "spec.service.inference.maxBatch: is required"},
+		"no TTFT or ITL":     {"inference.yaml", "ttftSeconds: 2, itlSeconds: 0.1, ", "", "spec.objective: needs ttftSeconds or itlSeconds"},
+		"no room for a pod":  {"inference.yaml", "nodeGPUs: 8", "nodeGPUs: 0", "spec.cluster.nodeGPUs: a node of 0 GPUs has no room for a pod of 1"},
 		"no objective":       {"web.yaml", "latencySeconds: 0.5, ", "", "spec.objective.latencySeconds: is required"},
 		"useless objective":  {"usage.yaml", "  initial:", "  objective: {latencySeconds: 1}\n  initial:", "spec.objective: must be absent"},
 		"no such file":       {"web.yaml", "file: web.csv", "file: gone.csv", "spec.demand.file: open "},
@@ -310,7 +353,7 @@ func TestBudgets(t *testing.T) {
 // FuzzParse: whatever a scenario file holds, there is a scenario that can be
 // simulated or an error, and no panic.
 func FuzzParse(f *testing.F) {
-	for _, name := range []string{"web.yaml", "crowd.yaml", "usage.yaml"} {
+	for _, name := range []string{"web.yaml", "crowd.yaml", "usage.yaml", "queue.yaml", "inference.yaml"} {
 		f.Add(read(f, name))
 	}
 	f.Add("a: &a [*a]")

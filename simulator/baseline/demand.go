@@ -27,29 +27,51 @@ func readTarget(sc *simulator.Scenario, s *settings) float64 {
 
 // servedBy is the demand that a pod of the initial size serves at the
 // objective: the rate at which the share 1 - percentile of the requests is
-// violated, by the model of the queue that the oracle plans with. A size that
-// is too slow for the objective even without other requests counts with what
-// its CPU is worth.
+// violated, by the models of queues that the oracle plans with; for usage
+// services its CPU request. A size that is too slow for the objective even
+// without other requests counts with what it works off at all.
 func servedBy(sc *simulator.Scenario) float64 {
 	cores := sc.Ceiling(sc.Initial.Requests)
-	h := sc.Service.HTTP
-	if h == nil {
+	late := 1 - sc.Objective.Percentile
+	switch s, o := sc.Service, sc.Objective; {
+	case s.HTTP != nil:
+		h := s.HTTP
+		m := newPodModel(h.CPUSecondsPerRequest, h.CPUCV, h.BaseCPU.Cores(), h.ConcurrencyPerPod, o.LatencySeconds)
+		return largestRate(math.Max(1e-9, cores-h.BaseCPU.Cores())/h.CPUSecondsPerRequest, func(rate float64) bool {
+			return m.violated(cores, rate) <= late
+		})
+	case s.Queue != nil:
+		q := s.Queue
+		speed := math.Max(1e-9, q.WorkerSpeed(cores))
+		p := queuePods{sc: sc, stretch: (1 + q.CPUCV*q.CPUCV) / 2, limit: o.WaitSeconds}
+		return largestRate(float64(q.WorkersPerPod)*speed/q.CPUSecondsPerItem, func(rate float64) bool {
+			return p.late(1, rate, speed) <= late
+		})
+	case s.Inference != nil:
+		b := batchServer(s.Inference, s.Inference.PromptTokens, s.Inference.OutputTokens)
+		if served := b.Capacity(o.TTFTSeconds, o.ITLSeconds, late); served > 0 {
+			return served
+		}
+		return s.Inference.DecodeTokensPerSecond / s.Inference.OutputTokens
+	default:
 		return sc.Initial.Requests.CPU.Cores()
 	}
-	worth := math.Max(1e-9, cores-h.BaseCPU.Cores()) / h.CPUSecondsPerRequest
-	m := newPodModel(h.CPUSecondsPerRequest, h.CPUCV, h.BaseCPU.Cores(), h.ConcurrencyPerPod, sc.Objective.LatencySeconds)
-	late := 1 - sc.Objective.Percentile
-	low, high := 0.0, worth
-	const rounds = 40
+}
+
+// largestRate is the largest rate up to most that meets an objective, most
+// where none does.
+func largestRate(most float64, meets func(rate float64) bool) float64 {
+	const rounds, none = 40, 1e-6
+	low, high := 0.0, most
 	for range rounds {
-		if middle := (low + high) / 2; m.violated(cores, middle) <= late {
+		if middle := (low + high) / 2; meets(middle) {
 			low = middle
 		} else {
 			high = middle
 		}
 	}
-	if low < 1e-6*worth {
-		return worth
+	if low < none*most {
+		return most
 	}
 	return low
 }

@@ -17,8 +17,9 @@ type choice struct {
 }
 
 // load is the demand of one step: the largest rate within it in requests a
-// second or cores, and the largest total of memory in bytes.
-type load struct{ rate, memory float64 }
+// second or cores, and the largest total of memory in bytes. For inference
+// services it has the mean tokens of a request.
+type load struct{ rate, memory, input, output float64 }
 
 // pods is a model of what pods cost and miss.
 type pods interface {
@@ -81,8 +82,13 @@ func newPlanner(sc *simulator.Scenario) *planner {
 	start, end := sc.Warmup.Seconds(), (sc.Warmup + sc.Duration).Seconds()
 	for t := start - p.lead; t < end-1e-9; t += p.length {
 		s := demand.Over(t, min(t+p.length, end))
-		p.loads = append(p.loads, load{rate: s.MaxRate, memory: s.MaxMemory})
+		l := load{rate: s.MaxRate, memory: s.MaxMemory}
+		if i := sc.Service.Inference; i != nil {
+			l.input, l.output = demand.TokensOver(t, min(t+p.length, end), i)
+		}
+		p.loads = append(p.loads, l)
 	}
+	p.postpone()
 	p.total = demand.Over(start, end).MeanRate * (end - start)
 	p.counts = countsBetween(sc.Bounds.MinReplicas, sc.Bounds.MaxReplicas)
 	return p
@@ -114,11 +120,9 @@ func countsBetween(lo, hi int) []int {
 
 // startup is how long a pod of the given size takes to be ready.
 func (p *planner) startup(size recommender.Resources) float64 {
-	s := p.sc.Service.Startup().Seconds()
-	if h := p.sc.Service.HTTP; h != nil {
-		if ceiling := p.sc.Ceiling(size); ceiling > 0 && ceiling < h.StartupCPU.Cores() {
-			s *= h.StartupCPU.Cores() / ceiling
-		}
+	s, need := p.sc.Service.Startup().Seconds(), p.sc.Service.StartupCPU().Cores()
+	if ceiling := p.sc.Ceiling(size); ceiling > 0 && ceiling < need {
+		s *= need / ceiling
 	}
 	return s + p.extra
 }
@@ -138,9 +142,10 @@ func (p *planner) closed(t int) bool {
 	return float64(t)*p.length < p.startup(p.sc.Initial.Requests)
 }
 
-// unitPrice is that of a core and a GiB for a second.
+// unitPrice is that of a core, a GiB and a pod's GPUs for a second.
 func unitPrice(sc *simulator.Scenario) float64 {
-	return (sc.Prices.CPUCoreHour + sc.Prices.MemoryGiBHour + 1e-9) / 3600
+	gpus := sc.Prices.GPUHour * float64(sc.Service.GPUsPerPod())
+	return (sc.Prices.CPUCoreHour + sc.Prices.MemoryGiBHour + gpus + 1e-9) / 3600
 }
 
 // cheapest and dearest are prices of a violated request far below and far

@@ -23,6 +23,9 @@ const (
 	// where one run has fewer, and trialRuns how many runs there are at most.
 	trialRequests = 10e6
 	trialRuns     = 5
+	// queueRuns is trialRuns where late requests come in few long spells: of
+	// queues in which items may wait for as long as a spell lasts.
+	queueRuns = 20
 	// spell is how many late requests go together: those of one busy spell.
 	// The number of late requests scatters as if there were so many times
 	// fewer of them.
@@ -68,7 +71,7 @@ type oracleSearch struct {
 func newOracleSearch(sc *simulator.Scenario) *oracleSearch {
 	s := &oracleSearch{sc: sc, slack: 1, bestCost: math.Inf(1), total: newPlanner(sc).total}
 	s.share = oracleRatio
-	if sc.Service.HTTP != nil {
+	if sc.Service.Requests() {
 		s.share = 0.97 * oracleRatio * max(0.3, 1-2*s.scatter(oracleRatio))
 	}
 	return s
@@ -98,12 +101,18 @@ func (s *oracleSearch) next() *oracle {
 }
 
 func (s *oracleSearch) newModel(p *planner) pods {
-	if s.sc.Service.HTTP == nil {
+	switch service := s.sc.Service; {
+	case service.HTTP != nil:
+		return newHTTPPods(s.sc, p.most()/float64(p.counts[0]), p.total, s.memoryFull)
+	case service.Queue != nil:
+		return newQueuePods(s.sc)
+	case service.Inference != nil:
+		return newInferencePods(s.sc)
+	default:
 		u := newUsagePods(s.sc)
 		u.slack = s.slack
 		return u
 	}
-	return newHTTPPods(s.sc, p.most()/float64(p.counts[0]), p.total, s.memoryFull)
 }
 
 // grow plans with new nodes, where those that exist do not suffice: pods of
@@ -149,6 +158,12 @@ func (s *oracleSearch) fixedSizes() []pods {
 				out = append(out, &fixed)
 			}
 		}
+	case *queuePods:
+		for k := range m.rungs {
+			out = append(out, m.only(k))
+		}
+	case *inferencePods:
+		out = append(out, m.anywhere())
 	case *usagePods:
 		largest := recommender.Resources{
 			CPU:    min(s.sc.Bounds.MaxAllowed.CPU, s.sc.Cluster.Node.CPU),
@@ -182,8 +197,12 @@ func (s *oracleSearch) try(o *oracle) (trial, error) {
 		opts.Progress = func(float64) bool { return s.alive() }
 	}
 	runs := 1
-	if s.sc.Service.HTTP != nil {
-		runs = int(max(1, min(trialRuns, trialRequests/max(1, s.total))))
+	if s.sc.Service.Requests() {
+		most := float64(trialRuns)
+		if s.sc.Service.HTTP == nil {
+			most = queueRuns
+		}
+		runs = int(max(1, min(most, trialRequests/max(1, s.total))))
 	}
 	var t trial
 	ratios := make([]float64, runs)
@@ -214,7 +233,7 @@ func (s *oracleSearch) upper(ratios []float64) float64 {
 	for _, r := range ratios {
 		mean += r / n
 	}
-	if s.sc.Service.HTTP == nil || mean == 0 {
+	if !s.sc.Service.Requests() || mean == 0 {
 		return mean
 	}
 	for _, r := range ratios {

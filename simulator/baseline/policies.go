@@ -69,6 +69,11 @@ func New(name string, sc *simulator.Scenario) (simulator.Policy, error) {
 	if !ok {
 		return simulator.Policy{}, fmt.Errorf("unknown policy %q (known: %s)", name, strings.Join(AllNames(), ", "))
 	}
+	if sc.Service.Inference != nil {
+		if special, ok := inferencePolicies()[name]; ok {
+			create = special
+		}
+	}
 	s := newSettings(name, sc.Policies[name])
 	p, err := create(sc, s)
 	if err == nil {

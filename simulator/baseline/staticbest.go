@@ -1,6 +1,8 @@
 package baseline
 
 import (
+	"cmp"
+	"maps"
 	"math"
 	"slices"
 
@@ -112,30 +114,27 @@ func (f *fixedSize) try(sc *simulator.Scenario, alive func() bool) (late float64
 type staticSearch struct {
 	sc     *simulator.Scenario
 	plan   *planner
-	rates  []float64 // Ascending.
-	spans  []float64 // Seconds at each.
+	loads  []load    // Without memory, the highest rate last.
+	spans  []float64 // Seconds of each.
 	memory float64   // The largest total in bytes.
-	http   *httpPods
+	models []pods    // One per size.
 }
 
 func newStaticSearch(sc *simulator.Scenario) *staticSearch {
 	s := &staticSearch{sc: sc, plan: newPlanner(sc)}
-	loads := slices.Clone(s.plan.loads)
-	weights := map[float64]float64{}
-	for t, l := range loads {
-		weights[rounded(l.rate)] += s.plan.scored(t)
+	spans := map[load]float64{}
+	for t, l := range s.plan.loads {
 		s.memory = max(s.memory, l.memory)
+		l.rate, l.memory = rounded(l.rate), 0
+		spans[l] += s.plan.scored(t)
 	}
-	for rate := range weights {
-		s.rates = append(s.rates, rate)
+	s.loads = slices.SortedFunc(maps.Keys(spans), func(a, b load) int {
+		return cmp.Or(cmp.Compare(a.rate, b.rate), cmp.Compare(a.input, b.input), cmp.Compare(a.output, b.output))
+	})
+	for _, l := range s.loads {
+		s.spans = append(s.spans, spans[l])
 	}
-	slices.Sort(s.rates)
-	for _, rate := range s.rates {
-		s.spans = append(s.spans, weights[rate])
-	}
-	if sc.Service.HTTP != nil {
-		s.http = newHTTPPods(sc, s.plan.most()/float64(s.plan.counts[0]), s.plan.total, false)
-	}
+	s.models = s.sizes()
 	return s
 }
 
@@ -148,6 +147,39 @@ func rounded(rate float64) float64 {
 	return math.Exp(math.Ceil(math.Log(rate)/logRateRatio) * logRateRatio)
 }
 
+// sizes are models of pods of one size each.
+func (s *staticSearch) sizes() []pods {
+	var out []pods
+	switch service := s.sc.Service; {
+	case service.HTTP != nil:
+		most := s.loads[len(s.loads)-1].rate / float64(s.plan.counts[0])
+		m := newHTTPPods(s.sc, most, s.plan.total, false)
+		for k := range m.rungs {
+			fixed := *m
+			fixed.only = k
+			out = append(out, &fixed)
+		}
+	case service.Queue != nil:
+		m := newQueuePods(s.sc)
+		for k := range m.rungs {
+			out = append(out, m.only(k))
+		}
+	case service.Inference != nil:
+		out = append(out, newInferencePods(s.sc).anywhere())
+	default:
+		m := newUsagePods(s.sc)
+		size := recommender.Resources{CPU: s.sc.Bounds.MinAllowed.CPU, Memory: s.sc.Bounds.MinAllowed.Memory}
+		for top := min(s.sc.Bounds.MaxAllowed.CPU, s.sc.Cluster.Node.CPU); ; {
+			out = append(out, m.only(size))
+			if size.CPU >= top {
+				break
+			}
+			size.CPU = min(top, recommender.FromCores(math.Ceil(size.CPU.Cores()*ladderRatio*1000)/1000))
+		}
+	}
+	return out
+}
+
 // cheapest is the cheapest size that violates at most the share of the demand
 // by the model, or the one that violates least. Memory is what the model needs
 // times slack.
@@ -156,10 +188,9 @@ func (s *staticSearch) cheapest(share, slack float64) fixedSize {
 	best.cost = math.Inf(1)
 	fewest := math.Inf(1)
 	for _, n := range s.plan.counts {
-		for _, size := range s.sizes(n, slack) {
-			cost, bad := s.price(n, size)
-			f := fixedSize{replicas: n, size: size, cost: cost}
-			if bad <= share*s.plan.total && cost < best.cost {
+		for _, model := range s.models {
+			f, bad := s.price(n, model, slack)
+			if bad <= share*s.plan.total && f.cost < best.cost {
 				best = f
 			}
 			if bad < fewest {
@@ -173,54 +204,27 @@ func (s *staticSearch) cheapest(share, slack float64) fixedSize {
 	return best
 }
 
-// sizes lists those that n pods can have.
-func (s *staticSearch) sizes(n int, slack float64) []recommender.Resources {
+// price is what n pods of a model cost over the scored span, and what they
+// violate: requests, or core-seconds. Their memory is that of the highest load.
+func (s *staticSearch) price(n int, model pods, slack float64) (fixedSize, float64) {
 	b := s.sc.Bounds
-	most := recommender.Resources{
-		CPU: min(b.MaxAllowed.CPU, s.sc.Cluster.Node.CPU), Memory: min(b.MaxAllowed.Memory, s.sc.Cluster.Node.Memory),
+	size := model.pick(n, s.loads[len(s.loads)-1]).size
+	if ratio := memoryRatio(s.sc); s.sc.Service.Usage != nil && ratio > 0 {
+		size.Memory = recommender.FromBytes(s.memory / float64(n) * memoryMargin / ratio)
 	}
-	var out []recommender.Resources
-	add := func(cpu recommender.MilliCPU, memory float64) {
-		out = append(out, recommender.Resources{CPU: cpu, Memory: recommender.FromBytes(memory)}.Clamp(b.MinAllowed, most))
+	if s.sc.Service.Inference == nil {
+		size.Memory = recommender.FromBytes(float64(size.Memory) * slack)
+		size = size.Clamp(b.MinAllowed, recommender.Resources{
+			CPU: min(b.MaxAllowed.CPU, s.sc.Cluster.Node.CPU), Memory: min(b.MaxAllowed.Memory, s.sc.Cluster.Node.Memory),
+		})
 	}
-	if s.http != nil {
-		i := s.http.index(s.rates[len(s.rates)-1] / float64(n))
-		for k := range s.http.rungs {
-			add(s.http.rungs[k].cpu, float64(s.http.rungs[k].memory[i])*slack)
-		}
-		return out
-	}
-	memory := 1.0
-	if ratio := memoryRatio(s.sc); ratio > 0 {
-		memory = s.memory / float64(n) * memoryMargin * slack / ratio
-	}
-	for cpu := b.MinAllowed.CPU; ; cpu = recommender.FromCores(math.Ceil(cpu.Cores()*ladderRatio*1000) / 1000) {
-		add(cpu, memory)
-		if cpu >= most.CPU {
-			return out
-		}
-	}
-}
-
-// price is what n pods of a size cost over the scored span, and what they
-// violate: requests, or core-seconds.
-func (s *staticSearch) price(n int, size recommender.Resources) (cost, bad float64) {
+	f := fixedSize{replicas: n, size: size}
 	least := costOf(s.sc.Prices, size.CPU.Cores(), float64(size.Memory))
-	var model pods
-	if s.http != nil {
-		fixed := *s.http
-		fixed.only = slices.IndexFunc(s.http.rungs, func(r httpRung) bool { return r.cpu == size.CPU })
-		if fixed.only < 0 { // Not on the ladder: it was moved into the bounds.
-			return math.Inf(1), math.Inf(1)
-		}
-		model = &fixed
-	} else {
-		model = newUsagePods(s.sc).only(size)
-	}
-	for i, rate := range s.rates {
-		c := model.pick(n, load{rate: rate})
-		cost += max(least, c.cost) * float64(n) * s.spans[i]
+	bad := 0.0
+	for i, l := range s.loads {
+		c := model.pick(n, l)
+		f.cost += max(least, c.cost) * float64(n) * s.spans[i]
 		bad += c.bad * float64(n) * s.spans[i]
 	}
-	return cost, bad
+	return f, bad
 }

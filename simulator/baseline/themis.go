@@ -41,6 +41,9 @@ type themisRung struct {
 // themisLadder lists CPU requests from the initial one up, a tenth apart, that
 // a pod can have.
 func themisLadder(sc *simulator.Scenario) []themisRung {
+	if sc.Service.Inference != nil { // Whole GPUs: nothing to resize.
+		return []themisRung{{sc.Initial.Requests.CPU, servedBy(sc)}}
+	}
 	const ratio = 1.1
 	top := min(sc.Bounds.MaxAllowed.CPU, sc.Cluster.Node.CPU)
 	var out []themisRung
