@@ -18,6 +18,9 @@ import (
 	"github.com/rightsize-dev/rightsize/simulator"
 )
 
+// scenarios is the folder of the scenarios on generated demand.
+const scenarios = "../../simulator/testdata/scenarios"
+
 func read(t testing.TB, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(scenarios, name))

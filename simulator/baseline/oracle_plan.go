@@ -255,10 +255,17 @@ func (p *planner) stage(t int, l load, penalty float64, costs []float64) ([]floa
 		c := p.pods.pick(n, l)
 		costs[i] = (c.cost + penalty*c.bad) * float64(n) * weight
 		if costs[i] < best {
-			best, start = costs[i], c.cost*p.startup(c.size)*weight/p.length
+			best, start = costs[i], p.starting(c)*p.startup(c.size)*weight/p.length
 		}
 	}
 	return costs, start
+}
+
+// starting is what a pod costs a second while it starts: what it is chosen to
+// cost, or its start-up CPU where that is more.
+func (p *planner) starting(c choice) float64 {
+	cpu := min(p.sc.Service.StartupCPU().Cores(), p.sc.Ceiling(c.size))
+	return max(c.cost, costOf(p.sc.Prices, cpu, float64(c.size.Memory)))
 }
 
 // transit finds the best predecessor of every number of pods. Before the first

@@ -1,30 +1,19 @@
-package scenario_test
+package library
 
 import (
-	"flag"
 	"fmt"
-	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
-	"testing"
 )
 
-var update = flag.Bool("update", false, "write the generated series of simulator/testdata/scenarios")
-
-// scenarios is the folder of the scenarios on generated demand.
-const scenarios = "../../simulator/testdata/scenarios"
-
-// generated makes the series of the scenarios, by file name.
-func generated() map[string]string {
+// basics are the series of one scenario of each kind of service.
+func basics() map[string][]byte {
 	rng := rand.New(rand.NewPCG(20, 26))
-	daily := func(minute int) float64 { return 0.5 - 0.5*math.Cos(2*math.Pi*float64(minute)/1440) }
 	noise := func(share float64) float64 { return 1 + share*(2*rng.Float64()-1) }
 
 	var web, crowd, usage strings.Builder
 	web.WriteString("timestamp_s,requests_per_s\n")
-	for i := range 2 * 1440 {
+	for i := range 2 * minutesADay {
 		fmt.Fprintf(&web, "%d,%.2f\n", i*60, (6+40*daily(i))*noise(0.1))
 	}
 	crowd.WriteString("timestamp,requests_per_min\n")
@@ -51,7 +40,7 @@ func generated() map[string]string {
 	var queue, inference strings.Builder
 	queue.WriteString("timestamp_s,items_per_min\n")
 	inference.WriteString("timestamp_s,requests_per_s,mean_prompt_tokens,mean_output_tokens\n")
-	for i := range 2 * 1440 {
+	for i := range 2 * minutesADay {
 		rate := 120 + 600*daily(i)
 		if i%360 >= 300 && i%360 < 310 { // A batch is handed in four times a day.
 			rate += 1500
@@ -63,28 +52,11 @@ func generated() map[string]string {
 		}
 		fmt.Fprintf(&inference, "%d,%.2f,%.0f,%s\n", i*60, (2+10*daily(i))*noise(0.15), (600+400*daily(i))*noise(0.1), output)
 	}
-	return map[string]string{
-		"web.csv": web.String(), "crowd.csv": crowd.String(), "usage.csv": usage.String(),
-		"queue.csv": queue.String(), "inference.csv": inference.String(),
+	out := map[string][]byte{}
+	for name, b := range map[string]*strings.Builder{
+		"web.csv": &web, "crowd.csv": &crowd, "usage.csv": &usage, "queue.csv": &queue, "inference.csv": &inference,
+	} {
+		out[name] = []byte(b.String())
 	}
-}
-
-// TestGenerated keeps the files what this file makes; -update writes them.
-func TestGenerated(t *testing.T) {
-	t.Parallel()
-	for name, want := range generated() {
-		path := filepath.Join(scenarios, name)
-		if *update {
-			if err := os.WriteFile(path, []byte(want), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		got, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if string(got) != want {
-			t.Errorf("%s is not what is generated: run with -update", path)
-		}
-	}
+	return out
 }
