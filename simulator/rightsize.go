@@ -3,6 +3,7 @@ package simulator
 import (
 	"time"
 
+	"github.com/rightsize-dev/rightsize/forecaster"
 	"github.com/rightsize-dev/rightsize/recommender"
 )
 
@@ -25,6 +26,9 @@ type RightsizeOptions struct {
 	// FixedReplicas and FixedSize keep replicas or sizes as they are.
 	FixedReplicas bool
 	FixedSize     bool
+	// Naive takes the last value and what that got wrong lately for a
+	// forecast, to show what forecasting is worth.
+	Naive bool
 }
 
 // DefaultRightsize returns the intervals of the controller: a decision a
@@ -70,6 +74,7 @@ type rightsizer struct {
 	nextForecast, nextMemory time.Time
 	nextRelation, nextDecide time.Time
 	covered                  float64 // What the last decision was made for.
+	reasons                  []recommender.Reason
 	oomKills                 int
 }
 
@@ -89,10 +94,13 @@ func (r *rightsizer) Decide(o Observation) Action {
 	snapshot := r.snapshot(o)
 	r.refresh(o, &snapshot)
 	d := r.core.Decide(snapshot)
-	r.state = d.State
+	r.state, r.reasons = d.State, d.Reasons
 	r.covered = r.cover(load)
 	return r.action(o, d)
 }
+
+// Reasons are those of the last decision.
+func (r *rightsizer) Reasons() []recommender.Reason { return r.reasons }
 
 // load is what a decision has to cover: the demand where it is known, with
 // what waits worked off within a minute, else the CPU.
@@ -191,11 +199,11 @@ func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
 	slow := due(&r.nextMemory, o.Now, r.o.MemoryEvery)
 	if slow {
 		memory, share := recommender.ShareMemory(p.memory.series(), p.pods.series(), max(1, o.Ready))
-		r.memory, r.memoryShare = recommender.Summarize(memory, o.Now, horizons), share
+		r.memory, r.memoryShare = r.summarize(memory, o.Now, horizons), share
 	}
 	if r.refreshDemand(o, s, horizons) {
 		if slow || !r.relation.Valid || !r.trusted() {
-			r.cpu = recommender.Summarize(p.cpu.series(), o.Now, horizons)
+			r.cpu = r.summarize(p.cpu.series(), o.Now, horizons)
 		}
 	}
 	p.cpu.renew(&r.cpu)
@@ -209,7 +217,7 @@ func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
 func (r *rightsizer) refreshDemand(o Observation, s *recommender.Snapshot, horizons []time.Duration) bool {
 	anew := due(&r.nextForecast, o.Now, r.o.ForecastEvery)
 	if anew {
-		r.demand = recommender.Summarize(r.past.demand.series(), o.Now, horizons)
+		r.demand = r.summarize(r.past.demand.series(), o.Now, horizons)
 	}
 	r.past.demand.renew(&r.demand)
 	if r.demand.Samples > 0 {
@@ -218,6 +226,15 @@ func (r *rightsizer) refreshDemand(o Observation, s *recommender.Snapshot, horiz
 		}
 	}
 	return anew
+}
+
+// summarize puts the history of a quantity into numbers and forecasts it.
+func (r *rightsizer) summarize(s forecaster.Series, now time.Time, horizons []time.Duration) recommender.Usage {
+	u := recommender.Summarize(s, now, horizons)
+	if r.o.Naive {
+		u.Forecast = naive(u.Forecast, s.Until(now))
+	}
+	return u
 }
 
 // due says whether it is time, and if so sets the next one.

@@ -3,6 +3,7 @@ package baseline
 import (
 	"math"
 
+	"github.com/rightsize-dev/rightsize/recommender"
 	"github.com/rightsize-dev/rightsize/simulator"
 )
 
@@ -23,6 +24,14 @@ func readTarget(sc *simulator.Scenario, s *settings) float64 {
 	const percent, tiny, huge = 80, 1e-9, 1e12
 	share := s.number("targetUtilizationPercent", percent, 1, 1000) / 100
 	return s.number("targetPerPod", share*servedBy(sc), tiny, huge)
+}
+
+// Serves is the demand that a pod of a size serves at the scenario's objective:
+// requests or items a second, or cores.
+func Serves(sc *simulator.Scenario, size recommender.Resources) float64 {
+	one := *sc
+	one.Initial.Requests, one.Initial.Limits = size, sc.Limits(size)
+	return servedBy(&one)
 }
 
 // servedBy is the demand that a pod of the initial size serves at the

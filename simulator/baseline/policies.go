@@ -20,6 +20,8 @@ const (
 	// StaticBest is that of the best size that never changes, which knows it
 	// too.
 	StaticBest = "static-best"
+	// Rightsize is that of the policy which is being judged.
+	Rightsize = "rightsize"
 )
 
 // clairvoyant says whether a policy knows the demand. Such ones have no
@@ -35,30 +37,33 @@ func policies() map[string]build {
 		"static": func(*simulator.Scenario, *settings) (simulator.Policy, error) {
 			return simulator.Static(), nil
 		},
-		"hpa":       buildHPA,
-		"vpa":       buildVPA,
-		"hpa+vpa":   buildHPAVPA,
-		"keda":      buildKEDA,
-		"kpa":       buildKPA,
-		"krr":       buildKRR,
-		"crane":     buildCrane,
-		"phpa":      buildPHPA,
-		"themis":    buildThemis,
-		StaticBest:  buildStaticBest,
-		"rightsize": buildRightsize,
-		Oracle:      buildOracle,
+		"hpa":        buildHPA,
+		"vpa":        buildVPA,
+		"hpa+vpa":    buildHPAVPA,
+		"keda":       buildKEDA,
+		"kpa":        buildKPA,
+		"krr":        buildKRR,
+		"crane":      buildCrane,
+		"phpa":       buildPHPA,
+		"themis":     buildThemis,
+		StaticBest:   buildStaticBest,
+		Rightsize:    buildRightsize(Rightsize),
+		noForecast:   buildRightsize(noForecast),
+		noVertical:   buildRightsize(noVertical),
+		noHorizontal: buildRightsize(noHorizontal),
+		Oracle:       buildOracle,
 	}
 }
 
 // Names lists the policies that are scored unless others are asked for:
 // baselines first.
 func Names() []string {
-	return []string{"static", "hpa", "vpa", "hpa+vpa", "keda", "kpa", "krr", "rightsize", Oracle}
+	return []string{"static", "hpa", "vpa", "hpa+vpa", "keda", "kpa", "krr", Rightsize, Oracle}
 }
 
 // AllNames lists every policy: the usual ones and then the others.
 func AllNames() []string {
-	return append(Names(), "crane", "phpa", "themis", StaticBest)
+	return append(Names(), "crane", "phpa", "themis", StaticBest, noForecast, noVertical, noHorizontal)
 }
 
 // New makes a policy for a scenario with the scenario's overrides for it. An

@@ -47,13 +47,10 @@ func themisLadder(sc *simulator.Scenario) []themisRung {
 	const ratio = 1.1
 	top := min(sc.Bounds.MaxAllowed.CPU, sc.Cluster.Node.CPU)
 	var out []themisRung
-	one := *sc
 	for cpu := sc.Initial.Requests.CPU; ; cpu = recommender.FromCores(math.Ceil(cpu.Cores()*ratio*1000) / 1000) {
 		cpu = min(cpu, max(top, sc.Initial.Requests.CPU))
-		one.Initial = sc.Initial
-		one.Initial.Requests.CPU = cpu
-		one.Initial.Limits = sc.Limits(one.Initial.Requests)
-		out = append(out, themisRung{cpu, servedBy(&one)})
+		size := recommender.Resources{CPU: cpu, Memory: sc.Initial.Requests.Memory}
+		out = append(out, themisRung{cpu, Serves(sc, size)})
 		if cpu >= top {
 			return out
 		}
