@@ -89,16 +89,8 @@ func NewPlan(scenarios []simulator.Scenario, o Options) (*Plan, error) {
 	}
 	for _, sc := range scenarios {
 		for _, burst := range bursts {
-			if o.Mode == Pareto {
-				sc.Cluster.Burst = burst
-			}
-			if err := p.add(sc, burst, baseline.Oracle, baseline.Knob{}); err != nil {
+			if err := p.addScenario(sc, burst); err != nil {
 				return nil, err
-			}
-			for _, policy := range o.Policies {
-				if err := p.addPolicy(sc, burst, policy); err != nil {
-					return nil, err
-				}
 			}
 		}
 	}
@@ -110,6 +102,22 @@ func NewPlan(scenarios []simulator.Scenario, o Options) (*Plan, error) {
 	}
 	p.digest = hex.EncodeToString(hash.Sum(nil))
 	return p, nil
+}
+
+// addScenario adds the runs of one scenario at one burst.
+func (p *Plan) addScenario(sc simulator.Scenario, burst float64) error {
+	if p.Mode == Pareto {
+		sc.Cluster.Burst = burst
+	}
+	if err := p.add(sc, burst, baseline.Oracle, baseline.Knob{}); err != nil {
+		return err
+	}
+	for _, policy := range p.Policies {
+		if err := p.addPolicy(sc, burst, policy); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // addPolicy adds the runs of one policy but the oracle.

@@ -78,27 +78,9 @@ func Workload(w collector.Workload, o Options) (Recording, error) {
 // CPU.
 func measure(w collector.Workload) (*measured, error) {
 	m := &measured{w: w}
-	var first, last time.Time
-	for _, c := range w.Containers {
-		if c.CPU.Step <= 0 {
-			continue
-		}
-		m.step = c.CPU.Step
-		for i, v := range c.CPU.Values {
-			if at := c.CPU.Time(i); !math.IsNaN(v) {
-				if first.IsZero() || at.Before(first) {
-					first = at
-				}
-				if at.After(last) {
-					last = at
-				}
-			}
-		}
-	}
-	if first.IsZero() || !last.After(first) {
+	if !m.span() {
 		return nil, ErrNoHistory
 	}
-	m.start, m.n = first, int(last.Sub(first)/m.step)+1
 	m.cpu, m.podBytes, m.pods = m.blank(), m.blank(), m.blank()
 	cpuLimited, memoryLimited := true, true // A pod has a limit if each container has.
 	for _, c := range w.Containers {
@@ -123,6 +105,32 @@ func measure(w collector.Workload) (*measured, error) {
 	}
 	m.complete()
 	return m, nil
+}
+
+// span finds the first and the last point that has CPU; it is false for fewer
+// than two.
+func (m *measured) span() bool {
+	var last time.Time
+	for _, c := range m.w.Containers {
+		for i, v := range c.CPU.Values {
+			if math.IsNaN(v) || c.CPU.Step <= 0 {
+				continue
+			}
+			m.step = c.CPU.Step
+			at := c.CPU.Time(i)
+			if m.start.IsZero() || at.Before(m.start) {
+				m.start = at
+			}
+			if at.After(last) {
+				last = at
+			}
+		}
+	}
+	if m.start.IsZero() || !last.After(m.start) {
+		return false
+	}
+	m.n = int(last.Sub(m.start)/m.step) + 1
+	return true
 }
 
 func (m *measured) blank() []float64 {

@@ -35,9 +35,9 @@ func levelCells(a judge.AtLevel) []string {
 		one = "as configured"
 	}
 	return []string{
-		number(a.Burst), percentLevel(a.Level), a.Policy, share(a.Meets, a.Scenarios), fixed(a.CostToOracle, 3),
+		number(a.Burst), percentLevel(a.Level), a.Policy, share(a.Meets, a.Scenarios), fixed(a.CostToOracle),
 		short(a.ScaleEventsPerDay), short(a.ResizesPerDay), strconv.Itoa(a.OOMKills), share(a.OneKnob.Meets, a.Scenarios),
-		fixed(a.OneKnob.CostToOracle, 3), one,
+		fixed(a.OneKnob.CostToOracle), one,
 	}
 }
 
@@ -50,14 +50,14 @@ func pairHeader(r judge.ParetoReport) []string {
 func pairCells(p judge.PairedRatio) []string {
 	interval, worst := none, none
 	if p.Low != nil {
-		interval = fixed(p.Low, 3) + ".." + fixed(p.High, 3)
+		interval = fixed(p.Low) + ".." + fixed(p.High)
 	}
 	if p.Worst != "" {
 		worst = word(p.Worst)
 	}
 	return []string{
-		number(p.Burst), percentLevel(p.Level), p.Policy, strconv.Itoa(p.Pairs), fixed(p.Ratio, 3), interval, worst,
-		fixed(p.WorstRatio, 3), strconv.Itoa(p.OnlyReference), strconv.Itoa(p.OnlyPolicy),
+		number(p.Burst), percentLevel(p.Level), p.Policy, strconv.Itoa(p.Pairs), fixed(p.Ratio), interval, worst,
+		fixed(p.WorstRatio), strconv.Itoa(p.OnlyReference), strconv.Itoa(p.OnlyPolicy),
 	}
 }
 

@@ -74,7 +74,7 @@ func TestScenarios(t *testing.T) {
 			t.Errorf("%s: is not in the table of README.md", path)
 		}
 		file := regexp.MustCompile(`file: ([\w.-]+)`).FindStringSubmatch(string(text))
-		unused = slices.DeleteFunc(unused, func(name string) bool { return file != nil && name == file[1] })
+		unused = slices.DeleteFunc(unused, func(name string) bool { return len(file) > 1 && name == file[1] })
 	}
 	if len(unused) > 0 {
 		t.Errorf("no scenario uses %v", unused)
