@@ -63,6 +63,7 @@ type pod struct {
 
 	use   podUse
 	serve podQueue // Of an http service.
+	flow  podFlow  // Of an http service by formulas.
 	crew  crew     // Of a queue service.
 	batch batch    // Of an inference service.
 }

@@ -69,7 +69,7 @@ func (s *timed) take(t float64, n int) float64 {
 func newQueueLoad(w *world) *queueLoad {
 	s := w.sc.Service.Queue
 	return &queueLoad{
-		requestLog: newRequestLog(w, w.sc.Objective.WaitSeconds), s: s, arr: newArrivals(w.sc, w.steered),
+		requestLog: newRequestLog(w, w.sc.Objective.WaitSeconds), s: s, arr: newArrivals(w.sc, w.steered, math.Inf(1)),
 		work: newWorkSampler(s.CPUSecondsPerItem, s.CPUCV), routing: newStream(w.sc.Seed, streamRouting),
 		inQueue: timed{last: w.steered}, inWork: timed{last: w.steered},
 	}

@@ -33,6 +33,9 @@ type HTTPService struct {
 	// the CPU it may use is at least StartupCPU.
 	Startup    time.Duration
 	StartupCPU recommender.MilliCPU
+	// EveryRequest makes it be simulated request by request even at rates at
+	// which formulas take over: exact, and slow.
+	EveryRequest bool
 }
 
 // QueueService is a service whose pods take items from one shared queue.

@@ -57,36 +57,46 @@ func TestHTTPQueues(t *testing.T) {
 		"M/G/2/2 drops": {rate: 150, replicas: 1, cpu: 2000, cv: 2, limit: 1e6, room: 2, want: 1.125 / (1 + 1.5 + 1.125)},
 	}
 	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			sc := httpScenario(tc.rate, tc.replicas, time.Duration(2e6/tc.rate)*time.Second)
-			sc.Initial.Requests.CPU = tc.cpu
-			h := sc.Service.HTTP
-			h.CPUCV, h.BaseCPU = tc.cv, tc.base
-			if tc.room > 0 {
-				h.ConcurrencyPerPod = tc.room
-			}
-			sc.Objective.LatencySeconds = tc.limit
-			s := run(t, sc, simulator.Static())
-			near(t, "violated share", *s.SLOViolatedRequestRatio, tc.want, 0.03)
-			// Conservation: what arrives is served or dropped.
-			near(t, "arrivals", float64(*s.ServedRequests+*s.DroppedRequests), tc.rate*sc.Duration.Seconds(), 0.005)
-			// Work conservation: CPU used is that of the requests served.
-			used := (1 - *s.CPUSlackRatio) * s.CPUCoreHours * 3600 / sc.Duration.Seconds()
-			served := float64(*s.ServedRequests) / sc.Duration.Seconds()
-			near(t, "CPU", used, served*work+tc.base.Cores()*float64(tc.replicas), 0.01)
-		})
+		for how, every := range bothWays() {
+			t.Run(name+how, func(t *testing.T) {
+				t.Parallel()
+				sc := httpScenario(tc.rate, tc.replicas, time.Duration(2e6/tc.rate)*time.Second)
+				sc.Service.HTTP.EveryRequest = every
+				sc.Initial.Requests.CPU = tc.cpu
+				h := sc.Service.HTTP
+				h.CPUCV, h.BaseCPU = tc.cv, tc.base
+				if tc.room > 0 {
+					h.ConcurrencyPerPod = tc.room
+				}
+				sc.Objective.LatencySeconds = tc.limit
+				s := run(t, sc, simulator.Static())
+				near(t, "violated share", *s.SLOViolatedRequestRatio, tc.want, 0.03)
+				// Conservation: what arrives is served or dropped.
+				near(t, "arrivals", float64(*s.ServedRequests+*s.DroppedRequests), tc.rate*sc.Duration.Seconds(), 0.005)
+				// Work conservation: CPU used is that of the requests served.
+				used := (1 - *s.CPUSlackRatio) * s.CPUCoreHours * 3600 / sc.Duration.Seconds()
+				served := float64(*s.ServedRequests) / sc.Duration.Seconds()
+				near(t, "CPU", used, served*work+tc.base.Cores()*float64(tc.replicas), 0.01)
+			})
+		}
 	}
 }
+
+// bothWays are a simulation by formulas and one of every request.
+func bothWays() map[string]bool { return map[string]bool{" by formulas": false, " by requests": true} }
 
 // TestHTTPPercentiles: the sojourn time of M/M/1 is exponential with rate
 // μ-λ = 30 a second, so its p-quantile is -ln(1-p)/30. The histogram adds at
 // most 0.8 %.
 func TestHTTPPercentiles(t *testing.T) {
 	t.Parallel()
-	s := run(t, httpScenario(70, 1, 8*time.Hour), simulator.Static())
-	for p, got := range map[float64]*float64{0.5: s.LatencyP50Seconds, 0.95: s.LatencyP95Seconds, 0.99: s.LatencyP99Seconds} {
-		near(t, "quantile", *got, -math.Log(1-p)/30, 0.03)
+	for how, every := range bothWays() {
+		sc := httpScenario(70, 1, 8*time.Hour)
+		sc.Service.HTTP.EveryRequest = every
+		s := run(t, sc, simulator.Static())
+		for p, got := range map[float64]*float64{0.5: s.LatencyP50Seconds, 0.95: s.LatencyP95Seconds, 0.99: s.LatencyP99Seconds} {
+			near(t, "quantile"+how, *got, -math.Log(1-p)/30, 0.03)
+		}
 	}
 }
 
@@ -97,8 +107,11 @@ func TestHTTPMemory(t *testing.T) {
 	sc := httpScenario(70, 1, 8*time.Hour)
 	h := sc.Service.HTTP
 	h.BaseMemory, h.MemoryPerConcurrentRequest = 100*recommender.MiB, 10*recommender.MiB
-	s := run(t, sc, simulator.Static())
-	near(t, "memory", (1-*s.MemorySlackRatio)*1024, 100+10*7.0/3, 0.01)
+	for how, every := range bothWays() {
+		sc.Service.HTTP.EveryRequest = every
+		s := run(t, sc, simulator.Static())
+		near(t, "memory"+how, (1-*s.MemorySlackRatio)*1024, 100+10*7.0/3, 0.01)
+	}
 }
 
 // TestArrivalsArePoisson: counts of a Poisson process have the variance of

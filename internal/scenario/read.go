@@ -90,6 +90,18 @@ func (o *object) text(name string) string {
 	}
 }
 
+func (o *object) flag(name string) bool {
+	switch v := o.value(name).(type) {
+	case nil:
+		return false
+	case bool:
+		return v
+	default:
+		o.fail(name, "must be true or false, got %s", shown(v))
+		return false
+	}
+}
+
 func (o *object) number(name string, def float64) float64 {
 	switch v := o.value(name).(type) {
 	case nil:

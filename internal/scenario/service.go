@@ -41,6 +41,7 @@ func readHTTP(o *object) *simulator.HTTPService {
 		ConcurrencyPerPod:          o.integer("concurrencyPerPod", 100),
 		Startup:                    o.duration("startup", 30*time.Second),
 		StartupCPU:                 o.cpu("startupCPU", 0),
+		EveryRequest:               o.flag("everyRequest"),
 	}
 }
 
