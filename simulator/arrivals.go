@@ -12,6 +12,8 @@ const (
 	streamRouting  = 2
 	streamCounts   = 3
 	streamNoise    = 4
+	streamFailures = 5
+	streamScrapes  = 6
 )
 
 func newStream(seed, stream uint64) *rand.Rand {

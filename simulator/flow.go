@@ -54,9 +54,7 @@ func (f *flow) begin(t, rate, rowEnd float64) {
 		q := &p.serve
 		q.advance(t, f.h)
 		n, busy, in := q.n, q.busyTime, q.inTime
-		for _, at := range q.drain(f.h) {
-			f.h.lose(at)
-		}
+		f.h.lose(q.drain(f.h))
 		q.busyTime, q.inTime, q.last = busy, in, t
 		f.enter(p, float64(n))
 	}
@@ -73,7 +71,7 @@ func (f *flow) end() {
 			q.last = f.at
 			n := int(g.number() + f.noise.Float64())
 			for range min(n, q.room, q.oomAt-1) {
-				q.arrive(request{arrival: math.Inf(-1), work: f.h.work.draw(f.noise)}, f.at)
+				q.arrive(request{arrival: math.Inf(-1), work: f.h.work.draw(f.noise) * f.h.w.cpuFactor}, f.at)
 			}
 		}
 	}
@@ -85,7 +83,7 @@ func (f *flow) end() {
 func (f *flow) enter(p *pod, n float64) {
 	var g *flowGroup
 	for _, other := range f.groups {
-		if other.ceiling == p.ceiling && other.limit == p.memLimit && (other.backlog > 0) == (n > other.turn()) {
+		if other.ceiling == p.ceiling && other.oomAt == f.h.oomAt(p) && other.mu == f.mu(p) && (other.backlog > 0) == (n > other.turn()) {
 			g = other
 		}
 	}
@@ -215,7 +213,7 @@ func (f *flow) pass(g *flowGroup, span, n float64) {
 				lost = max(0, 1-served*pods/max(arrived, 1e-9))
 			}
 		}
-		g.cpu += served * f.h.s.CPUSecondsPerRequest
+		g.cpu += served * f.h.s.CPUSecondsPerRequest * f.h.w.cpuFactor
 		number := (g.number() + before) / 2
 		g.in += number * h
 		g.requests += served

@@ -4,9 +4,9 @@ import "math"
 
 // flowGroup are pods that are alike, each an M/G/k/K queue.
 type flowGroup struct {
-	ceiling, limit float64
-	pods           []*pod
-	shape          *workShape
+	ceiling float64
+	pods    []*pod
+	shape   *workShape
 
 	servers     int
 	mu          float64 // Requests a second of a worker.
@@ -34,12 +34,17 @@ type podFlow struct {
 func (f *flow) newGroup(p *pod) *flowGroup {
 	s := f.h.s
 	g := &flowGroup{
-		ceiling: p.ceiling, limit: p.memLimit, shape: &f.shape, servers: min(workers(p.ceiling), s.ConcurrencyPerPod),
-		mu: workerSpeed(p.ceiling, s.BaseCPU.Cores()) / s.CPUSecondsPerRequest, room: s.ConcurrencyPerPod,
-		oomAt: f.h.oomAt(p.memLimit), luck: f.noise.ExpFloat64(),
+		ceiling: p.ceiling, shape: &f.shape, servers: min(workers(p.ceiling), s.ConcurrencyPerPod),
+		mu: f.mu(p), room: s.ConcurrencyPerPod,
+		oomAt: f.h.oomAt(p), luck: f.noise.ExpFloat64(),
 	}
 	g.known = newStation(g.shape, g.servers, 0)
 	return g
+}
+
+// mu is the rate at which each worker of a pod serves.
+func (f *flow) mu(p *pod) float64 {
+	return workerSpeed(p.ceiling, f.h.s.BaseCPU.Cores()) / (f.h.s.CPUSecondsPerRequest * f.h.w.cpuFactor)
 }
 
 // collect moves what a pod used to the pod.

@@ -23,7 +23,7 @@ func TestStationIsExact(t *testing.T) {
 		}
 		near("M/M/1 number", s.meanIn(), rho/(1-rho), 1e-9)
 		near("M/M/1/5 loss", s.lost(5), (1-rho)*math.Pow(rho, 5)/(1-math.Pow(rho, 6)), 1e-9)
-		near("M/M/1 states", s.count(3), (1-rho)*math.Pow(rho, 3), 1e-9)
+		near("M/M/1 states", s.count(3), (1-rho)*rho*rho*rho, 1e-9)
 		// Pollaczek and Khinchine: Lq = ρ²(1+cv²)/(2(1-ρ)).
 		for _, w := range []*workShape{&constant, &exponential, &wild} {
 			s := newStation(w, 1, rho)

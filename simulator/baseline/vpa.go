@@ -190,6 +190,9 @@ func (d *vpaDecider) feed(o simulator.Observation) {
 
 // stepEnd is when the step that the averages are of ended.
 func (d *vpaDecider) stepEnd(o simulator.Observation) time.Time {
+	if !o.MetricsAt.IsZero() {
+		return o.MetricsAt
+	}
 	if o.Step <= 0 {
 		return o.Now
 	}
