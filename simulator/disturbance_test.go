@@ -336,6 +336,22 @@ func TestRetryStorm(t *testing.T) {
 	}
 }
 
+// TestDisturbedRunsRepeat: the same bytes, whatever happens in them.
+func TestDisturbedRunsRepeat(t *testing.T) {
+	t.Parallel()
+	for kind := range uint8(4) {
+		sc := disturbed(5, kind, 20, 0xffff)
+		p := simulator.Rightsize(simulator.RightsizeOptions{})
+		first := run(t, sc, p)
+		if diff := cmp.Diff(first, run(t, sc, p)); diff != "" {
+			t.Error(diff)
+		}
+		if n := first.ServedRequests; n != nil && *n == 0 {
+			t.Errorf("kind %d serves nothing", kind)
+		}
+	}
+}
+
 // TestDisturbancesAreNotForeseen: what breaks, is deployed or goes dark after
 // an instant changes nothing that rightsize sees or does before, and the
 // set-up does not tell.

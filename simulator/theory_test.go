@@ -1,6 +1,7 @@
 package simulator_test
 
 import (
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -111,6 +112,44 @@ func TestHTTPMemory(t *testing.T) {
 		sc.Service.HTTP.EveryRequest = every
 		s := run(t, sc, simulator.Static())
 		near(t, "memory"+how, (1-*s.MemorySlackRatio)*1024, 100+10*7.0/3, 0.01)
+	}
+}
+
+// TestPollaczekKhinchine: the mean number in M/G/1 is ρ + ρ²(1+cv²)/(2(1-ρ)), as
+// the memory of requests shows it.
+func TestPollaczekKhinchine(t *testing.T) {
+	t.Parallel()
+	for _, cv := range []float64{0, 0.5, 1, 2} {
+		for _, rho := range []float64{0.5, 0.8} {
+			for how, every := range bothWays() {
+				sc := httpScenario(100*rho, 1, 16*time.Hour)
+				h := sc.Service.HTTP
+				h.CPUCV, h.MemoryPerConcurrentRequest, h.EveryRequest = cv, recommender.MiB, every
+				s := run(t, sc, simulator.Static())
+				want := rho + rho*rho*(1+cv*cv)/(2*(1-rho))
+				near(t, fmt.Sprintf("number at ρ %v and cv %v%s", rho, cv, how), (1-*s.MemorySlackRatio)*1024, want, 0.04)
+			}
+		}
+	}
+}
+
+// TestThrottling: the CPU that arrives in 15 s has the mean λb·15 and the
+// standard deviation b·√(15λ(1+cv²)) (compound Poisson). A pod is throttled in
+// about as many steps as that exceeds 99 % of what it can do; work that is left
+// over from the step before shifts it a little.
+func TestThrottling(t *testing.T) {
+	t.Parallel()
+	for _, rho := range []float64{0.5, 0.88, 0.9, 0.92} {
+		for how, every := range bothWays() {
+			sc := httpScenario(rho*50, 1, 5*24*time.Hour)
+			sc.Service.HTTP.CPUSecondsPerRequest, sc.Service.HTTP.EveryRequest = 0.02, every
+			s := run(t, sc, simulator.Static())
+			z := (0.99 - rho) * 15 / (0.02 * math.Sqrt(15*50*rho*2))
+			want := 0.5 * math.Erfc(z/math.Sqrt2)
+			if got := s.ThrottledSeconds / sc.Duration.Seconds(); math.Abs(got-want) > 0.4*want+0.001 {
+				t.Errorf("ρ %v%s: throttled in %v of the time, want about %v", rho, how, got, want)
+			}
+		}
 	}
 }
 
