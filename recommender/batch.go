@@ -109,57 +109,13 @@ func (b BatchServer) slowStart(s BatchStates, rate, ttft float64) float64 {
 		return 0
 	}
 	left := ttft - b.prefill() - b.step()
-	if left < 0 {
+	switch {
+	case left < 0:
 		return 1
+	case b.prefill() <= 0:
+		return s.Waits * math.Exp(-s.drain*left)
 	}
-	return (1-s.Waits)*constantWait(rate, b.prefill(), left) + s.Waits*math.Exp(-s.drain*left)
-}
-
-// constantWait is P(wait > t) in M/D/1 with service time d. Up to some service
-// times it is Erlang's sum,
-//
-//	P(wait <= t) = (1-ρ)·Σ_{j <= t/d} (λ(jd-t))^j/j! · exp(-λ(jd-t))
-//
-// whose terms alternate and grow with t; beyond, it ends exponentially as
-// Cramér and Lundberg have it, to which it is then equal in all digits. See
-// Tijms, A First Course in Stochastic Models (2003), chapter 9.
-func constantWait(rate, d, t float64) float64 {
-	rho := rate * d
-	if rho <= 0 {
-		return 0
-	}
-	if rho >= 1 {
-		return 1
-	}
-	const few = 8
-	if t < few*d {
-		return erlangWait(rho, t/d)
-	}
-	// x = η·d solves ρ(e^x - 1) = x, x > 0: Newton's method from above.
-	x := min(2*(1-rho)/rho, 5-2*math.Log(rho))
-	for range 50 {
-		e := math.Expm1(x)
-		next := x - (rho*e-x)/(rho*(e+1)-1)
-		if math.Abs(next-x) < 1e-12*(1+x) {
-			break
-		}
-		x = next
-	}
-	eta := x / d
-	return min(rho, (1-rho)/(rho*math.Exp(x)-1)*math.Exp(-eta*t))
-}
-
-// erlangWait is 1 - Erlang's sum for a wait of that many service times.
-func erlangWait(rho, services float64) float64 {
-	sum, factorial := 0.0, 1.0
-	for j := 0.0; j <= services; j++ {
-		if j > 0 {
-			factorial *= j
-		}
-		x := rho * (j - services) // Not positive.
-		sum += math.Pow(x, j) / factorial * math.Exp(-x)
-	}
-	return min(rho, max(0, 1-(1-rho)*sum))
+	return (1-s.Waits)*ConstantServiceWait(rate*b.prefill(), left/b.prefill()) + s.Waits*math.Exp(-s.drain*left)
 }
 
 // slowTokens is the share of requests whose mean time between tokens exceeds

@@ -10,6 +10,10 @@ import (
 const (
 	streamArrivals = 1
 	streamRouting  = 2
+	streamCounts   = 3
+	streamNoise    = 4
+	streamFailures = 5
+	streamScrapes  = 6
 )
 
 func newStream(seed, stream uint64) *rand.Rand {
@@ -21,6 +25,7 @@ func newStream(seed, stream uint64) *rand.Rand {
 type arrivals struct {
 	rng    *rand.Rand
 	demand *Demand
+	most   float64 // Rows of a larger rate bring none.
 
 	next   float64 // Time of the next request; +Inf after the last.
 	row    int
@@ -31,8 +36,8 @@ type arrivals struct {
 }
 
 // newArrivals begins at the instant from.
-func newArrivals(sc *Scenario, from float64) *arrivals {
-	a := &arrivals{rng: newStream(sc.Seed, streamArrivals), demand: &sc.Demand, next: from}
+func newArrivals(sc *Scenario, from, most float64) *arrivals {
+	a := &arrivals{rng: newStream(sc.Seed, streamArrivals), demand: &sc.Demand, most: most, next: from}
 	if a.demand.Arrivals != nil {
 		for a.at < len(a.demand.Arrivals) && a.demand.Arrivals[a.at] < from {
 			a.at++
@@ -47,6 +52,9 @@ func newArrivals(sc *Scenario, from float64) *arrivals {
 
 func (a *arrivals) setRow(i int) {
 	a.row, a.rate, a.rowEnd = i, a.demand.Rate[i], a.demand.rowEnd(i)
+	if a.rate > a.most {
+		a.rate = 0
+	}
 }
 
 // advance moves on to the next request. The waiting time is an exponential

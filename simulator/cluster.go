@@ -11,6 +11,10 @@ import (
 type node struct {
 	used recommender.Resources
 	gpus int // Of used.
+	// imageAt is when the image is there, NaN if nobody has asked for it.
+	imageAt float64
+	// downUntil is when a node that failed is back.
+	downUntil float64
 }
 
 // upcoming is a node on its way.
@@ -26,7 +30,7 @@ func (w *world) free(n *node) recommender.Resources {
 
 // holds says whether a node has room for another pod of that size.
 func (w *world) holds(n *node, size recommender.Resources) bool {
-	return fits(size, w.free(n)) && n.gpus+w.gpus <= w.sc.Cluster.NodeGPUs
+	return n.downUntil <= w.now && fits(size, w.free(n)) && n.gpus+w.gpus <= w.sc.Cluster.NodeGPUs
 }
 
 // take reserves a pod's size and GPUs on a node.
@@ -113,8 +117,38 @@ func (w *world) schedule() {
 func (w *world) bind(p *pod, i int) {
 	w.take(&w.nodes[i], p.size)
 	p.node = i
-	w.begin(p)
 	p.started, p.readyChanged = w.now, w.now
+	if pull := w.sc.Cluster.ImagePull; pull > 0 {
+		n := &w.nodes[i]
+		if math.IsNaN(n.imageAt) {
+			n.imageAt = w.now + seconds(pull)
+		}
+		if n.imageAt > w.now {
+			w.flush(p)
+			p.phase, p.due = pulling, n.imageAt
+			return
+		}
+	}
+	w.begin(p)
+}
+
+// withinQuota says whether the quota allows the requests of a pod to become
+// want: they may shrink in any case. A nil pod is one more.
+func (w *world) withinQuota(p *pod, want recommender.Resources) bool {
+	quota, sum := w.sc.Cluster.Quota, want
+	for _, other := range w.pods {
+		if other != p {
+			r := recommender.Resources{CPU: max(other.size.CPU, other.want.CPU), Memory: max(other.size.Memory, other.want.Memory)}
+			sum = sum.Add(r)
+		}
+	}
+	grows := func(now, then int64) bool { return p == nil || then > now }
+	var size recommender.Resources
+	if p != nil {
+		size = p.size
+	}
+	return (quota.CPU == 0 || sum.CPU <= quota.CPU || !grows(int64(size.CPU), int64(want.CPU))) &&
+		(quota.Memory == 0 || sum.Memory <= quota.Memory || !grows(int64(size.Memory), int64(want.Memory)))
 }
 
 // emptiest is the least reserved node with room for a pod of size r, -1 if
@@ -164,7 +198,7 @@ func (w *world) provision() {
 // arriveNodes adds the nodes that are due.
 func (w *world) arriveNodes() {
 	for len(w.upcoming) > 0 && w.upcoming[0].due <= w.now {
-		w.nodes = append(w.nodes, node{})
+		w.nodes = append(w.nodes, node{imageAt: math.NaN()})
 		w.upcoming = w.upcoming[1:]
 		w.dirty = true
 	}
@@ -220,14 +254,18 @@ func (w *world) earliest() float64 {
 	if len(w.upcoming) > 0 {
 		t = min(t, w.upcoming[0].due)
 	}
-	return t
+	return min(t, w.nextDisturbance())
 }
 
-// clusterEvents does what is due now, in the order nodes, pods by creation;
-// for one pod, its phase before its resize.
+// clusterEvents does what is due now, in the order nodes, disturbances, pods by
+// creation; for one pod, its phase before its resize.
 func (w *world) clusterEvents() {
 	w.arriveNodes()
-	for _, p := range w.pods {
+	w.disturb()
+	for _, p := range slices.Clone(w.pods) {
+		if p.phase == gone {
+			continue
+		}
 		if p.due <= w.now {
 			w.phaseEnds(p)
 			w.dirty = true
@@ -243,7 +281,7 @@ func (w *world) clusterEvents() {
 // ones without a node, then those not ready, then the youngest, as a
 // ReplicaSet does.
 func (w *world) scaleTo(n int) {
-	for len(w.pods) < n {
+	for len(w.pods) < n && w.withinQuota(nil, w.template) {
 		w.create()
 	}
 	if len(w.pods) <= n {
@@ -254,7 +292,7 @@ func (w *world) scaleTo(n int) {
 		switch p.phase {
 		case pending:
 			return 0
-		case starting, backingOff:
+		case pulling, starting, backingOff:
 			return 1
 		case ready, gone:
 		}

@@ -33,9 +33,9 @@ type Policy struct {
 }
 
 // Setup is what a policy may know before it starts: the scenario without its
-// demand, and the history so far.
+// demand and what will disturb it, and the history so far.
 type Setup struct {
-	// Scenario has no Demand.
+	// Scenario has no Demand, Failures, Deploys and outages of Metrics.
 	Scenario Scenario
 	// Start is the scored start.
 	Start   time.Time
@@ -66,9 +66,13 @@ type History struct {
 // Observation is what metrics and API say at one instant: averages over the
 // step that just ended, and the present state. It holds nothing of the future.
 type Observation struct {
-	// Now is the instant; Step is the length of the averages.
-	Now  time.Time
-	Step time.Duration
+	// Now is the instant; Step is the length of the averages. MetricsAt is the
+	// end of the step that they are of: a step that has not been seen is
+	// missing for good where it is followed by a later one. It is zero while
+	// there are no metrics.
+	Now       time.Time
+	Step      time.Duration
+	MetricsAt time.Time
 	// Scored says that the scored span has begun.
 	Scored bool
 	// HasDemand says whether DemandRate is known: for all but usage services.
@@ -119,6 +123,8 @@ const (
 	ResizeInProgress ResizeState = "InProgress"
 	// ResizeDeferred is a growth for which the node has no room.
 	ResizeDeferred ResizeState = "Deferred"
+	// ResizeInfeasible is one for which no node ever has.
+	ResizeInfeasible ResizeState = "Infeasible"
 )
 
 // PodObservation is one pod.

@@ -59,7 +59,7 @@ const tolerance = 1e-9
 func newInferenceLoad(w *world) *inferenceLoad {
 	s := w.sc.Service.Inference
 	l := &inferenceLoad{
-		requestLog: newRequestLog(w, orNone(w.sc.Objective.TTFTSeconds)), s: s, arr: newArrivals(w.sc, w.steered),
+		requestLog: newRequestLog(w, orNone(w.sc.Objective.TTFTSeconds)), s: s, arr: newArrivals(w.sc, w.steered, math.Inf(1)),
 		routing: newStream(w.sc.Seed, streamRouting), speed: s.DecodeTokensPerSecond / float64(s.MaxBatch),
 		itl: orNone(w.sc.Objective.ITLSeconds),
 	}

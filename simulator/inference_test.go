@@ -195,15 +195,21 @@ func TestInferenceTheory(t *testing.T) {
 		tolerance     float64
 	}{
 		// Nothing but reading takes time: M/D/1 at ρ = 0.7 (exact).
-		"prompts queue as in M/D/1": {rate: 7, prompt: 100, batch: 1000, output: 1, limit: 0.1 + 0.15 + 0.0001,
-			want: func(s simulator.InferenceService) float64 { return server(&s).Late(7, 0.1+0.15+0.0001, 0) }, tolerance: 0.03},
+		"prompts queue as in M/D/1": {
+			rate: 7, prompt: 100, batch: 1000, output: 1, limit: 0.1 + 0.15 + 0.0001,
+			want: func(s simulator.InferenceService) float64 { return server(&s).Late(7, 0.1+0.15+0.0001, 0) }, tolerance: 0.03,
+		},
 		// Nothing but writing takes time: M/M/8 at ten seconds each, 6.4 erlangs.
-		"batch is M/M/c": {rate: 0.64, prompt: 0, batch: 8, output: 100, random: true, limit: 2.1,
-			want: func(simulator.InferenceService) float64 { return erlangWait(t, 8, 6.4, 0.1, 2) }, tolerance: 0.06},
+		"batch is M/M/c": {
+			rate: 0.64, prompt: 0, batch: 8, output: 100, random: true, limit: 2.1,
+			want: func(simulator.InferenceService) float64 { return erlangWait(t, 8, 6.4, 0.1, 2) }, tolerance: 0.06,
+		},
 		// Both: the birth-death chain with μ(m) = m/(O·s + m·t), which takes the
 		// time of a request to be exponential.
-		"batch is the chain": {rate: 0.55, prompt: 200, batch: 8, output: 100, random: true, limit: 3,
-			want: func(s simulator.InferenceService) float64 { return server(&s).Late(0.55, 3, 0) }, tolerance: 0.12},
+		"batch is the chain": {
+			rate: 0.55, prompt: 200, batch: 8, output: 100, random: true, limit: 3,
+			want: func(s simulator.InferenceService) float64 { return server(&s).Late(0.55, 3, 0) }, tolerance: 0.12,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

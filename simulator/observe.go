@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/rightsize-dev/rightsize/forecaster"
@@ -26,6 +27,11 @@ func (w *world) endStep() error {
 		}
 		p.use = podUse{since: w.now}
 	}
+	w.seen.MetricsAt = w.sc.Demand.clock(w.now)
+	if !w.watch.perfect() {
+		w.watch.keep(w.now, w.seen, w.pods0)
+	}
+	w.grow()
 	// A step that ends at the scored start lies before it.
 	if w.now > w.scored {
 		w.total.add(w.step)
@@ -61,13 +67,20 @@ func (w *world) podMetrics(p *pod) PodObservation {
 		o.MemoryBytes = u.stepMemory / u.stepRunning
 		o.Throttled = u.atCeiling()
 	}
-	w.load.podMetrics(p, &o)
+	if m, ok := w.load.(podMeter); ok {
+		m.podMetrics(p, &o)
+	}
 	return o
 }
 
 // present completes what the policy sees with the state at this instant.
 func (w *world) present() {
 	o := &w.seen
+	if !w.watch.perfect() {
+		s := w.watch.at(w.now)
+		w.seen, w.pods0 = s.o, append(w.pods0[:0], s.pods...)
+		o.Step = w.sc.Step
+	}
 	o.Now = w.sc.Demand.clock(w.now)
 	o.Scored = w.scoring()
 	o.Desired, o.Ready, o.Template = w.desired, len(w.ready), w.template
@@ -104,6 +117,8 @@ func (w *world) podState(p *pod, o *PodObservation) {
 	switch {
 	case p.inFlight:
 		o.Resize = ResizeInProgress
+	case p.want != p.size && !fits(p.want, w.sc.Cluster.Node):
+		o.Resize = ResizeInfeasible
 	case p.want != p.size:
 		o.Resize = ResizeDeferred
 	}
@@ -123,6 +138,17 @@ type past struct{ demand, cpu, memory, running float64 }
 // or loss: means of the demand, of the CPU of all pods, of one pod's memory,
 // and of the items or requests that all pods work on.
 func (sc *Scenario) pastOver(from, to float64) past {
+	p := sc.pastWork(from, to)
+	room := math.Inf(1)
+	if limit := sc.Limits(sc.Initial.Requests).Memory; limit > 0 {
+		room = max(0, float64(limit)-p.memory)
+	}
+	p.memory += min(sc.Memory.PageCache, room)
+	return p
+}
+
+// pastWork is pastOver without what files fill.
+func (sc *Scenario) pastWork(from, to float64) past {
 	s := sc.Demand.over(from, to)
 	n := float64(max(1, sc.Initial.Replicas))
 	rate, ceiling := s.MeanRate, sc.Ceiling(sc.Initial.Requests)
@@ -169,7 +195,7 @@ func workerSpeed(ceiling, base float64) float64 {
 // setup is what the policy is told.
 func (w *world) setup() Setup {
 	sc := *w.sc
-	sc.Demand = Demand{}
+	sc.Demand, sc.Failures, sc.Deploys, sc.Metrics.Outages = Demand{}, nil, nil, nil
 	s := Setup{Scenario: sc, Start: w.sc.Start(), History: w.history()}
 	if w.opts.Progress != nil {
 		s.Alive = func() bool { return w.opts.Progress(0) }
@@ -204,11 +230,13 @@ func (w *world) history() History {
 // observeHistory makes the first observation: that of the last step of the
 // history. Without history it holds no metrics.
 func (w *world) observeHistory() {
+	defer func() { w.watch.shown = scrape{end: w.now, o: w.seen, pods: slices.Clone(w.pods0)} }()
 	w.seen = Observation{Step: w.sc.Step, HasDemand: w.sc.Service.Requests() && w.steered > 0}
 	if w.steered < seconds(w.sc.Step) {
 		w.seen.HasDemand = false
 		return
 	}
+	w.seen.MetricsAt = w.sc.Demand.clock(w.steered)
 	p := w.sc.pastOver(w.steered-seconds(w.sc.Step), w.steered)
 	if w.seen.HasDemand {
 		w.seen.DemandRate, w.seen.ServedRate = p.demand, p.demand

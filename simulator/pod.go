@@ -11,6 +11,7 @@ type phase uint8
 
 const (
 	pending    phase = iota // Waits for a node.
+	pulling                 // Its node fetches the image.
 	starting                // Runs, does not serve yet.
 	ready                   // Serves.
 	backingOff              // Waits to be restarted after an OOM kill.
@@ -63,6 +64,7 @@ type pod struct {
 
 	use   podUse
 	serve podQueue // Of an http service.
+	flow  podFlow  // Of an http service by formulas.
 	crew  crew     // Of a queue service.
 	batch batch    // Of an inference service.
 }
@@ -91,7 +93,7 @@ func (w *world) idle(p *pod) {
 	}
 	p.use.running += dt
 	p.use.cpu += min(w.sc.Service.StartupCPU().Cores(), p.ceiling) * dt
-	p.use.memory += w.sc.Service.baseMemory() * dt
+	p.use.memory += w.sc.Service.baseMemory() * w.memoryFactor * dt
 }
 
 // setSize puts a request into force.
@@ -172,7 +174,7 @@ func (w *world) phaseEnds(p *pod) {
 	switch p.phase {
 	case starting:
 		w.becomeReady(p)
-	case backingOff:
+	case pulling, backingOff:
 		w.begin(p)
 	case pending, ready, gone:
 	}
@@ -188,6 +190,7 @@ func (w *world) flush(p *pod) {
 	}
 	u := &p.use
 	if dt := w.now - u.since; dt > 0 {
+		w.effects(p, dt)
 		w.charge(p, dt)
 	}
 	u.stepCPU += u.cpu

@@ -29,6 +29,8 @@ type request struct {
 	arrival float64
 	work    float64 // Core-seconds left.
 	waited  float64 // Until an item was begun.
+	first   float64 // When its client asked first; for retries.
+	number  uint64  // Of the attempt; for retries.
 }
 
 // serving is a request at a worker since start.
@@ -159,25 +161,25 @@ func ofLength[T any](s []T, n int) []T {
 	return make([]T, n)
 }
 
-// drop empties the queue and returns the arrival times of what was in it.
-func (q *podQueue) drop() []float64 {
-	times := make([]float64, 0, q.n)
+// drop empties the queue and returns what was in it.
+func (q *podQueue) drop() []request {
+	lost := make([]request, 0, q.n)
 	for i, f := range q.finish {
 		if !math.IsInf(f, 1) {
-			times = append(times, q.serving[i].arrival)
+			lost = append(lost, q.serving[i].request)
 			q.finish[i] = math.Inf(1)
 		}
 	}
 	for q.waiting.n > 0 {
-		times = append(times, q.waiting.pop().arrival)
+		lost = append(lost, q.waiting.pop())
 	}
 	q.n, q.busy, q.next = 0, 0, math.Inf(1)
-	return times
+	return lost
 }
 
 // drain serves all that is left, for which it need not know the time, and
-// returns the arrival times of what can never be served.
-func (q *podQueue) drain(done *httpLoad) []float64 {
+// returns what can never be served.
+func (q *podQueue) drain(done *httpLoad) []request {
 	if q.speed > 0 {
 		for q.n > 0 {
 			q.advance(q.next, done)

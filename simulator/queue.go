@@ -69,7 +69,7 @@ func (s *timed) take(t float64, n int) float64 {
 func newQueueLoad(w *world) *queueLoad {
 	s := w.sc.Service.Queue
 	return &queueLoad{
-		requestLog: newRequestLog(w, w.sc.Objective.WaitSeconds), s: s, arr: newArrivals(w.sc, w.steered),
+		requestLog: newRequestLog(w, w.sc.Objective.WaitSeconds), s: s, arr: newArrivals(w.sc, w.steered, math.Inf(1)),
 		work: newWorkSampler(s.CPUSecondsPerItem, s.CPUCV), routing: newStream(w.sc.Seed, streamRouting),
 		inQueue: timed{last: w.steered}, inWork: timed{last: w.steered},
 	}
@@ -87,7 +87,7 @@ func (q *queueLoad) advance(to float64) float64 {
 		if end <= q.arr.next {
 			q.end(end)
 		} else {
-			item := request{arrival: t, work: q.work.draw(q.arr.rng)}
+			item := request{arrival: t, work: q.work.draw(q.arr.rng) * q.w.cpuFactor}
 			q.arr.advance()
 			q.step.arrivals++
 			q.arrived(t, 1)
@@ -206,7 +206,7 @@ func (q *queueLoad) settle(p *pod) {
 	dt := q.w.now - u.since
 	used := min(q.s.BaseCPU.Cores(), p.ceiling)*dt + c.time*c.speed
 	u.cpu += used
-	u.memory += float64(q.s.BaseMemory)*dt + float64(q.s.MemoryPerItem)*c.time
+	u.memory += q.w.memoryFactor * (float64(q.s.BaseMemory)*dt + float64(q.s.MemoryPerItem)*c.time)
 	u.running += dt
 	u.readySeconds += dt
 	u.readyCPU += used
@@ -274,16 +274,18 @@ func (q *queueLoad) fit(p *pod) {
 			q.schedule(i, now)
 		}
 	}
-	c.most = q.most(p.memLimit)
+	c.most = q.most(p)
 	if c.busy > c.most || c.most < 0 {
 		q.w.oomKill(p)
 	}
 }
 
-// most is how many items at once a memory limit allows, -1 where it does not
-// even allow none.
-func (q *queueLoad) most(limit float64) int {
-	base, each := float64(q.s.BaseMemory), float64(q.s.MemoryPerItem)
+// most is how many items at once a pod's memory limit allows, -1 where it does
+// not even allow none.
+func (q *queueLoad) most(p *pod) int {
+	limit := p.memLimit
+	base := float64(q.s.BaseMemory)*q.w.memoryFactor + q.w.leaked(p)
+	each := float64(q.s.MemoryPerItem) * q.w.memoryFactor
 	switch {
 	case base > limit:
 		return -1
@@ -332,9 +334,6 @@ func (q *queueLoad) leave(p *pod, killed bool) {
 	}
 	q.dispatch(q.w.now)
 }
-
-// podMetrics has nothing to add: the queue is shared.
-func (q *queueLoad) podMetrics(*pod, *PodObservation) {}
 
 func (q *queueLoad) endStep(o *Observation) {
 	length := seconds(q.w.sc.Step)

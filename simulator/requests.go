@@ -12,7 +12,7 @@ type requestLog struct {
 	limit   float64 // The objective: latency, wait, whatever the service compares.
 	step    stepCounts
 	latency latencies // Of the step under way.
-	total   latencyTotals
+	total   latencies
 	windows windows
 
 	violated float64 // Requests of the scored span.
@@ -122,9 +122,9 @@ func (l *requestLog) observe(o *Observation) {
 // scored start.
 func (l *requestLog) close() {
 	if l.w.now > l.w.scored {
-		l.total.addAll(&l.latency)
+		l.total.take(&l.latency)
 	}
-	l.latency = latencies{}
+	l.latency.clear()
 }
 
 // finish fills the fields of the score that requests have.
@@ -143,7 +143,7 @@ func (l *requestLog) finish(s *Score) {
 	dropped := uint64(l.dropped + 0.5)
 	served := uint64(arrived+0.5) - min(dropped+uint64(l.unserved), uint64(arrived+0.5))
 	s.ServedRequests, s.DroppedRequests = &served, &dropped
-	s.LatencyP50Seconds = l.total.quantile(0.50)
-	s.LatencyP95Seconds = l.total.quantile(0.95)
-	s.LatencyP99Seconds = l.total.quantile(0.99)
+	s.LatencyP50Seconds = l.total.known(0.50)
+	s.LatencyP95Seconds = l.total.known(0.95)
+	s.LatencyP99Seconds = l.total.known(0.99)
 }

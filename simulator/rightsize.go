@@ -105,10 +105,14 @@ func (r *rightsizer) Reasons() []recommender.Reason { return r.reasons }
 // load is what a decision has to cover: the demand where it is known, with
 // what waits worked off within a minute, else the CPU.
 func (r *rightsizer) load(o Observation) float64 {
-	if o.HasDemand {
+	switch {
+	case o.HasDemand:
 		return o.DemandRate + o.Waiting/60
+	case r.sc.Service.Requests():
+		return 0 // Not known.
+	default:
+		return o.CPUCores
 	}
-	return o.CPUCores
 }
 
 // cover is the load up to which the decision just made holds.
@@ -159,7 +163,7 @@ func (r *rightsizer) snapshot(o Observation) recommender.Snapshot {
 			Prices: sc.Prices,
 		},
 		Replicas: recommender.Replicas{
-			Desired: o.Desired, Ready: o.Ready, StartupSeconds: sc.Service.Startup().Seconds(),
+			Desired: o.Desired, Ready: o.Ready, StartupSeconds: (sc.Service.Startup() + sc.Cluster.ImagePull).Seconds(),
 			ResizeSeconds: sc.Cluster.ResizeDelay.Seconds(),
 		},
 		State: r.state,
@@ -206,8 +210,8 @@ func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
 			r.cpu = r.summarize(p.cpu.series(), o.Now, horizons)
 		}
 	}
-	p.cpu.renew(&r.cpu)
-	p.memory.renew(&r.memory)
+	p.cpu.renew(&r.cpu, o.Now)
+	p.memory.renew(&r.memory, o.Now)
 	c := &s.Containers[0]
 	c.CPU, c.Memory, c.MemoryShare = r.cpu, r.memory, r.memoryShare
 }
@@ -219,7 +223,7 @@ func (r *rightsizer) refreshDemand(o Observation, s *recommender.Snapshot, horiz
 	if anew {
 		r.demand = r.summarize(r.past.demand.series(), o.Now, horizons)
 	}
-	r.past.demand.renew(&r.demand)
+	r.past.demand.renew(&r.demand, o.Now)
 	if r.demand.Samples > 0 {
 		s.Demand = &recommender.Demand{
 			Signal: "requests", Unit: "requests/s", Usage: r.demand, Relation: r.relation, Backlog: o.Waiting,

@@ -100,7 +100,7 @@ func (h *rightsizeHistory) tracks() []*track { return []*track{&h.demand, &h.cpu
 
 // add keeps one observation, unless it is of a step that is held already.
 func (h *rightsizeHistory) add(o Observation) {
-	if !o.Now.After(h.seen) {
+	if !o.MetricsAt.After(h.seen) {
 		return
 	}
 	h.tokens.add(o)
@@ -108,7 +108,7 @@ func (h *rightsizeHistory) add(o Observation) {
 	if o.HasDemand {
 		m.demand = o.DemandRate
 	}
-	running, throttled, killed := 0.0, 0.0, 0.0
+	running, unseen, throttled, killed := 0.0, 0.0, 0.0, 0.0
 	for i := range o.Pods {
 		p := &o.Pods[i]
 		if p.HasMetrics {
@@ -116,6 +116,8 @@ func (h *rightsizeHistory) add(o Observation) {
 			if p.Throttled {
 				throttled++
 			}
+		} else if p.Ready && !p.ReadyChanged.After(o.MetricsAt.Add(-o.Step)) {
+			unseen++ // Its scrape failed.
 		}
 		if p.LastOOMKill.After(o.Now.Add(-o.Step)) {
 			killed = max(killed, float64(p.Limits.Memory))
@@ -124,13 +126,13 @@ func (h *rightsizeHistory) add(o Observation) {
 	if running > 0 {
 		// A container that was killed did reach its limit, whatever the
 		// average says.
-		m.cpu, m.memory = o.CPUCores, max(o.MemoryBytes, killed)
+		m.cpu, m.memory = o.CPUCores*(running+unseen)/running, max(o.MemoryBytes, killed)
 		h.throttled = append(h.throttled, throttled/running)
 		if len(h.throttled) > h.throttleSteps {
 			h.throttled = slices.Delete(h.throttled, 0, 1)
 		}
 	}
-	h.put(o.Now, m)
+	h.put(o.MetricsAt, m)
 }
 
 // throttledRatio is the mean share of throttled pods in the last hour.
@@ -160,7 +162,7 @@ func (h *rightsizeHistory) put(end time.Time, m measured) {
 		h.five = h.five.Add(seriesStep)
 	}
 	for i, v := range [...]float64{m.demand, m.cpu, m.memory, m.pods} {
-		h.tracks()[i].put(v)
+		h.tracks()[i].put(v, end)
 	}
 	if !math.IsNaN(m.demand + m.cpu) {
 		h.sums.Demand += m.demand
@@ -209,12 +211,13 @@ type track struct {
 	count  int
 	peak   float64   // Of the minutes of the five under way, NaN before the first.
 	recent []float64 // Minutes, oldest first.
-	last   float64   // The newest step.
+	last   float64   // The newest step that is known, and its end.
+	lastAt time.Time
 }
 
-func (t *track) put(v float64) {
-	t.last = v
+func (t *track) put(v float64, end time.Time) {
 	if !math.IsNaN(v) {
+		t.last, t.lastAt = v, end
 		t.sum += v
 		t.count++
 	}
@@ -249,12 +252,12 @@ func (t *track) series() forecaster.Series {
 }
 
 // renew brings the newest figures of u up to date.
-func (t *track) renew(u *recommender.Usage) {
+func (t *track) renew(u *recommender.Usage, now time.Time) {
 	if math.IsNaN(t.last) {
 		return
 	}
 	u.Samples = max(u.Samples, 1)
-	u.AgeSeconds = 0
+	u.AgeSeconds = now.Sub(t.lastAt).Seconds()
 	u.Last = t.last
 	u.Recent = t.last
 	for _, v := range t.recent {

@@ -36,6 +36,13 @@ type Scenario struct {
 	Bounds    Bounds
 	Cluster   Cluster
 	Prices    recommender.Prices
+
+	// What may disturb: nothing by default.
+	Memory   MemoryEffects
+	Metrics  MetricsQuality
+	Failures []Failure
+	Deploys  []Deploy
+
 	// Policies holds the settings that override a policy's defaults, by the
 	// policy's name. Each policy knows its own.
 	Policies map[string]Settings
@@ -92,6 +99,12 @@ type Cluster struct {
 	Node             recommender.Resources
 	NodeGPUs         int
 	NodeProvisioning time.Duration
+	// ImagePull is the time that a node takes to fetch the image for the first
+	// pod on it. The nodes of the initial pods have it.
+	ImagePull time.Duration
+	// Quota bounds the sum of the requests of all pods, zero for no bound: pods
+	// and resizes that exceed it are refused.
+	Quota recommender.Resources
 	// ResizeDelay is the time from an accepted in-place resize to its effect.
 	ResizeDelay time.Duration
 	// Burst is the share of its request that a pod without a CPU limit may use
@@ -127,6 +140,45 @@ func (sc *Scenario) Ceiling(requests recommender.Resources) float64 {
 		return limit.Cores()
 	}
 	return requests.CPU.Cores() * (1 + sc.Cluster.Burst)
+}
+
+// Revision is the scenario as it is from the n-th deploy on, in order of time:
+// with what requests and memory cost then. Zero is before all.
+func (sc *Scenario) Revision(n int) Scenario {
+	out := *sc
+	if n == 0 {
+		return out
+	}
+	d := sc.revisions()[n-1]
+	grown := func(b recommender.Bytes) recommender.Bytes { return recommender.FromBytes(float64(b) * d.MemoryFactor) }
+	if h := sc.Service.HTTP; h != nil {
+		changed := *h
+		changed.CPUSecondsPerRequest *= d.CPUFactor
+		changed.BaseMemory, changed.MemoryPerConcurrentRequest = grown(h.BaseMemory), grown(h.MemoryPerConcurrentRequest)
+		out.Service.HTTP = &changed
+	}
+	if q := sc.Service.Queue; q != nil {
+		changed := *q
+		changed.CPUSecondsPerItem *= d.CPUFactor
+		changed.BaseMemory, changed.MemoryPerItem = grown(q.BaseMemory), grown(q.MemoryPerItem)
+		out.Service.Queue = &changed
+	}
+	return out
+}
+
+// RevisionOver is the number of the revision that takes the most CPU of those
+// in force over [from, to), in seconds since the scored start.
+func (sc *Scenario) RevisionOver(from, to float64) int {
+	best, most := 0, 1.0
+	for i, d := range sc.revisions() {
+		switch at := seconds(d.At); {
+		case at <= from:
+			best, most = i+1, d.CPUFactor
+		case at < to && d.CPUFactor > most:
+			best, most = i+1, d.CPUFactor
+		}
+	}
+	return best
 }
 
 // SteeredSteps is the number of control steps of the warm-up in which the

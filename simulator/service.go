@@ -33,6 +33,16 @@ type HTTPService struct {
 	// the CPU it may use is at least StartupCPU.
 	Startup    time.Duration
 	StartupCPU recommender.MilliCPU
+	// Timeout is how long a client waits for an answer, zero for ever. Retries
+	// is how often it asks again, each time RetryDelay after the attempt before
+	// was turned away or timed out. Each attempt counts as demand; a request is
+	// dropped when the last one fails.
+	Timeout    time.Duration
+	Retries    int
+	RetryDelay time.Duration
+	// EveryRequest makes it be simulated request by request even at rates at
+	// which formulas take over: exact, and slow.
+	EveryRequest bool
 }
 
 // QueueService is a service whose pods take items from one shared queue.
@@ -108,6 +118,20 @@ func (s Service) StartupCPU() recommender.MilliCPU {
 		return s.Queue.StartupCPU
 	default:
 		return 0
+	}
+}
+
+// kind is the name of the field that is set.
+func (s Service) kind() string {
+	switch {
+	case s.HTTP != nil:
+		return "http"
+	case s.Queue != nil:
+		return "queue"
+	case s.Inference != nil:
+		return "inference"
+	default:
+		return "usage"
 	}
 }
 

@@ -101,7 +101,7 @@ func (u *usageLoad) kill() bool {
 		share := u.share(u.memory())
 		var victims []*pod
 		for _, p := range u.w.ready {
-			if share > p.memLimit {
+			if share+u.w.leaked(p) > p.memLimit {
 				victims = append(victims, p)
 			}
 		}
@@ -121,9 +121,6 @@ func (u *usageLoad) settle(*pod) { u.integrate(u.w.now) }
 // changed has nothing to do: advance looks at the memory of the pods that
 // stay.
 func (u *usageLoad) changed(*pod, change) {}
-
-// podMetrics has nothing to add.
-func (u *usageLoad) podMetrics(*pod, *PodObservation) {}
 
 func (u *usageLoad) endStep(*Observation) { u.integrate(u.w.now) }
 

@@ -59,6 +59,7 @@ func (sc *Scenario) Validate() error {
 	sc.checkInitial(c)
 	sc.checkBounds(c)
 	sc.checkCluster(c)
+	sc.checkDisturbances(c)
 	c.notNegative("spec.prices.cpuCoreHour", sc.Prices.CPUCoreHour)
 	c.notNegative("spec.prices.memoryGiBHour", sc.Prices.MemoryGiBHour)
 	c.notNegative("spec.prices.gpuHour", sc.Prices.GPUHour)

@@ -41,6 +41,10 @@ func (sc *Scenario) checkHTTP(c *checker) {
 	c.count(path+"concurrencyPerPod", h.ConcurrencyPerPod, 1_000_000)
 	c.notNegativeSpan(path+"startup", h.Startup)
 	c.notNegative(path+"startupCPU", h.StartupCPU.Cores())
+	c.notNegativeSpan(path+"timeout", h.Timeout)
+	c.require(h.Retries >= 0 && h.Retries <= 100, path+"retries", "must be from 0 to 100, got %d", h.Retries)
+	c.notNegativeSpan(path+"retryDelay", h.RetryDelay)
+	c.require(h.Retries == 0 || h.Timeout > 0 || h.RetryDelay > 0, path+"retryDelay", "must be > 0 where retries have no timeout")
 	c.positive("spec.objective.latencySeconds", sc.Objective.LatencySeconds)
 	sc.checkOnly(c, Objective{LatencySeconds: sc.Objective.LatencySeconds})
 }

@@ -229,6 +229,9 @@ func TestKnobs(t *testing.T) {
 		seen := map[string]bool{}
 		for _, k := range baseline.Knobs(policy) {
 			sc := usageScenario("a", 1)
+			if !baseline.Knows(policy, sc.Service) {
+				sc.Service = simulator.Service{Inference: &simulator.InferenceService{MaxBatch: 8}}
+			}
 			sc.Policies = map[string]simulator.Settings{policy: k.Settings}
 			if err := baseline.CheckSettings(&sc); err != nil {
 				t.Errorf("%s, %s: %v", policy, k.Label, err)

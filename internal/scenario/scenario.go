@@ -120,6 +120,7 @@ func readRoot(root *object) (simulator.Scenario, source) {
 	sc.Bounds = readBounds(spec.object("bounds"), sc.Cluster)
 	sc.Prices = readPrices(spec.object("prices"))
 	sc.Policies = readPolicies(spec.object("policies"))
+	readDisturbances(spec, &sc)
 	spec.required("demand", "service", "initial", "bounds")
 	spec.done()
 	return sc, src
@@ -171,6 +172,8 @@ func readCluster(o *object, service simulator.Service) simulator.Cluster {
 			CPU: o.cpu("nodeCPU", 16000), Memory: o.memory("nodeMemory", 64*recommender.GiB),
 		},
 		NodeGPUs:         o.integer("nodeGPUs", gpus),
+		ImagePull:        o.duration("imagePull", 0),
+		Quota:            o.resources("quota", recommender.Resources{}),
 		NodeProvisioning: o.duration("nodeProvisioning", 120*time.Second),
 		ResizeDelay:      o.duration("resizeDelay", 3*time.Second),
 		Burst:            o.number("burst", 0),

@@ -18,19 +18,27 @@ func readService(o *object, sc *simulator.Scenario, src *source) {
 	}
 	switch kind := given[0]; kind {
 	case "http":
-		sc.Service.HTTP = readHTTP(o.object(kind))
+		sc.Service.HTTP = readHTTP(o.object(kind), sc)
 	case "queue":
-		sc.Service.Queue = readQueue(o.object(kind))
+		sc.Service.Queue = readQueue(o.object(kind), sc)
 	case "inference":
 		sc.Service.Inference = readInference(o.object(kind))
 		src.tokens = true
 	default:
-		sc.Service.Usage = readUsage(o.object(kind), src)
+		sc.Service.Usage = readUsage(o.object(kind), sc, src)
 	}
 }
 
-func readHTTP(o *object) *simulator.HTTPService {
+// readMemory reads what happens to memory beside the work.
+func readMemory(o *object, sc *simulator.Scenario) {
+	sc.Memory = simulator.MemoryEffects{
+		GrowthPerHour: float64(o.memory("memoryGrowthPerHour", 0)), PageCache: float64(o.memory("pageCache", 0)),
+	}
+}
+
+func readHTTP(o *object, sc *simulator.Scenario) *simulator.HTTPService {
 	defer o.done()
+	readMemory(o, sc)
 	o.required("cpuSecondsPerRequest")
 	return &simulator.HTTPService{
 		CPUSecondsPerRequest:       o.number("cpuSecondsPerRequest", 0),
@@ -41,11 +49,16 @@ func readHTTP(o *object) *simulator.HTTPService {
 		ConcurrencyPerPod:          o.integer("concurrencyPerPod", 100),
 		Startup:                    o.duration("startup", 30*time.Second),
 		StartupCPU:                 o.cpu("startupCPU", 0),
+		Timeout:                    o.duration("timeout", 0),
+		Retries:                    o.integer("retries", 0),
+		RetryDelay:                 o.duration("retryDelay", 0),
+		EveryRequest:               o.flag("everyRequest"),
 	}
 }
 
-func readQueue(o *object) *simulator.QueueService {
+func readQueue(o *object, sc *simulator.Scenario) *simulator.QueueService {
 	defer o.done()
+	readMemory(o, sc)
 	o.required("cpuSecondsPerItem")
 	return &simulator.QueueService{
 		CPUSecondsPerItem: o.number("cpuSecondsPerItem", 0),
@@ -74,8 +87,9 @@ func readInference(o *object) *simulator.InferenceService {
 	}
 }
 
-func readUsage(o *object, src *source) *simulator.UsageService {
+func readUsage(o *object, sc *simulator.Scenario, src *source) *simulator.UsageService {
 	defer o.done()
+	readMemory(o, sc)
 	o.required("cpuColumn")
 	src.usage = true
 	src.cpuColumn = o.text("cpuColumn")

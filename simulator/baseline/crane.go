@@ -2,6 +2,7 @@ package baseline
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/rightsize-dev/rightsize/simulator"
@@ -51,12 +52,13 @@ type crane struct {
 	minutes  minuteMeans // CPU of all pods in cores.
 	next     time.Time   // When the history is looked at again.
 	seed     uint64
+	start    time.Time
 	forecast []float64 // Of each minute after from; nil for none.
 	from     time.Time
 }
 
 func newCrane(c craneSettings, setup simulator.Setup) *crane {
-	d := &crane{c: c, hpa: NewHPA(c.hpa, setup.Scenario.Bounds, setup.Start), seed: setup.Scenario.Seed}
+	d := &crane{c: c, hpa: NewHPA(c.hpa, setup.Scenario.Bounds, setup.Start), seed: setup.Scenario.Seed, start: setup.Start}
 	d.minutes.keep = int(c.history / craneSample)
 	h := setup.History.CPU
 	for i, v := range h.Values {
@@ -67,7 +69,9 @@ func newCrane(c craneSettings, setup simulator.Setup) *crane {
 
 // Decide changes replicas only.
 func (d *crane) Decide(o simulator.Observation) simulator.Action {
-	d.minutes.add(o.Now, o.CPUCores)
+	if slices.ContainsFunc(o.Pods, func(p simulator.PodObservation) bool { return p.HasMetrics }) {
+		d.minutes.add(stepEnd(o, d.start), o.CPUCores)
+	}
 	if !o.Now.Before(d.next) {
 		d.next = o.Now.Add(craneInterval)
 		d.from = d.minutes.last

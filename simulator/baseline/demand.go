@@ -2,6 +2,7 @@ package baseline
 
 import (
 	"math"
+	"slices"
 
 	"github.com/rightsize-dev/rightsize/recommender"
 	"github.com/rightsize-dev/rightsize/simulator"
@@ -12,7 +13,8 @@ import (
 // do not say.
 func demandOf(sc *simulator.Scenario, o simulator.Observation) (float64, bool) {
 	if sc.Service.Usage != nil {
-		return o.CPUCores, len(o.Pods) > 0
+		known := slices.ContainsFunc(o.Pods, func(p simulator.PodObservation) bool { return p.HasMetrics })
+		return o.CPUCores, known
 	}
 	return o.DemandRate, o.HasDemand
 }

@@ -18,8 +18,11 @@ type look struct {
 	want           int
 }
 
-// blind is a demand that metrics do not know.
-const blind = -1
+// blind is a demand that metrics do not know, outage one where there are none.
+const (
+	blind  = -1
+	outage = -2
+)
 
 // follow shows a policy what it looks at, and checks what it asks for.
 func follow(t *testing.T, name string, sc simulator.Scenario, settings simulator.Settings, looks []look) {
@@ -38,7 +41,10 @@ func follow(t *testing.T, name string, sc simulator.Scenario, settings simulator
 	for _, l := range looks {
 		o := observe(evenly(l.desired, 0)...)
 		o.Now, o.Ready, o.Template = hpaNow().Add(l.at), l.ready, sc.Initial.Requests
-		o.HasDemand, o.DemandRate = l.demand != blind, max(0, l.demand)
+		o.HasDemand, o.DemandRate = l.demand >= 0, max(0, l.demand)
+		if l.demand != outage {
+			o.MetricsAt = o.Now
+		}
 		if got := d.Decide(o).Replicas; got != l.want {
 			t.Fatalf("%s asks for %d replicas at %v, want %d", name, got, l.at, l.want)
 		}
@@ -68,7 +74,14 @@ func TestKEDA(t *testing.T) {
 		"comes down after 5 min": {
 			least, nil, []look{{0, 80, 4, 4, 4}, {30 * s, 20, 4, 4, 4}, {4*m + 45*s, 20, 4, 4, 4}, {5 * m, 20, 4, 4, 2}},
 		},
-		"no value counts as zero":   {least, simulator.Settings{"downscaleStabilization": "0s"}, []look{{0, blind, 8, 8, 2}}},
+		"no value counts as zero": {least, simulator.Settings{"downscaleStabilization": "0s"}, []look{{0, blind, 8, 8, 2}}},
+		"what was there lately counts on": {
+			least, simulator.Settings{"downscaleStabilization": "0s"},
+			[]look{{0, 80, 4, 4, 4}, {30 * s, blind, 4, 4, 4}, {5 * m, blind, 4, 4, 4}, {5*m + 30*s, blind, 4, 4, 2}},
+		},
+		"an outage is an error: no change": {
+			least, simulator.Settings{"downscaleStabilization": "0s"}, []look{{0, 80, 4, 4, 4}, {30 * s, outage, 4, 4, 4}, {10 * m, outage, 4, 4, 4}},
+		},
 		"unless told otherwise":     {least, simulator.Settings{"ignoreNullValues": false}, []look{{0, blind, 8, 8, 8}}},
 		"zero after the cooldown":   {zero, nil, []look{{0, 0, 1, 1, 1}, {5 * m, 0, 1, 1, 1}, {5*m + 30*s, 0, 1, 1, 0}}},
 		"awake above activation":    {zero, nil, []look{{0, 0, 0, 0, 0}, {30 * s, 1, 0, 0, 1}}},

@@ -107,6 +107,9 @@ func (h *HPA) utilization(o simulator.Observation) (int, bool) {
 // stepEnd is when the step ended that the averages in o are of. Start is an
 // instant at which one ends.
 func stepEnd(o simulator.Observation, start time.Time) time.Time {
+	if !o.MetricsAt.IsZero() {
+		return o.MetricsAt
+	}
 	if o.Step <= 0 {
 		return o.Now
 	}

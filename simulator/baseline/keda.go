@@ -46,7 +46,8 @@ func buildKEDA(sc *simulator.Scenario, s *settings) (simulator.Policy, error) {
 //
 // The query is made every polling interval and its value used until the next,
 // as with useCachedMetrics. An empty result counts as zero by default, as
-// upstream.
+// upstream; that of a series which is missing for less than five minutes is not
+// empty.
 type keda struct {
 	k        kedaSettings
 	sc       simulator.Scenario
@@ -54,6 +55,7 @@ type keda struct {
 	nextPoll time.Time
 	value    float64
 	known    bool
+	seen     time.Time // When demand was last known.
 	active   time.Time // When demand was last above the activation threshold.
 }
 
@@ -82,6 +84,24 @@ func (d *keda) Decide(o simulator.Observation) simulator.Action {
 	return a
 }
 
+// kedaLookback is how long a query finds a series that is not scraped any
+// more: Prometheus' default (--query.lookback-delta).
+const kedaLookback = 5 * time.Minute
+
+// query takes the newest demand that is known, if it is not too old. A query
+// that nobody answers is an error, on which the HPA does nothing.
+func (d *keda) query(o simulator.Observation) {
+	v, ok := demandOf(&d.sc, o)
+	switch {
+	case ok:
+		d.value, d.known, d.seen = v, true, o.Now
+	case o.MetricsAt.IsZero():
+		d.known = false
+	case d.seen.IsZero() || o.Now.Sub(d.seen) > kedaLookback:
+		d.value, d.known = 0, d.k.ignoreNull
+	}
+}
+
 // poll makes the query where it is due.
 func (d *keda) poll(o simulator.Observation) {
 	if d.active.IsZero() {
@@ -89,10 +109,7 @@ func (d *keda) poll(o simulator.Observation) {
 	}
 	if !o.Now.Before(d.nextPoll) {
 		d.nextPoll = o.Now.Add(d.k.polling)
-		d.value, d.known = demandOf(&d.sc, o)
-		if !d.known && d.k.ignoreNull {
-			d.value, d.known = 0, true
-		}
+		d.query(o)
 	}
 	if d.known && d.value > d.k.activation {
 		d.active = o.Now

@@ -29,6 +29,10 @@ func Knobs(policy string) []Knob {
 		return targets(40, 50, 60, 70, 80, 90, 100, 120)
 	case "krr":
 		return krrKnobs()
+	case WVA:
+		return spares()
+	case Dynamo:
+		return targetsAndBounds()
 	}
 	if strings.HasPrefix(policy, "rightsize") {
 		return riskAndWindow()
@@ -72,6 +76,33 @@ func percentileAndMargin() []Knob {
 				simulator.Settings{
 					"targetPercentile": percentile, "upperBoundPercentile": max(upper, percentile), "marginFraction": margin,
 				},
+			})
+		}
+	}
+	return out
+}
+
+// spares are the room that WVA leaves.
+func spares() []Knob {
+	var out []Knob
+	for _, s := range []struct{ kv, queue float64 }{{0.5, 4.9}, {0.3, 4.5}, {0.2, 4}, {0.1, 3}, {0.05, 1.5}, {0.01, 0.5}} {
+		out = append(out, Knob{
+			fmt.Sprintf("spare KV %v, queue %v", s.kv, s.queue),
+			simulator.Settings{"kvSpareTrigger": s.kv, "queueSpareTrigger": s.queue},
+		})
+	}
+	return out
+}
+
+// targetsAndBounds are what Dynamo optimises for, and the KV cache use at which
+// it adds a replica.
+func targetsAndBounds() []Knob {
+	var out []Knob
+	for _, target := range []string{"latency", "throughput"} {
+		for _, up := range []float64{0.3, 0.5, 0.8, 1} {
+			out = append(out, Knob{
+				fmt.Sprintf("%s, up at KV %v", target, up),
+				simulator.Settings{"optimizationTarget": target, "kvCacheScaleUp": up, "kvCacheScaleDown": up / 2},
 			})
 		}
 	}

@@ -37,8 +37,15 @@ func newInferencePods(sc *simulator.Scenario) *inferencePods {
 	if in.Memory > 0 {
 		each = min(each, int(sc.Cluster.Node.Memory/in.Memory))
 	}
+	room := each * sc.Cluster.Nodes
+	if quota := sc.Cluster.Quota; quota.CPU > 0 && in.CPU > 0 {
+		room = min(room, int(quota.CPU/in.CPU))
+	}
+	if quota := sc.Cluster.Quota; quota.Memory > 0 && in.Memory > 0 {
+		room = min(room, int(quota.Memory/in.Memory))
+	}
 	return &inferencePods{
-		sc: sc, room: each * sc.Cluster.Nodes, known: map[batchPoint]float64{},
+		sc: sc, room: room, known: map[batchPoint]float64{},
 		cost: costOf(sc.Prices, in.CPU.Cores(), float64(in.Memory)) + sc.Prices.GPUHour*float64(gpus)/3600,
 	}
 }

@@ -119,7 +119,7 @@ func (p *queuePods) memory() (recommender.Bytes, bool) {
 	if ratio == 0 {
 		return b.MinAllowed.Memory, true
 	}
-	need := float64(q.BaseMemory) + float64(q.MemoryPerItem)*float64(q.WorkersPerPod)
+	need := leaked(p.sc) + float64(q.BaseMemory) + float64(q.MemoryPerItem)*float64(q.WorkersPerPod)
 	request := max(b.MinAllowed.Memory, recommender.FromBytes(need*memoryMargin/ratio))
 	most := min(b.MaxAllowed.Memory, p.sc.Cluster.Node.Memory)
 	return min(request, most), request <= most

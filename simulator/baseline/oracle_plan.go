@@ -18,8 +18,12 @@ type choice struct {
 
 // load is the demand of one step: the largest rate within it in requests a
 // second or cores, and the largest total of memory in bytes. For inference
-// services it has the mean tokens of a request.
-type load struct{ rate, memory, input, output float64 }
+// services it has the mean tokens of a request, and where the scenario has
+// deploys the revision that is in force.
+type load struct {
+	rate, memory, input, output float64
+	revision                    int
+}
 
 // pods is a model of what pods cost and miss.
 type pods interface {
@@ -86,6 +90,9 @@ func newPlanner(sc *simulator.Scenario) *planner {
 		if i := sc.Service.Inference; i != nil {
 			l.input, l.output = demand.TokensOver(t, min(t+p.length, end), i)
 		}
+		if len(sc.Deploys) > 0 {
+			l.revision = sc.RevisionOver(t-start, t-start+p.length)
+		}
 		p.loads = append(p.loads, l)
 	}
 	p.postpone()
@@ -124,7 +131,7 @@ func (p *planner) startup(size recommender.Resources) float64 {
 	if ceiling := p.sc.Ceiling(size); ceiling > 0 && ceiling < need {
 		s *= need / ceiling
 	}
-	return s + p.extra
+	return s + p.sc.Cluster.ImagePull.Seconds() + p.extra
 }
 
 // scored is the length of step t within the scored span.

@@ -101,15 +101,28 @@ func (s *oracleSearch) next() *oracle {
 }
 
 func (s *oracleSearch) newModel(p *planner) pods {
-	switch service := s.sc.Service; {
+	if len(s.sc.Deploys) == 0 {
+		return s.modelOf(s.sc, p)
+	}
+	revised := &revisedPods{}
+	for n := range len(s.sc.Deploys) + 1 {
+		sc := s.sc.Revision(n)
+		revised.models = append(revised.models, s.modelOf(&sc, p))
+	}
+	return revised
+}
+
+// modelOf is the model of one revision.
+func (s *oracleSearch) modelOf(sc *simulator.Scenario, p *planner) pods {
+	switch service := sc.Service; {
 	case service.HTTP != nil:
-		return newHTTPPods(s.sc, p.most()/float64(p.counts[0]), p.total, s.memoryFull)
+		return newHTTPPods(sc, p.most()/float64(p.counts[0]), p.total, s.memoryFull)
 	case service.Queue != nil:
-		return newQueuePods(s.sc)
+		return newQueuePods(sc)
 	case service.Inference != nil:
-		return newInferencePods(s.sc)
+		return newInferencePods(sc)
 	default:
-		u := newUsagePods(s.sc)
+		u := newUsagePods(sc)
 		u.slack = s.slack
 		return u
 	}
@@ -124,7 +137,7 @@ func (s *oracleSearch) grow() (*plan, *planner) {
 		cost float64
 	}
 	var all []candidate
-	for _, model := range s.fixedSizes() {
+	for _, model := range s.fixedSizes(s.model) {
 		p := newPlanner(s.sc)
 		p.extra = s.sc.Cluster.NodeProvisioning.Seconds()
 		p.pods = model
@@ -146,9 +159,19 @@ func (s *oracleSearch) grow() (*plan, *planner) {
 }
 
 // fixedSizes are models of pods of one size each.
-func (s *oracleSearch) fixedSizes() []pods {
+func (s *oracleSearch) fixedSizes(model pods) []pods {
 	var out []pods
-	switch m := s.model.(type) {
+	switch m := model.(type) {
+	case *revisedPods:
+		for _, revision := range m.models {
+			for i, fixed := range s.fixedSizes(revision) {
+				if i == len(out) {
+					out = append(out, &revisedPods{})
+				}
+				all := out[i].(*revisedPods)
+				all.models = append(all.models, fixed)
+			}
+		}
 	case *httpPods:
 		const most = 16
 		for k := range m.rungs {

@@ -104,6 +104,16 @@ func oracleScenarios() map[string]simulator.Scenario {
 		usage.Demand.Memory = append(usage.Demand.Memory, (3+2*math.Sin(float64(i)/15)+noise[i])*float64(recommender.GiB))
 	}
 	out["usage"] = usage
+	deployed := webScenario(func(i int) float64 { return 100 + 80*math.Sin(float64(i)/20) })
+	deployed.Deploys = []simulator.Deploy{
+		{At: 40 * time.Minute, CPUFactor: 2.5, MemoryFactor: 1.5}, {At: 80 * time.Minute, CPUFactor: 0.5, MemoryFactor: 1},
+	}
+	out["web, deploys"] = deployed
+	disturbed := webScenario(func(i int) float64 { return 100 + 80*math.Sin(float64(i)/20) })
+	disturbed.Cluster.ImagePull, disturbed.Cluster.Quota.CPU = 30*time.Second, 24000
+	disturbed.Memory = simulator.MemoryEffects{GrowthPerHour: 30 * float64(recommender.MiB), PageCache: 100 * float64(recommender.MiB)}
+	disturbed.Metrics = simulator.MetricsQuality{Delay: 30 * time.Second, MissingRatio: 0.1}
+	out["web, disturbed"] = disturbed
 	out["queue"] = queueScenario(func(i int) float64 { return 30 + 20*math.Sin(float64(i)/20) })
 	out["queue, noise"] = queueScenario(func(i int) float64 { return 10 + 40*noise[i] })
 	patient := queueScenario(func(i int) float64 { return 30 + 20*math.Sin(float64(i)/20) })

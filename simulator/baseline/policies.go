@@ -20,9 +20,22 @@ const (
 	// StaticBest is that of the best size that never changes, which knows it
 	// too.
 	StaticBest = "static-best"
+	// WVA and Dynamo are those of the ones for inference services only.
+	WVA    = "wva"
+	Dynamo = "dynamo"
 	// Rightsize is that of the policy which is being judged.
 	Rightsize = "rightsize"
 )
+
+// Knows says whether a policy knows what to do with a kind of service.
+func Knows(name string, service simulator.Service) bool {
+	return service.Inference != nil || name != WVA && name != Dynamo
+}
+
+// inferenceOnly says that a policy cannot work on other services.
+func inferenceOnly(name string) error {
+	return fmt.Errorf("policy %s is for inference services only", name)
+}
 
 // clairvoyant says whether a policy knows the demand. Such ones have no
 // settings, and making one takes long.
@@ -52,6 +65,8 @@ func policies() map[string]build {
 		noVertical:   buildRightsize(noVertical),
 		noHorizontal: buildRightsize(noHorizontal),
 		Oracle:       buildOracle,
+		WVA:          buildWVA,
+		Dynamo:       buildDynamo,
 	}
 }
 
@@ -63,7 +78,7 @@ func Names() []string {
 
 // AllNames lists every policy: the usual ones and then the others.
 func AllNames() []string {
-	return append(Names(), "crane", "phpa", "themis", StaticBest, noForecast, noVertical, noHorizontal)
+	return append(Names(), "crane", "phpa", "themis", StaticBest, noForecast, noVertical, noHorizontal, WVA, Dynamo)
 }
 
 // New makes a policy for a scenario with the scenario's overrides for it. An
@@ -101,6 +116,9 @@ func CheckSettings(sc *simulator.Scenario) error {
 			return &simulator.FieldError{
 				Path: "spec.policies." + name, Problem: "unknown policy (known: " + strings.Join(AllNames(), ", ") + ")",
 			}
+		}
+		if !Knows(name, sc.Service) {
+			continue // Its settings cannot be read, and nobody can ask for it.
 		}
 		if _, err := New(name, sc); err != nil {
 			return err
