@@ -34,8 +34,9 @@ const (
 
 // planOracle plans, tries the plan out with other random draws, and plans
 // again with a smaller or larger budget until the constraint is met and hardly
-// anything of it is left.
-func planOracle(sc *simulator.Scenario, alive func() bool) (*oracle, error) {
+// anything of it is left. A size that never changes is a plan, too, and the
+// better one where changes are dearer than the planner knows, or refused.
+func planOracle(sc *simulator.Scenario, alive func() bool) (simulator.Decider, error) {
 	s := newOracleSearch(sc)
 	s.alive = alive
 	for range oracleTries {
@@ -48,10 +49,35 @@ func planOracle(sc *simulator.Scenario, alive func() bool) (*oracle, error) {
 			break
 		}
 	}
-	if s.best != nil {
+	fixed, err := s.fixedPlan()
+	switch {
+	case err != nil:
+		return nil, err
+	case fixed != nil:
+		return fixed, nil
+	case s.best != nil:
 		return s.best, nil
+	default:
+		return s.last, nil
 	}
-	return s.last, nil
+}
+
+// fixedPlan is the best size that never changes, nil unless it meets the
+// constraint and is cheaper than the best plan. It is tried out with other
+// random draws than those that are scored.
+func (s *oracleSearch) fixedPlan() (*fixedSize, error) {
+	sc := *s.sc
+	sc.Seed ^= oracleSeed
+	search := newStaticSearch(&sc)
+	const worthTrying = 1.02 // The model does not know the price to the percent.
+	if s.best != nil && search.cheapest(oracleRatio, 1).cost > worthTrying*s.bestCost {
+		return nil, nil //nolint:nilnil // Nothing is no problem.
+	}
+	f, err := search.find(s.alive)
+	if err != nil || !f.meets || s.best != nil && f.spent >= s.bestCost {
+		return nil, err
+	}
+	return f, nil
 }
 
 // oracleSearch looks for the cheapest plan that meets the constraint.

@@ -19,7 +19,7 @@ const staticBestTries = 6
 // are scored.
 func buildStaticBest(sc *simulator.Scenario, _ *settings) (simulator.Policy, error) {
 	return simulator.Policy{Name: StaticBest, New: func(setup simulator.Setup) (simulator.Decider, error) {
-		return findStatic(sc, setup.Alive)
+		return newStaticSearch(sc).find(setup.Alive)
 	}}, nil
 }
 
@@ -28,6 +28,7 @@ type fixedSize struct {
 	replicas int
 	size     recommender.Resources
 	cost     float64 // Expected over the scored span.
+	spent    float64 // In the trial.
 	meets    bool
 }
 
@@ -50,16 +51,15 @@ func (f *fixedSize) Decide(o simulator.Observation) simulator.Action {
 // MeetsConstraint says whether the trial met the oracle's constraint.
 func (f *fixedSize) MeetsConstraint() bool { return f.meets }
 
-// findStatic looks for the best size by the oracle's model of the queue, tries
-// it out, and looks again with a smaller or larger budget of violations.
-func findStatic(sc *simulator.Scenario, alive func() bool) (*fixedSize, error) {
-	search := newStaticSearch(sc)
+// find looks for the best size by the oracle's model of the queue, tries it
+// out, and looks again with a smaller or larger budget of violations.
+func (s *staticSearch) find(alive func() bool) (*fixedSize, error) {
 	var best, last *fixedSize
 	share, slack := oracleRatio, 1.0
 	for range staticBestTries {
-		f := search.cheapest(share, slack)
+		f := s.cheapest(share, slack)
 		last = &f
-		late, kills, err := f.try(sc, alive)
+		late, kills, err := f.try(s.sc, alive)
 		if err != nil {
 			return nil, err
 		}
@@ -72,7 +72,7 @@ func findStatic(sc *simulator.Scenario, alive func() bool) (*fixedSize, error) {
 			}
 			share *= max(0.1, min(0.7, oracleRatio/late))
 		default:
-			if f.meets = true; best == nil || f.cost < best.cost {
+			if f.meets = true; best == nil || f.spent < best.spent {
 				best = &f
 			}
 			const used = 0.7 // A budget of which so much is used is used up.
@@ -106,6 +106,7 @@ func (f *fixedSize) try(sc *simulator.Scenario, alive func() bool) (late float64
 	if v := r.Score.SLOViolatedRequestRatio; v != nil {
 		late = *v
 	}
+	f.spent = *r.Score.Cost
 	return late, r.Score.OOMKills, nil
 }
 
