@@ -167,7 +167,8 @@ func digest(hash interface{ Write(p []byte) (int, error) }, sc *simulator.Scenar
 	}
 	buffer := make([]byte, 8)
 	for _, values := range [][]float64{
-		{float64(demand.Epoch.UnixNano()), demand.End, demand.Copies}, demand.Offsets, demand.Rate, demand.Memory, demand.Arrivals,
+		{float64(demand.Epoch.UnixNano()), demand.End, demand.Copies},
+		demand.Offsets, demand.Rate, demand.Memory, demand.Arrivals,
 		demand.PromptTokens, demand.OutputTokens,
 	} {
 		for _, v := range append([]float64{float64(len(values))}, values...) {

@@ -76,7 +76,8 @@ func TestKEDA(t *testing.T) {
 		},
 		"no value counts as zero": {least, simulator.Settings{"downscaleStabilization": "0s"}, []look{{0, blind, 8, 8, 2}}},
 		"what was there lately counts on": {
-			least, simulator.Settings{"downscaleStabilization": "0s"},
+			least,
+			simulator.Settings{"downscaleStabilization": "0s"},
 			[]look{{0, 80, 4, 4, 4}, {30 * s, blind, 4, 4, 4}, {5 * m, blind, 4, 4, 4}, {5*m + 30*s, blind, 4, 4, 2}},
 		},
 		"an outage is an error: no change": {

@@ -20,8 +20,9 @@ const (
 	// StaticBest is that of the best size that never changes, which knows it
 	// too.
 	StaticBest = "static-best"
-	// WVA and Dynamo are those of the ones for inference services only.
-	WVA    = "wva"
+	// WVA is that of llm-d's autoscaler, for inference services only.
+	WVA = "wva"
+	// Dynamo is that of the planner like NVIDIA Dynamo's, for the same.
 	Dynamo = "dynamo"
 	// Rightsize is that of the policy which is being judged.
 	Rightsize = "rightsize"

@@ -100,7 +100,8 @@ func (d *wva) see(o simulator.Observation) bool {
 			continue
 		}
 		alive[p.ID] = true
-		kept := append(d.peaks[p.ID], enginePeak{o.Now, p.KVCacheUsage, p.Waiting})
+		kept := d.peaks[p.ID]
+		kept = append(kept, enginePeak{o.Now, p.KVCacheUsage, p.Waiting})
 		for !kept[0].at.After(o.Now.Add(-window)) {
 			kept = kept[1:]
 		}
