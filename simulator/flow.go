@@ -39,7 +39,8 @@ type flow struct {
 	cell   flowCell
 	tails  map[tailKey][]float64
 	levels []flowLevel
-	killed float64 // Requests that the pod which is being killed has.
+	spells workSampler // Lengths of spells of late requests, of mean 1.
+	killed float64     // Requests that the pod which is being killed has.
 }
 
 // flowCell is a span with n arrivals.
@@ -269,12 +270,18 @@ func (f *flow) latencies(g *flowGroup, n float64) {
 	}
 }
 
+// spellCV is the coefficient of variation of the time that a Brownian motion
+// with negative drift spends above its start: E[exp(-θT)] = 2μ/(μ+√(μ²+2θ)) has
+// the moments 1/2μ² and 1/μ⁴, so that it is √3.
+const spellCV = 1.7320508075688772
+
 // lateCount draws how many of n requests are late if a share of them is on
 // average. Late ones come in spells, while the queue is long and again and again
-// about as long: Poisson many of them, of exponential length with the mean
-// r²/(1-r)², that of M/M/1 for high levels (Aldous, Probability approximations
-// via the Poisson clumping heuristic, 1989, chapter B). Many spells are as good
-// as their mean. The part of them that is alone is late for its own work.
+// about as long: Poisson many of them, whose length has the mean r²/(1-r)², that
+// of M/M/1 for high levels (Aldous, Probability approximations via the Poisson
+// clumping heuristic, 1989, chapter B), and spreads as that of a Brownian motion
+// does. Many spells are as good as their mean. The part of the late ones that is
+// alone is late for its own work.
 func (f *flow) lateCount(late, alone, n, r float64) float64 {
 	spell := max(1, (1-alone)*(1+f.shape.cv*f.shape.cv)/2*r*r/((1-r)*(1-r)))
 	mean := late * n
@@ -283,7 +290,7 @@ func (f *flow) lateCount(late, alone, n, r float64) float64 {
 	}
 	v := 0.0
 	for range int(poisson(f.noise, mean/spell)) {
-		v += spell * f.noise.ExpFloat64()
+		v += spell * f.spells.draw(f.noise)
 	}
 	return min(v, n)
 }
