@@ -39,7 +39,8 @@ type flow struct {
 	cell   flowCell
 	tails  map[tailKey][]float64
 	levels []flowLevel
-	killed float64 // Requests that the pod which is being killed has.
+	spells workSampler // Lengths of spells of late requests, of mean 1.
+	killed float64     // Requests that the pod which is being killed has.
 }
 
 // flowCell is a span with n arrivals.
@@ -255,8 +256,10 @@ func (f *flow) behind(g *flowGroup, n, number float64) {
 
 // latencies records n requests that find a queue in equilibrium.
 func (f *flow) latencies(g *flowGroup, n float64) {
-	late := g.queue().late(&f.shape, f.h.limit*g.mu)
-	if v := f.lateCount(late, n, g.r); v > 0 {
+	limit := f.h.limit * g.mu
+	late := g.queue().late(&f.shape, limit)
+	alone := min(1, f.shape.longer(limit)/max(late, 1e-300))
+	if v := f.lateCount(late, alone, n, g.r); v > 0 {
 		f.h.violate(f.at, v)
 	}
 	// No more than a full pod, give or take.
@@ -267,19 +270,27 @@ func (f *flow) latencies(g *flowGroup, n float64) {
 	}
 }
 
+// spellCV is the coefficient of variation of the time that a Brownian motion
+// with negative drift spends above its start: E[exp(-θT)] = 2μ/(μ+√(μ²+2θ)) has
+// the moments 1/2μ² and 1/μ⁴, so that it is √3.
+const spellCV = 1.7320508075688772
+
 // lateCount draws how many of n requests are late if a share of them is on
-// average. Late ones come in spells, while the queue is long: Poisson many of
-// them, of exponential length with the mean 1/(1-r), that of what is served
-// while the queue of a worker drains. Many spells are as good as their mean.
-func (f *flow) lateCount(late, n, r float64) float64 {
-	spell := (1 + f.shape.cv*f.shape.cv) / 2 / (1 - r)
+// average. Late ones come in spells, while the queue is long and again and again
+// about as long: Poisson many of them, whose length has the mean r²/(1-r)², that
+// of M/M/1 for high levels (Aldous, Probability approximations via the Poisson
+// clumping heuristic, 1989, chapter B), and spreads as that of a Brownian motion
+// does. Many spells are as good as their mean. The part of the late ones that is
+// alone is late for its own work.
+func (f *flow) lateCount(late, alone, n, r float64) float64 {
+	spell := max(1, (1-alone)*(1+f.shape.cv*f.shape.cv)/2*r*r/((1-r)*(1-r)))
 	mean := late * n
 	if late > 0.3 || mean > 100*spell || mean < 1e-12 {
 		return mean
 	}
 	v := 0.0
 	for range int(poisson(f.noise, mean/spell)) {
-		v += spell * f.noise.ExpFloat64()
+		v += spell * f.spells.draw(f.noise)
 	}
 	return min(v, n)
 }

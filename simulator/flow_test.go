@@ -34,8 +34,8 @@ func waves(sc *simulator.Scenario) {
 // and are resized. Tolerances are relative, but for shares of less than 2 %.
 func TestFormulasAgree(t *testing.T) {
 	t.Parallel()
-	type tolerances struct{ late, minutes, latency, memory float64 }
-	usual := tolerances{late: 0.05, minutes: 0.05, latency: 0.06, memory: 0.01}
+	type tolerances struct{ late, latency float64 }
+	usual := tolerances{late: 0.05, latency: 0.06}
 	scaling := script(func(at time.Duration, o simulator.Observation) simulator.Action {
 		a := o.Keep()
 		a.Replicas = 4 + int(at/(20*time.Minute))%3
@@ -58,16 +58,16 @@ func TestFormulasAgree(t *testing.T) {
 		"busy":          {rate: 160, within: usual},
 		"very busy":     {rate: 180, within: usual},
 		"constant work": {rate: 160, change: func(sc *simulator.Scenario) { sc.Service.HTTP.CPUCV = 0 }, within: usual},
-		"wild work":     {rate: 120, change: func(sc *simulator.Scenario) { sc.Service.HTTP.CPUCV = 2 }, within: tolerances{0.08, 0.1, 0.08, 0.01}},
+		"wild work":     {rate: 120, change: func(sc *simulator.Scenario) { sc.Service.HTTP.CPUCV = 2 }, within: tolerances{0.08, 0.08}},
 		"workers":       {rate: 160, change: func(sc *simulator.Scenario) { sc.Initial.Replicas, sc.Initial.Requests.CPU = 1, 4000 }, within: usual},
 		"wild work, shared": {rate: 160, change: func(sc *simulator.Scenario) {
 			sc.Initial.Replicas, sc.Initial.Requests.CPU, sc.Service.HTTP.CPUCV = 1, 4000, 2
-		}, within: tolerances{0.15, 0.1, 0.1, 0.01}},
+		}, within: tolerances{0.15, 0.1}},
 		"overload":       {rate: 240, within: usual},
 		"deep overload":  {rate: 400, within: usual},
-		"waves":          {change: waves, within: tolerances{0.06, 0.06, 0.08, 0.01}},
-		"waves, scaled":  {change: waves, policy: scaling, within: tolerances{0.08, 0.1, 0.2, 0.01}},
-		"waves, resized": {change: waves, policy: resizing, within: tolerances{0.08, 0.1, 0.1, 0.01}},
+		"waves":          {change: waves, within: tolerances{0.06, 0.08}},
+		"waves, scaled":  {change: waves, policy: scaling, within: tolerances{0.08, 0.2}},
+		"waves, resized": {change: waves, policy: resizing, within: tolerances{0.08, 0.1}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -92,7 +92,11 @@ func TestFormulasAgree(t *testing.T) {
 			}
 			span := sc.Duration.Seconds()
 			share("late", *got.SLOViolatedRequestRatio, *want.SLOViolatedRequestRatio, tc.within.late)
-			share("late minutes", got.SLOViolationSeconds/span, want.SLOViolationSeconds/span, tc.within.minutes)
+			// In points: where the share of late requests is about what is allowed,
+			// it is chance whether a minute is late.
+			if d := (got.SLOViolationSeconds - want.SLOViolationSeconds) / span; math.Abs(d) > 0.1 {
+				t.Errorf("late minutes %v, want %v", got.SLOViolationSeconds/60, want.SLOViolationSeconds/60)
+			}
 			all := float64(*want.ServedRequests + *want.DroppedRequests)
 			share("dropped", float64(*got.DroppedRequests)/all, float64(*want.DroppedRequests)/all, 0.1)
 			near(t, "arrivals", float64(*got.ServedRequests+*got.DroppedRequests), all, 0.005)
@@ -100,8 +104,8 @@ func TestFormulasAgree(t *testing.T) {
 			near(t, "P95", *got.LatencyP95Seconds, *want.LatencyP95Seconds, tc.within.latency)
 			near(t, "P99", *got.LatencyP99Seconds, *want.LatencyP99Seconds, 2*tc.within.latency)
 			near(t, "CPU used", 1-*got.CPUSlackRatio, 1-*want.CPUSlackRatio, 0.01)
-			near(t, "memory used", 1-*got.MemorySlackRatio, 1-*want.MemorySlackRatio, tc.within.memory)
-			share("throttled", got.ThrottledSeconds/span/4, want.ThrottledSeconds/span/4, 0.5)
+			near(t, "memory used", 1-*got.MemorySlackRatio, 1-*want.MemorySlackRatio, 0.01)
+			share("throttled", got.ThrottledSeconds/span/4, want.ThrottledSeconds/span/4, 0.7)
 		})
 	}
 }

@@ -37,7 +37,7 @@ func newHTTPLoad(w *world) *httpLoad {
 	}
 	h.flow = flow{
 		h: h, shape: newWorkShape(s.CPUCV), counts: newStream(sc.Seed, streamCounts), noise: newStream(sc.Seed, streamNoise),
-		tails: map[tailKey][]float64{}, levels: newFlowLevels(),
+		tails: map[tailKey][]float64{}, levels: newFlowLevels(), spells: newWorkSampler(1, spellCV),
 	}
 	return h
 }

@@ -33,10 +33,10 @@ type batch struct {
 	waiting  ring[prompt] // For admission.
 	reading  ring[prompt] // Admitted; the first one's prompt is being read.
 	readEnd  float64      // When that is done, +Inf if there is none.
-	writing  []writing    // Heap by end.
-	clock    float64      // Seconds spent writing so far.
-	last     float64      // When everything was last brought up to date.
-	kv       float64      // Tokens reserved.
+	writing  writers
+	clock    float64 // Seconds spent writing so far.
+	last     float64 // When everything was last brought up to date.
+	kv       float64 // Tokens reserved.
 	admitted int
 
 	running, inQueue, kvTime, written, read float64 // Since the last settle.
@@ -45,12 +45,6 @@ type batch struct {
 
 // batchMeans are request-seconds and token-seconds of a step.
 type batchMeans struct{ running, inQueue, kvTime float64 }
-
-// writing is a request whose output is being written.
-type writing struct {
-	end float64 // On the batch's clock.
-	prompt
-}
 
 // tolerance is the relative distance from an objective that is a rounding
 // error and no violation.
@@ -148,8 +142,8 @@ func (b *batch) next() float64 {
 	switch {
 	case b.reading.n > 0:
 		return b.readEnd
-	case len(b.writing) > 0:
-		return b.last + max(0, b.writing[0].end-b.clock)
+	case b.writing.len() > 0:
+		return b.last + max(0, b.writing.end()-b.clock)
 	default:
 		return math.Inf(1)
 	}
@@ -164,7 +158,7 @@ func (l *inferenceLoad) integrate(b *batch, t float64) {
 	b.kvTime += dt * b.kv
 	if b.reading.n == 0 {
 		b.clock += dt
-		b.written += dt * l.speed * float64(len(b.writing))
+		b.written += dt * l.speed * float64(b.writing.len())
 	}
 }
 
@@ -174,7 +168,7 @@ func (l *inferenceLoad) begin(b *batch, t float64) {
 	r := b.reading.pop()
 	b.read += r.input
 	r.ttft = t - r.arrival + 1/l.speed
-	pushWriting(&b.writing, writing{end: b.clock + r.output/l.speed, prompt: r})
+	b.writing.add(writing{end: b.clock + r.output/l.speed, prompt: r})
 	if b.reading.n > 0 {
 		l.read(b, t)
 	}
@@ -182,7 +176,7 @@ func (l *inferenceLoad) begin(b *batch, t float64) {
 
 // end records a request that is done and lets others into the batch.
 func (l *inferenceLoad) end(b *batch, t float64) {
-	r := popWriting(&b.writing)
+	r := b.writing.pop()
 	b.clock = max(b.clock, r.end)
 	b.kv -= r.input + r.output
 	b.admitted--
@@ -244,8 +238,8 @@ func (l *inferenceLoad) drain(b *batch) {
 
 // loseAll drops what a pod has.
 func (l *inferenceLoad) loseAll(b *batch) {
-	for _, r := range b.writing {
-		l.drop(r.arrival, 1)
+	for b.writing.len() > 0 {
+		l.drop(b.writing.pop().arrival, 1)
 	}
 	for b.reading.n > 0 {
 		l.drop(b.reading.pop().arrival, 1)
@@ -253,7 +247,7 @@ func (l *inferenceLoad) loseAll(b *batch) {
 	for b.waiting.n > 0 {
 		l.drop(b.waiting.pop().arrival, 1)
 	}
-	b.writing, b.kv, b.admitted = b.writing[:0], 0, 0
+	b.kv, b.admitted = 0, 0
 }
 
 func (l *inferenceLoad) endStep(o *Observation) {
@@ -281,47 +275,4 @@ func (l *inferenceLoad) finish(s *Score) {
 		l.drain(&p.batch)
 	}
 	l.requestLog.finish(s)
-}
-
-// pushWriting adds to a heap by end.
-func pushWriting(h *[]writing, w writing) {
-	*h = append(*h, w)
-	s := *h
-	i := len(s) - 1
-	for i > 0 {
-		parent := (i - 1) / 2
-		if s[parent].end <= w.end {
-			break
-		}
-		s[i] = s[parent]
-		i = parent
-	}
-	s[i] = w
-}
-
-// popWriting takes the one that ends first, of which there has to be one.
-func popWriting(h *[]writing) writing {
-	s := *h
-	top, last := s[0], s[len(s)-1]
-	s = s[:len(s)-1]
-	*h = s
-	i := 0
-	for {
-		child := 2*i + 1
-		if child >= len(s) {
-			break
-		}
-		if child+1 < len(s) && s[child+1].end < s[child].end {
-			child++
-		}
-		if s[child].end >= last.end {
-			break
-		}
-		s[i] = s[child]
-		i = child
-	}
-	if len(s) > 0 {
-		s[i] = last
-	}
-	return top
 }

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"math"
+	"sort"
 
 	"gonum.org/v1/gonum/stat/distuv"
 
@@ -46,6 +47,28 @@ func gammaQuantile(cv, p float64) float64 {
 	}
 	shape := 1 / (cv * cv)
 	return distuv.Gamma{Alpha: shape, Beta: shape}.Quantile(p)
+}
+
+// longer is P(S > t).
+func (s *workShape) longer(t float64) float64 {
+	switch s.cv {
+	case 0:
+		if t < 1 {
+			return 1
+		}
+		return 0
+	case 1:
+		return math.Exp(-t)
+	}
+	i := sort.Search(len(s.edges), func(i int) bool { return s.edges[i].at >= t })
+	if i == 0 {
+		return 1
+	}
+	if i == len(s.edges) {
+		return 0
+	}
+	a, b := s.edges[i-1], s.edges[i]
+	return 1 - a.share - (b.share-a.share)*(t-a.at)/(b.at-a.at)
 }
 
 // growth is E[exp(xS)] - 1 of the work S, and its derivative, for x below 1/cv².

@@ -57,6 +57,9 @@ func planOracle(sc *simulator.Scenario, alive func() bool) (simulator.Decider, e
 		return fixed, nil
 	case s.best != nil:
 		return s.best, nil
+	case s.likely != nil:
+		s.likely.meets = true
+		return s.likely, nil
 	default:
 		return s.last, nil
 	}
@@ -92,10 +95,14 @@ type oracleSearch struct {
 	model      pods
 	best, last *oracle
 	bestCost   float64
+	// likely is the cheapest plan that meets the constraint in expectation,
+	// though not in every run.
+	likely     *oracle
+	likelyCost float64
 }
 
 func newOracleSearch(sc *simulator.Scenario) *oracleSearch {
-	s := &oracleSearch{sc: sc, slack: 1, bestCost: math.Inf(1), total: newPlanner(sc).total}
+	s := &oracleSearch{sc: sc, slack: 1, bestCost: math.Inf(1), likelyCost: math.Inf(1), total: newPlanner(sc).total}
 	s.share = oracleRatio
 	if sc.Service.Requests() {
 		s.share = 0.97 * oracleRatio * max(0.3, 1-2*s.scatter(oracleRatio))
@@ -236,6 +243,8 @@ type trial struct {
 	// upper is a share of violated requests that the next run will hardly
 	// exceed: the mean of the runs and two standard deviations.
 	upper float64
+	// expected is a share that the mean of all runs hardly exceeds.
+	expected float64
 }
 
 // try runs the plan with other random draws, more than once where one run has
@@ -271,6 +280,11 @@ func (s *oracleSearch) try(o *oracle) (trial, error) {
 		t.oomKills += r.Score.OOMKills
 	}
 	t.upper = s.upper(ratios)
+	mean := 0.0
+	for _, r := range ratios {
+		mean += r / float64(runs)
+	}
+	t.expected = mean + (t.upper-mean)/math.Sqrt(float64(runs))
 	return t, nil
 }
 
@@ -302,6 +316,9 @@ func (s *oracleSearch) learn(o *oracle, t trial) bool {
 		done := s.memoryFull && s.slack > 1.3
 		s.memoryFull, s.slack, s.model = true, s.slack*1.1, nil
 		return done
+	}
+	if t.expected <= oracleRatio && t.cost < s.likelyCost {
+		s.likely, s.likelyCost = o, t.cost
 	}
 	if t.upper > oracleRatio {
 		s.loosened = true // A smaller budget was too large: no larger one.

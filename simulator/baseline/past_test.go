@@ -53,11 +53,16 @@ func kinds(rate func(i int) float64) map[string]simulator.Scenario {
 			trace.Demand.OutputTokens = append(trace.Demand.OutputTokens, 100+rate(i))
 		}
 	}
-	return map[string]simulator.Scenario{
-		"http": webScenario(rate), "busy http": webScenario(func(i int) float64 { return 5 * rate(i) }),
+	all := map[string]simulator.Scenario{
+		"http": webScenario(func(i int) float64 { return rate(i) / 60 }), "http by formulas": webScenario(rate),
 		"queue": queueScenario(func(i int) float64 { return rate(i) / 4 }),
 		"usage": usage, "model": model, "trace": trace,
 	}
+	for name, sc := range all {
+		sc.Duration = time.Hour
+		all[name] = sc
+	}
+	return all
 }
 
 // TestNoLookAhead: what comes later changes nothing that a policy sees or does
@@ -65,7 +70,7 @@ func kinds(rate func(i int) float64) map[string]simulator.Scenario {
 func TestNoLookAhead(t *testing.T) {
 	t.Parallel()
 	rate := func(i int) float64 { return 100 + 80*math.Sin(float64(i)/20) }
-	const then = 120 // Minutes into the demand, half of them scored.
+	const then = 90 // Minutes into the demand, a third of them scored.
 	futures := map[string]func(i int) float64{
 		"more":    func(i int) float64 { return rate(i) * float64(1+7*min(1, i/then)) },
 		"nothing": func(i int) float64 { return rate(i) * float64(1-min(1, i/then)) },

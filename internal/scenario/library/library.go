@@ -90,18 +90,12 @@ func cliff(t *table) {
 	}
 }
 
-// deathSpiral is a daily rhythm with a surge in the morning of the last day.
+// deathSpiral is a daily rhythm, eight days long.
 func deathSpiral(t *table) {
 	t.row("timestamp_s,requests_per_s")
-	for m := range 3 * minutesADay {
-		if m%2 != 0 {
-			continue
-		}
-		rate := 20 + 100*daily(m)
-		if in := m - 2*minutesADay; in >= 9*60 && in < 10*60 {
-			rate *= 1.8
-		}
-		t.row("%d,%.2f", monday+60*m, rate*t.noise(0.1))
+	const step = 10
+	for m := 0; m < 8*minutesADay; m += step {
+		t.row("%d,%.2f", monday+60*m, (40+80*daily(m))*t.noise(0.1))
 	}
 }
 
