@@ -60,6 +60,10 @@ traces-backtest: build traces-folder ## Backtest every series of the folder that
 traces-simulate: build traces-folder ## Replay real web, usage and LLM traces against the other autoscalers
 	$(BIN)/rightsize simulate simulator/testdata/traces/*.yaml --policies static,hpa,vpa,hpa+vpa,rightsize,oracle
 
+.PHONY: scenarios
+scenarios: ## Write the generated demand of simulator/testdata/scenarios anew
+	go generate ./internal/scenario/library
+
 .PHONY: traces-folder
 traces-folder:
 	@test -d "$(RIGHTSIZE_TRACES)" || { echo "set RIGHTSIZE_TRACES to the folder of traces" >&2; exit 1; }

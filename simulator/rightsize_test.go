@@ -100,7 +100,7 @@ func TestTracks(t *testing.T) {
 		t.Errorf("memory %v", got.Values)
 	}
 	var u recommender.Usage
-	h.demand.renew(&u)
+	h.demand.renew(&u, h.seen)
 	if u.Last != 21 || u.Recent != 21 || u.Samples != 1 {
 		t.Errorf("newest figures %+v", u)
 	}

@@ -115,6 +115,7 @@ Exit codes: 0 ok, 1 it failed, 2 wrong usage, 3 a budget was exceeded.`,
 		newForecastCommand(s),
 		newReportCommand(s),
 		newSimulateCommand(s),
+		newTraceCommand(s),
 		newVersionCommand(s),
 	)
 	return root
