@@ -29,6 +29,9 @@ type RightsizeOptions struct {
 	// Naive takes the last value and what that got wrong lately for a
 	// forecast, to show what forecasting is worth.
 	Naive bool
+	// Light and Without are those of forecaster.Options.
+	Light   bool
+	Without []string
 }
 
 // DefaultRightsize returns the intervals of the controller: a decision a
@@ -203,7 +206,8 @@ func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
 	}
 	if due(&r.nextMemory, o.Now, r.o.MemoryEvery) {
 		memory, share := recommender.ShareMemory(p.memory.series(), p.pods.series(), max(1, o.Ready))
-		r.memory, r.memoryShare = r.summarize(memory, o.Now, horizons), share
+		r.memory, r.memoryShare = recommender.Summarize(memory, o.Now, horizons), share
+		r.memory.Forecast = r.naive(r.memory.Forecast, memory)
 	}
 	r.refreshDemand(o, s, horizons)
 	every := r.o.ForecastEvery
@@ -212,7 +216,7 @@ func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
 	}
 	if !o.Now.Before(r.madeCPU.Add(every)) {
 		r.madeCPU = o.Now
-		r.cpu = r.summarize(p.cpu.series(), o.Now, horizons)
+		r.cpu = r.summarize(&p.cpu, o.Now, horizons)
 	}
 	p.cpu.renew(&r.cpu, o.Now)
 	p.memory.renew(&r.memory, o.Now)
@@ -223,7 +227,7 @@ func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
 // refreshDemand brings the demand up to date and puts it into the snapshot.
 func (r *rightsizer) refreshDemand(o Observation, s *recommender.Snapshot, horizons []time.Duration) {
 	if due(&r.nextDemand, o.Now, r.o.ForecastEvery) {
-		r.demand = r.summarize(r.past.demand.series(), o.Now, horizons)
+		r.demand = r.summarize(&r.past.demand, o.Now, horizons)
 	}
 	r.past.demand.renew(&r.demand, o.Now)
 	if r.demand.Samples > 0 {
@@ -234,12 +238,18 @@ func (r *rightsizer) refreshDemand(o Observation, s *recommender.Snapshot, horiz
 }
 
 // summarize puts the history of a quantity into numbers and forecasts it.
-func (r *rightsizer) summarize(s forecaster.Series, now time.Time, horizons []time.Duration) recommender.Usage {
-	u := recommender.Summarize(s, now, horizons)
-	if r.o.Naive {
-		u.Forecast = naive(u.Forecast, s.Until(now))
-	}
+func (r *rightsizer) summarize(t *track, now time.Time, horizons []time.Duration) recommender.Usage {
+	u := recommender.Describe(t.series(), now)
+	u.Forecast = r.naive(t.forecast(forecaster.Options{Horizons: horizons, Light: r.o.Light, Without: r.o.Without}), t.series())
 	return u
+}
+
+// naive replaces a forecast where the naive one is asked for.
+func (r *rightsizer) naive(f forecaster.Forecast, s forecaster.Series) forecaster.Forecast {
+	if r.o.Naive {
+		return naive(f, s)
+	}
+	return f
 }
 
 // due says whether it is time, and if so sets the next one.

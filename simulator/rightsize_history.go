@@ -216,6 +216,10 @@ type track struct {
 	recent []float64 // Minutes, oldest first.
 	last   float64   // The newest step that is known, and its end.
 	lastAt time.Time
+
+	model    *forecaster.Model // Of the values, of which it has seen the first fed.
+	horizons []time.Duration
+	fed      int
 }
 
 func (t *track) put(v float64, end time.Time) {
@@ -250,6 +254,27 @@ func (t *track) endMinute() {
 func (t *track) endFive() {
 	t.values = append(t.values, t.peak)
 	t.peak = math.NaN()
+}
+
+// forecast carries the track's model on to the end of the series and asks it.
+// Without any observation the forecast is not valid.
+func (t *track) forecast(o forecaster.Options) forecaster.Forecast {
+	if t.model == nil || !slices.Equal(t.horizons, o.Horizons) {
+		m, err := forecaster.NewModel(forecaster.Series{Start: t.start, Step: seriesStep, Values: t.values}, o)
+		if err != nil {
+			return forecaster.Forecast{}
+		}
+		t.model, t.horizons, t.fed = m, o.Horizons, len(t.values)
+	}
+	for _, v := range t.values[t.fed:] {
+		t.model.Update(v)
+	}
+	t.fed = len(t.values)
+	f, err := t.model.Forecast()
+	if err != nil {
+		return forecaster.Forecast{}
+	}
+	return f
 }
 
 // series is what is kept, without the five minutes under way.

@@ -49,7 +49,7 @@ func TestRightsizeForecastsAreFresh(t *testing.T) {
 		}
 		next := r.nextDecide
 		r.Decide(Observation{
-			Now: now, Step: 15 * time.Second, HasDemand: true, DemandRate: rate, CPUCores: 0.1 + 0.02*rate, MemoryBytes: 2e8,
+			Now: now, MetricsAt: now, Step: 15 * time.Second, HasDemand: true, DemandRate: rate, CPUCores: 0.1 + 0.02*rate, MemoryBytes: 2e8,
 			Desired: 2, Ready: 2, Template: size,
 			Pods: []PodObservation{{ID: 1, Ready: true, HasMetrics: true, Requests: size, Wanted: size}},
 		})
@@ -84,7 +84,7 @@ func TestTracks(t *testing.T) {
 	for i := 1; i <= 5*4+1; i++ {
 		now := begin.Add(time.Duration(i) * 15 * time.Second)
 		o := Observation{
-			Now: now, Step: 15 * time.Second, HasDemand: true, DemandRate: float64(i), CPUCores: 1, MemoryBytes: 100, Ready: 2,
+			Now: now, MetricsAt: now, Step: 15 * time.Second, HasDemand: true, DemandRate: float64(i), CPUCores: 1, MemoryBytes: 100, Ready: 2,
 			Pods: []PodObservation{{HasMetrics: true, Limits: recommender.Resources{Memory: 700}}},
 		}
 		if i == 6 {

@@ -51,23 +51,24 @@ func policies() map[string]build {
 		"static": func(*simulator.Scenario, *settings) (simulator.Policy, error) {
 			return simulator.Static(), nil
 		},
-		"hpa":        buildHPA,
-		"vpa":        buildVPA,
-		"hpa+vpa":    buildHPAVPA,
-		"keda":       buildKEDA,
-		"kpa":        buildKPA,
-		"krr":        buildKRR,
-		"crane":      buildCrane,
-		"phpa":       buildPHPA,
-		"themis":     buildThemis,
-		StaticBest:   buildStaticBest,
-		Rightsize:    buildRightsize(Rightsize),
-		noForecast:   buildRightsize(noForecast),
-		noVertical:   buildRightsize(noVertical),
-		noHorizontal: buildRightsize(noHorizontal),
-		Oracle:       buildOracle,
-		WVA:          buildWVA,
-		Dynamo:       buildDynamo,
+		"hpa":         buildHPA,
+		"vpa":         buildVPA,
+		"hpa+vpa":     buildHPAVPA,
+		"keda":        buildKEDA,
+		"kpa":         buildKPA,
+		"krr":         buildKRR,
+		"crane":       buildCrane,
+		"phpa":        buildPHPA,
+		"themis":      buildThemis,
+		StaticBest:    buildStaticBest,
+		Rightsize:     buildRightsize(Rightsize),
+		noForecast:    buildRightsize(noForecast),
+		noVertical:    buildRightsize(noVertical),
+		noCalibration: buildRightsize(noCalibration),
+		noHorizontal:  buildRightsize(noHorizontal),
+		Oracle:        buildOracle,
+		WVA:           buildWVA,
+		Dynamo:        buildDynamo,
 	}
 }
 
@@ -79,7 +80,7 @@ func Names() []string {
 
 // AllNames lists every policy: the usual ones and then the others.
 func AllNames() []string {
-	return append(Names(), "crane", "phpa", "themis", StaticBest, noForecast, noVertical, noHorizontal, WVA, Dynamo)
+	return append(Names(), "crane", "phpa", "themis", StaticBest, noForecast, noVertical, noHorizontal, noCalibration, WVA, Dynamo)
 }
 
 // New makes a policy for a scenario with the scenario's overrides for it. An

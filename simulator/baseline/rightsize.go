@@ -12,6 +12,8 @@ const (
 	// noVertical keeps the sizes, noHorizontal the replicas.
 	noVertical   = "rightsize-horizontal"
 	noHorizontal = "rightsize-vertical"
+	// noCalibration leaves quantiles where the experts' past errors put them.
+	noCalibration = "rightsize-uncalibrated"
 )
 
 // buildRightsize makes rightsize, or one of its ablations, and reads its
@@ -20,6 +22,10 @@ func buildRightsize(name string) build {
 	return func(_ *simulator.Scenario, s *settings) (simulator.Policy, error) {
 		o := simulator.DefaultRightsize()
 		o.Naive, o.FixedSize, o.FixedReplicas = name == noForecast, name == noVertical, name == noHorizontal
+		if name == noCalibration {
+			o.Without = []string{"calibration"}
+		}
+		o.Light = s.text("forecaster", "full", "full", "light") == "light"
 		o.Risk = s.number("risk", 0, 0.0001, 0.5)
 		o.Utilization = s.number("cpuUtilization", 0, 0.01, 1)
 		o.MemoryMargin = s.number("memoryMargin", 0, 0, 10)
