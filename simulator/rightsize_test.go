@@ -45,7 +45,7 @@ func TestRightsizeForecastsAreFresh(t *testing.T) {
 		now := begin.Add(time.Duration(i) * 15 * time.Second)
 		rate := 20 - 10*math.Cos(2*math.Pi*float64(i)/5760) + rng.NormFloat64()
 		if i > 720 { // Unlike anything in its history, and so not trusted.
-			rate = 30 + 25*math.Sin(float64(i*i)/500)
+			rate = 20 * math.Exp(2*rng.NormFloat64())
 		}
 		next := r.nextDecide
 		r.Decide(Observation{
