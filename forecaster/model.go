@@ -2,6 +2,7 @@ package forecaster
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -224,7 +225,7 @@ func (m *Model) fit(aims []*aim) []*fit {
 			seen[i+1]++
 		}
 	}
-	cycle := detectCycle(scaled, h)
+	cycle, found := detectCycle(scaled, h)
 	learners := make([]*learner, len(aims))
 	for i, a := range aims {
 		learners[i] = m.newLearner(a, scaled, base, seen, cycle)
@@ -238,6 +239,7 @@ func (m *Model) fit(aims []*aim) []*fit {
 	fits := make([]*fit, len(aims))
 	for i, l := range learners {
 		fits[i] = l.finish()
+		fits[i].cycleFound = found
 	}
 	return fits
 }
@@ -329,22 +331,30 @@ func order(peak []float64, f Forecast) []float64 {
 
 // describe fills in what the forecast says about itself.
 func (m *Model) describe(f *Forecast) {
-	var none, daily, weekly, cycle float64
+	var loss [4]float64
 	for _, v := range m.values {
 		best := [4]float64{math.Inf(1), math.Inf(1), math.Inf(1), math.Inf(1)}
 		for k, p := range v.points {
 			best[p.season] = min(best[p.season], v.loss[k])
 		}
-		none, daily, weekly, cycle = none+best[seasonNone], daily+best[seasonDay], weekly+best[seasonWeek], cycle+best[seasonCycle]
+		for r, b := range best {
+			loss[r] += b
+		}
 	}
 	h := m.history
+	if !m.values[0].cycleFound {
+		loss[seasonCycle] = math.Inf(1)
+	}
+	// The shortest period that is as good as any, within two percent.
+	enough := slices.Min(loss[:]) / 0.98
 	switch {
-	case weekly < 0.98*min(daily, none):
-		f.Season = time.Duration(h.week) * h.step
-	case cycle < 0.98*min(daily, none):
+	case loss[seasonNone] <= enough:
+	case loss[seasonCycle] <= enough:
 		f.Season = time.Duration(m.values[0].cycle) * h.step
-	case daily < 0.98*none:
+	case loss[seasonDay] <= enough:
 		f.Season = time.Duration(h.day) * h.step
+	default:
+		f.Season = time.Duration(h.week) * h.step
 	}
 	if v := m.values[0].coverage; !math.IsNaN(v) {
 		f.Coverage95 = v
