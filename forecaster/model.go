@@ -26,6 +26,7 @@ type Model struct {
 	steps   []int
 	levels  []float64
 	points  []point
+	events  calendar
 
 	first   time.Time // Of the next value while there is none, then of index 0.
 	history *history
@@ -34,6 +35,7 @@ type Model struct {
 	fits    []*fit // One for each target, shared by the next two.
 	values  []*fit
 	maxima  []*fit
+	parts   []part            // Fits for parts of windows that events cut.
 	stale   map[staleKey]*fit // Fits for a series that has stopped.
 }
 
@@ -58,7 +60,11 @@ func NewModel(s Series, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{options: o, steps: steps, levels: levels, points: points(o.Light)}
+	events, err := o.calendar()
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{options: o, steps: steps, levels: levels, points: points(o.Light), events: events}
 	if n := len(s.Values); n > 0 {
 		anchor := m.anchor(s.Time(n - 1))
 		if cut := anchor.Sub(s.Start); cut > 0 {
@@ -66,7 +72,7 @@ func NewModel(s Series, o Options) (*Model, error) {
 			s = Series{Start: s.Time(k), Step: s.Step, Values: s.Values[k:]}
 		}
 	}
-	m.load(s)
+	m.load(events.usualSeries(s))
 	return m, nil
 }
 
@@ -75,7 +81,7 @@ func (m *Model) load(s Series) {
 	m.first = s.Start
 	m.history = newHistory(s.Step, m.options.Light)
 	m.signals = newSignals(m.history, m.steps[len(m.steps)-1])
-	m.young, m.fits, m.values, m.maxima, m.stale = 0, nil, nil, nil, nil
+	m.young, m.fits, m.values, m.maxima, m.parts, m.stale = 0, nil, nil, nil, nil, nil
 	due := -1
 	plan, observed := 0, 0
 	for i, v := range s.Values {
@@ -114,7 +120,11 @@ func (m *Model) take(v float64) {
 		m.first = m.first.Add(m.history.step)
 		return
 	}
+	whole := m.history.whole
 	m.history.add(v, m.signals.add)
+	if e, ok := m.events.at(m.end()); ok && m.history.stale == 0 {
+		m.history.whole = whole && e.wasWhole(m.history.at(m.history.last()))
+	}
 	if m.history.stale == 0 {
 		m.stale = nil
 	}
@@ -127,6 +137,7 @@ func (m *Model) Update(v float64) {
 	if h.len() > 0 {
 		now = m.end().Add(h.step)
 	}
+	v = m.events.usual(now, v)
 	if anchor := m.anchor(now); h.len() > 0 && m.first.Before(anchor) && m.anchor(now.Add(-h.step)).Before(anchor) {
 		k := min(int((anchor.Sub(m.first)+h.step-1)/h.step), h.len()+h.stale)
 		start, raw := m.first.Add(time.Duration(k)*h.step), []float64(nil)
@@ -200,9 +211,16 @@ func (m *Model) learn() {
 			aims = append(aims, newAim(m.history, k, 0, true))
 		}
 	}
+	n, known := len(m.steps), len(aims)
+	m.parts = m.partsAhead()
+	for _, p := range m.parts {
+		aims = append(aims, newPartAim(m.history, p.lead, p.width))
+	}
 	fits := m.fit(aims)
-	n := len(m.steps)
-	m.fits, m.values, m.maxima = fits, fits[:n], fits[n:]
+	for i := range m.parts {
+		m.parts[i].fit = fits[known+i]
+	}
+	m.fits, m.values, m.maxima = fits, fits[:n], fits[n:known]
 	if m.steps[0] == 1 {
 		m.maxima = append([]*fit{fits[0]}, m.maxima...)
 	}
@@ -253,12 +271,14 @@ func (m *Model) Forecast() (Forecast, error) {
 	}
 	f := Forecast{Origin: m.end(), Levels: m.levels, Span: time.Duration(h.last()) * h.step}
 	for i, k := range m.steps {
-		point := m.quantiles(i, false)
+		ahead := time.Duration(k) * h.step
+		event, _ := m.events.at(f.Origin.Add(ahead))
+		point := m.apply(event, m.quantiles(i, false))
 		peak := point
 		if k > 1 {
-			peak = m.quantiles(i, true)
+			peak = m.peak(i)
 		}
-		f.Horizons = append(f.Horizons, time.Duration(k)*h.step)
+		f.Horizons = append(f.Horizons, ahead)
 		f.Point = append(f.Point, m.whole(point))
 		f.Max = append(f.Max, order(m.whole(peak), f))
 	}

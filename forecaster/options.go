@@ -26,6 +26,9 @@ type Options struct {
 	// week, and errors that are not conditioned on the present. It takes a
 	// tenth of the memory and of the time.
 	Light bool
+	// Events are known beforehand. Those ahead change the forecast, those in
+	// the past are taken out of what is learned.
+	Events []Event
 }
 
 // history is what is kept behind the last midnight.
