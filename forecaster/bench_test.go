@@ -30,7 +30,17 @@ func demand(n int, step time.Duration) forecaster.Series {
 	return s
 }
 
-var modes = map[string]forecaster.Options{"full": {}, "light": {Light: true}}
+var modes = map[string]forecaster.Options{"full": {}, "light": {Light: true}, "a sale a day": {Events: sales()}}
+
+// sales are two hours each day for a month.
+func sales() []forecaster.Event {
+	var out []forecaster.Event
+	for day := range 30 {
+		start := monday().Add(time.Duration(24*day+10) * time.Hour)
+		out = append(out, forecaster.Event{Name: "sale", Start: start, End: start.Add(2 * time.Hour), Factor: 2})
+	}
+	return out
+}
 
 // BenchmarkRebuild builds a model from 14 days at 5-minute steps, horizons 5
 // min, 15 min, 1 h and 1 day, values and maxima.

@@ -55,6 +55,7 @@ type context struct {
 	lastWeek, weekUsual         float64
 	wintersSeason               float64
 	cycleAgo, cycleShift        float64
+	cycleUsual                  float64
 	rough                       float64 // Volatility usual at this time of day.
 }
 
@@ -128,7 +129,8 @@ func (s *signals) context(a *aim, m moment, mean, by float64, cycle int, targets
 	}
 	if cycle > 0 {
 		if j := index(o, a.steps, cycle); j >= a.width-1 && j >= a.steps {
-			c.hasCycle, c.cycleAgo = true, window(j)
+			c.hasCycle = true
+			c.cycleAgo, c.cycleUsual = cycles(window, j, cycle, a.width-1)
 			c.cycleShift = m.base - by*s.bases.at(j-a.steps)
 		}
 	}

@@ -57,6 +57,24 @@ func byCycle(c *context) float64 { return c.cycle(c.hasCycle, c.cycleAgo) }
 // byCycleMoved adds the present distance from the level one such period earlier.
 func byCycleMoved(c *context) float64 { return c.cycle(c.hasCycle, c.cycleAgo+c.cycleShift) }
 
+// cyclesUsual is how many cycles make up the usual one.
+const cyclesUsual = 4
+
+// cycles returns the target at index j and the mean over it and those whole
+// periods earlier, as far as they lie at first or after it.
+func cycles(target func(int) float64, j, period, first int) (newest, usual float64) {
+	newest = target(j)
+	usual = newest
+	for n := 1; n < cyclesUsual && j-n*period >= first; n++ {
+		usual += (target(j-n*period) - usual) / float64(n+1)
+	}
+	return newest, usual
+}
+
+// byCycleUsual is the mean over the last four such periods: the noise of one is
+// halved.
+func byCycleUsual(c *context) float64 { return c.cycle(c.hasCycle, c.cycleUsual) }
+
 // cycle is the forecast where a cycle is known, else the level.
 func (c *context) cycle(known bool, v float64) float64 {
 	if known {

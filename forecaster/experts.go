@@ -51,6 +51,7 @@ func allPoints() []point {
 		{name: "recent-peak", at: byRecentPeak, light: true},
 		{name: "cycle", season: seasonCycle, at: byCycle},
 		{name: "cycle-moved", season: seasonCycle, at: byCycleMoved},
+		{name: "cycle-usual", season: seasonCycle, at: byCycleUsual},
 		{name: "yesterday", season: seasonDay, at: byYesterday},
 		{name: "yesterday-moved", season: seasonDay, at: byYesterdayMoved, light: true},
 		{name: "yesterday-drift", season: seasonDay, at: byYesterdayDrift},

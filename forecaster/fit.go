@@ -22,7 +22,8 @@ type fit struct {
 	size            int // Values of the history.
 	trials          float64
 	points          []point
-	cycle           int // The period that was detected, in steps.
+	cycle           int // The period that was detected, in steps, an hour if none was.
+	cycleFound      bool
 	// even gives all experts the same weight, unconditioned all errors what
 	// their age is worth.
 	even, unconditioned bool

@@ -2,6 +2,7 @@ package forecaster
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -26,6 +27,7 @@ type Model struct {
 	steps   []int
 	levels  []float64
 	points  []point
+	events  calendar
 
 	first   time.Time // Of the next value while there is none, then of index 0.
 	history *history
@@ -33,6 +35,7 @@ type Model struct {
 	young   int // Observations at which a young series is learned from again.
 	values  []*fit
 	maxima  []*fit
+	parts   []part            // Fits for parts of windows that events cut.
 	stale   map[staleKey]*fit // Fits for a series that has stopped.
 	work    arena
 }
@@ -61,7 +64,11 @@ func NewModel(s Series, o Options) (*Model, error) {
 	if err := o.CheckParts(); err != nil {
 		return nil, err
 	}
-	m := &Model{options: o, steps: steps, levels: levels, points: points(o)}
+	events, err := o.calendar()
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{options: o, steps: steps, levels: levels, points: points(o), events: events}
 	if n := len(s.Values); n > 0 {
 		anchor := m.anchor(s.Time(n - 1))
 		if cut := anchor.Sub(s.Start); cut > 0 {
@@ -69,7 +76,7 @@ func NewModel(s Series, o Options) (*Model, error) {
 			s = Series{Start: s.Time(k), Step: s.Step, Values: s.Values[k:]}
 		}
 	}
-	m.load(s)
+	m.load(events.usualSeries(s))
 	return m, nil
 }
 
@@ -78,7 +85,7 @@ func (m *Model) load(s Series) {
 	m.first = s.Start
 	m.history = newHistory(s.Step, m.options.history()+24*time.Hour, m.options.Light)
 	m.signals = newSignals(m.history, m.steps[len(m.steps)-1])
-	m.young, m.values, m.maxima, m.stale = 0, nil, nil, nil
+	m.young, m.values, m.maxima, m.parts, m.stale = 0, nil, nil, nil, nil
 	var last [3]int // When each kind of target was learned last, see learnEvery.
 	plan, observed := 0, 0
 	for i, v := range s.Values {
@@ -121,7 +128,11 @@ func (m *Model) take(v float64) {
 		m.first = m.first.Add(m.history.step)
 		return
 	}
+	whole := m.history.whole
 	m.history.add(v, m.signals.add)
+	if e, ok := m.events.at(m.end()); ok && m.history.stale == 0 {
+		m.history.whole = whole && e.wasWhole(m.history.at(m.history.last()))
+	}
 	if m.history.stale == 0 {
 		m.stale = nil
 	}
@@ -134,6 +145,7 @@ func (m *Model) Update(v float64) {
 	if h.len() > 0 {
 		now = m.end().Add(h.step)
 	}
+	v = m.events.usual(now, v)
 	if anchor := m.anchor(now); h.len() > 0 && m.first.Before(anchor) && m.anchor(now.Add(-h.step)).Before(anchor) {
 		k := min(int((anchor.Sub(m.first)+h.step-1)/h.step), h.len()+h.stale)
 		start, raw := m.first.Add(time.Duration(k)*h.step), []float64(nil)
@@ -212,6 +224,10 @@ func (m *Model) learn(due time.Duration) {
 	if len(aims) == 0 {
 		return
 	}
+	m.parts = m.partsAhead()
+	for i := range m.parts {
+		aims, at = append(aims, newPartAim(m.history, m.parts[i].lead, m.parts[i].width)), append(at, &m.parts[i].fit)
+	}
 	for i, f := range m.fit(aims) {
 		*at[i] = f
 	}
@@ -234,7 +250,7 @@ func (m *Model) fit(aims []*aim) []*fit {
 			seen[i+1]++
 		}
 	}
-	cycle := detectCycle(scaled, h)
+	cycle, found := detectCycle(scaled, h)
 	learners, work := make([]*learner, len(aims)), new(arena)
 	for i, a := range aims {
 		learners[i] = m.newLearner(a, scaled, base, seen, cycle, work)
@@ -248,6 +264,7 @@ func (m *Model) fit(aims []*aim) []*fit {
 	fits := make([]*fit, len(aims))
 	for i, l := range learners {
 		fits[i] = l.finish()
+		fits[i].cycleFound = found
 		work.reset()
 	}
 	return fits
@@ -262,12 +279,14 @@ func (m *Model) Forecast() (Forecast, error) {
 	}
 	f := Forecast{Origin: m.end(), Levels: m.levels, Span: time.Duration(h.last()) * h.step}
 	for i, k := range m.steps {
-		point := m.quantiles(i, false)
+		ahead := time.Duration(k) * h.step
+		event, _ := m.events.at(f.Origin.Add(ahead))
+		point := m.apply(event, m.quantiles(i, false))
 		peak := point
 		if k > 1 {
-			peak = m.quantiles(i, true)
+			peak = m.peak(i)
 		}
-		f.Horizons = append(f.Horizons, time.Duration(k)*h.step)
+		f.Horizons = append(f.Horizons, ahead)
 		f.Point = append(f.Point, m.whole(point))
 		f.Max = append(f.Max, order(m.whole(peak), f))
 	}
@@ -344,19 +363,26 @@ func order(peak []float64, f Forecast) []float64 {
 
 // describe fills in what the forecast says about itself.
 func (m *Model) describe(f *Forecast) {
-	var none, daily, weekly, cycle float64
+	var loss [4]float64
 	for _, v := range m.values {
-		none, daily = none+float64(v.best[seasonNone]), daily+float64(v.best[seasonDay])
-		weekly, cycle = weekly+float64(v.best[seasonWeek]), cycle+float64(v.best[seasonCycle])
+		for r, b := range v.best {
+			loss[r] += float64(b)
+		}
 	}
 	h := m.history
+	if !m.values[0].cycleFound {
+		loss[seasonCycle] = math.Inf(1)
+	}
+	// The shortest period that is as good as any, within two percent.
+	enough := slices.Min(loss[:]) / 0.98
 	switch {
-	case weekly < 0.98*min(daily, none):
-		f.Season = time.Duration(h.week) * h.step
-	case cycle < 0.98*min(daily, none):
+	case loss[seasonNone] <= enough:
+	case loss[seasonCycle] <= enough:
 		f.Season = time.Duration(m.values[0].cycle) * h.step
-	case daily < 0.98*none:
+	case loss[seasonDay] <= enough:
 		f.Season = time.Duration(h.day) * h.step
+	default:
+		f.Season = time.Duration(h.week) * h.step
 	}
 	if v := m.values[0].coverage; !math.IsNaN(v) {
 		f.Coverage95 = v

@@ -31,6 +31,9 @@ type Options struct {
 	// the names.
 	Without []string
 	Only    string
+	// Events are known beforehand. Those ahead change the forecast, those in
+	// the past are taken out of what is learned.
+	Events []Event
 }
 
 // lightHistory is what light mode keeps beside the day under way.

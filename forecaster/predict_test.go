@@ -389,6 +389,15 @@ func TestSeason(t *testing.T) {
 		"daily": {24 * time.Hour, func(at time.Time) float64 {
 			return 100 + 50*math.Sin(2*math.Pi*at.Sub(monday()).Hours()/24) + r.NormFloat64()
 		}},
+		"every 7 hours": {7 * time.Hour, func(at time.Time) float64 {
+			return 100 + 50*math.Sin(2*math.Pi*at.Sub(monday()).Hours()/7) + r.NormFloat64()
+		}},
+		"a job every 6 hours": {6 * time.Hour, func(at time.Time) float64 {
+			if at.Sub(monday())%(6*time.Hour) < time.Hour {
+				return 200 + r.NormFloat64()
+			}
+			return 100 + r.NormFloat64()
+		}},
 	} {
 		f := predict(t, series(monday(), end, 15*time.Minute, tc.f), time.Hour, 24*time.Hour)
 		if f.Season != tc.want {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rightsize-dev/rightsize/forecaster"
+	"github.com/rightsize-dev/rightsize/internal/scenario"
 )
 
 // forecastPoints bounds how many horizons lie between the end of the series
@@ -27,6 +28,7 @@ type forecastOptions struct {
 	where     string
 	horizon   time.Duration
 	quantiles []float64
+	events    string
 	output    string
 	file      string
 }
@@ -45,6 +47,15 @@ The first column of the file is timestamp_s, timestamp or arrival_s. Request
 traces, one row per request, are a series named "requests", per minute. Data
 finer than a minute is averaged to minutes.
 
+What is known beforehand stands in a file of events, a YAML list:
+
+  - {name: sale, start: 2026-11-27T08:00:00Z, end: 2026-11-27T12:00:00Z, factor: 3}
+  - {name: launch, start: 2026-12-01T09:00:00Z, end: 2026-12-01T18:00:00Z, override: 1200}
+
+A factor multiplies the forecast while the event lasts, an override is the level
+that takes its place, in the unit of the column. Events in the past are not
+learned as usual demand.
+
 Exit codes: 0 ok, 1 the file could not be used, 2 wrong usage.`,
 		Example: `  # the next hour, as CSV
   rightsize forecast web.csv --column requests_per_s --horizon 1h
@@ -54,6 +65,9 @@ Exit codes: 0 ok, 1 the file could not be used, 2 wrong usage.`,
 
   # only the peak that 99 of 100 hours stay below
   rightsize forecast web.csv --column requests_per_s --quantiles 0.99 -o json
+
+  # the next day with a sale in it
+  rightsize forecast web.csv --column requests_per_s --horizon 24h --events sales.yaml
 
   # one service out of a file that holds many
   rightsize forecast mesh.csv --where service=cart --column cpu_millicores`,
@@ -71,6 +85,7 @@ Exit codes: 0 ok, 1 the file could not be used, 2 wrong usage.`,
 	f.DurationVar(&o.horizon, "horizon", time.Hour, "how far ahead to forecast")
 	f.Float64SliceVar(&o.quantiles, "quantiles", forecaster.BacktestLevels(), "quantiles to forecast, between 0 and 1")
 	f.Lookup("quantiles").DefValue = floatList(forecaster.BacktestLevels())
+	f.StringVar(&o.events, "events", "", "a YAML file of known events: {name, start, end, factor or override}")
 	f.StringVarP(&o.output, "output", "o", "csv", "csv, json or html")
 	f.StringVarP(&o.file, "file", "f", "", "write the result to this file instead of stdout")
 	return cmd
@@ -91,11 +106,17 @@ func (o *forecastOptions) run(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+	var events []forecaster.Event
+	if o.events != "" {
+		if events, err = scenario.LoadEvents(o.events); err != nil {
+			return err
+		}
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	f, err := forecaster.Predict(picked.series, forecaster.Options{
-		Horizons: forecastHorizons(o.horizon, picked.series.Step), Levels: o.quantiles,
+		Horizons: forecastHorizons(o.horizon, picked.series.Step), Levels: o.quantiles, Events: events,
 	})
 	if errors.Is(err, forecaster.ErrTooShort) {
 		return fmt.Errorf("%s: column %s has no value", path, picked.label)
