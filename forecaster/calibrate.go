@@ -124,11 +124,11 @@ func (l *learner) recentCoverage(points [][]float64) float64 {
 //
 //	√(1 + 1/n) t(n-1)/z,  t = z + (z³+z)/4ν + (5z⁵+16z³+3z)/96ν²,
 //
-// at most 3. See Abramowitz and Stegun (1964), 26.7.5.
+// at most 2.7. See Abramowitz and Stegun (1964), 26.7.5.
 func scarcity(level, n float64) float64 {
 	z, v := normalQuantile(level), max(1, n-1)
 	z2 := z * z
-	return min(3, math.Sqrt(1+1/n)*(1+(z2+1)/(4*v)+(5*z2*z2+16*z2+3)/(96*v*v)))
+	return min(2.7, math.Sqrt(1+1/n)*(1+(z2+1)/(4*v)+(5*z2*z2+16*z2+3)/(96*v*v)))
 }
 
 // effective is how many separate trials a forecast with the given weights
@@ -136,14 +136,14 @@ func scarcity(level, n float64) float64 {
 // no more than Kish's effective size of the weights. Windows that overlap say
 // a little more together than those that do not. The largest value of a day
 // drifts with the days and lies further out than a fortnight shows: what days
-// say about it counts a sixth.
+// say about it counts a quarter.
 func (f *fit) effective(weights []float64) float64 {
 	apart := float64(f.reach)
 	n := min(float64(f.size)/apart, 1/(1-math.Exp2(-apart/f.importance.halfLife)))
 	if f.maximum {
-		n /= 6
+		n /= 4
 	} else {
-		n *= 1.3
+		n *= 1.1
 	}
 	sum, squares := 0.0, 0.0
 	for _, w := range weights {
@@ -211,9 +211,15 @@ func (f *fit) quantiles(c *context, now int, levels []float64, work *arena) []fl
 	far := math.Sqrt(math.Sqrt(f.ahead / float64(f.reach))) // Where less far was learned from.
 	trials := f.effective(weights)
 	out := make([]float64, len(levels))
+	for j := range levels {
+		out[j] = m.at(f, j, len(levels), p.points, scale) + f.shift[j]*scale
+	}
+	centre := middle
+	if levels[0] <= 0.5 && levels[len(levels)-1] >= 0.5 {
+		centre = Interpolate(levels, out, 0.5)
+	}
 	for j, level := range levels {
-		q := m.at(f, j, len(levels), p.points, scale) + f.shift[j]*scale
-		q = middle + far*scarcity(level, trials)*(q-middle)
+		q := centre + far*scarcity(level, trials)*(out[j]-centre)
 		if ignorance > 0 {
 			q = (1-ignorance)*q + ignorance*f.prior(middle, level)
 		}
