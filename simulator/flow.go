@@ -16,6 +16,9 @@ const (
 	flowMost = 0.98
 	flowOver = 1.02
 	flowTurn = 0.95
+	// flowQuick is the time in seconds within which a queue has to settle under
+	// any load to be taken as settled: less than a step.
+	flowQuick = 10
 	// flowPiece is the time in seconds over which a backlog may change before
 	// latencies are looked at again.
 	flowPiece = 5
@@ -257,9 +260,14 @@ func (f *flow) behind(g *flowGroup, n, number float64) {
 // latencies records n requests that find a queue in equilibrium.
 func (f *flow) latencies(g *flowGroup, n float64) {
 	limit := f.h.limit * g.mu
-	late := g.queue().late(&f.shape, limit)
+	var late float64
+	if g.quick {
+		late = g.limited().late(&f.shape, g.servers, limit)
+	} else {
+		late = g.queue().late(&f.shape, limit)
+	}
 	alone := min(1, f.shape.longer(limit)/max(late, 1e-300))
-	if v := f.lateCount(late, alone, n, g.r); v > 0 {
+	if v := f.lateCount(late, alone, n, g); v > 0 {
 		f.h.violate(f.at, v)
 	}
 	// No more than a full pod, give or take.
@@ -282,8 +290,10 @@ const spellCV = 1.7320508075688772
 // clumping heuristic, 1989, chapter B), and spreads as that of a Brownian motion
 // does. Many spells are as good as their mean. The part of the late ones that is
 // alone is late for its own work.
-func (f *flow) lateCount(late, alone, n, r float64) float64 {
-	spell := max(1, (1-alone)*(1+f.shape.cv*f.shape.cv)/2*r*r/((1-r)*(1-r)))
+func (f *flow) lateCount(late, alone, n float64, g *flowGroup) float64 {
+	r, room := min(g.r, flowMost), float64(g.room)
+	spell := (1 + f.shape.cv*f.shape.cv) / 2 * r * r / ((1 - r) * (1 - r))
+	spell = max(1, (1-alone)*min(spell, room*room/10)) // The walk ends where there is no room.
 	mean := late * n
 	if late > 0.3 || mean > 100*spell || mean < 1e-12 {
 		return mean

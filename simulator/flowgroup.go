@@ -16,7 +16,13 @@ type flowGroup struct {
 	// requests in it beyond that.
 	r, backlog float64
 	known      station // Of r.
-	luck       float64 // Expected kills until the next.
+	// quick says that there is so little room that the queue is in equilibrium
+	// under any load within seconds; bounded is then that of r.
+	quick   bool
+	bounded BoundedQueue
+	mean    float64 // Of bounded.
+	of      float64 // The load that it is of.
+	luck    float64 // Expected kills until the next.
 
 	// Of one pod since the group began.
 	cpu, in, requests float64
@@ -39,7 +45,24 @@ func (f *flow) newGroup(p *pod) *flowGroup {
 		oomAt: f.h.oomAt(p), luck: f.noise.ExpFloat64(),
 	}
 	g.known = newStation(g.shape, g.servers, 0)
+	// A random walk between 0 and room settles within room²/5 ends or so.
+	room := float64(g.room)
+	g.quick, g.of = g.mu > 0 && room*room < 5*flowQuick*g.capacity(), -1
 	return g
+}
+
+// limited is the equilibrium of pods with little room.
+func (g *flowGroup) limited() *BoundedQueue {
+	if g.of != g.r {
+		load := g.r * float64(g.servers)
+		ratio := g.r
+		if g.r > 0 {
+			ratio = g.r / (g.r + g.shape.decay(g.r))
+		}
+		g.of, g.bounded = g.r, newBoundedQueue(g.servers, load, ratio, g.room)
+		g.mean = g.bounded.Mean()
+	}
+	return &g.bounded
 }
 
 // mu is the rate at which each worker of a pod serves.
@@ -69,11 +92,18 @@ func (g *flowGroup) queue() *station {
 
 // number is the mean number of requests in a pod.
 func (g *flowGroup) number() float64 {
+	if g.quick {
+		g.limited()
+		return min(float64(g.room), g.mean)
+	}
 	return min(float64(g.room), g.queue().meanIn()+g.backlog)
 }
 
 // turn is the number from which on there is a backlog.
 func (g *flowGroup) turn() float64 {
+	if g.quick {
+		return float64(g.room)
+	}
 	s := newStation(g.shape, g.servers, flowTurn)
 	return s.meanIn()
 }
@@ -81,6 +111,10 @@ func (g *flowGroup) turn() float64 {
 // set makes the mean number in a pod n.
 func (g *flowGroup) set(n float64) {
 	g.backlog = 0
+	if g.quick {
+		g.r = 0 // It finds its load within seconds.
+		return
+	}
 	if turn := g.turn(); n >= turn && g.mu > 0 {
 		g.r, g.backlog = flowTurn, n-turn
 		return
@@ -120,6 +154,10 @@ func (g *flowGroup) move(rate, left float64) float64 {
 		return left
 	}
 	rho := rate / capacity
+	if g.quick {
+		g.r = rho
+		return left
+	}
 	if g.backlog > 0 || (rho > flowOver && g.r >= flowTurn) {
 		return g.fill(rho, left)
 	}
@@ -174,6 +212,9 @@ func (g *flowGroup) most(rho float64) float64 {
 // full says whether arrivals overload a pod that has all the backlog there is
 // room for.
 func (g *flowGroup) full(rate float64) bool {
+	if g.quick {
+		return false
+	}
 	rho := rate / g.capacity()
 	return g.mu > 0 && rho > flowOver && g.r >= flowTurn && g.backlog >= g.most(rho)
 }
@@ -182,6 +223,8 @@ func (g *flowGroup) full(rate float64) bool {
 func (g *flowGroup) lost(rate float64) float64 {
 	capacity := g.capacity()
 	switch {
+	case g.quick:
+		return g.limited().Full
 	case capacity <= 0:
 		if g.backlog >= float64(g.room) {
 			return 1
@@ -204,6 +247,9 @@ func (g *flowGroup) hazard(rate float64) float64 {
 	}
 	if g.oomAt < 1 {
 		return math.Inf(1)
+	}
+	if g.quick {
+		return rate * g.limited().count(g.servers, g.oomAt-1)
 	}
 	return rate * g.queue().count(g.oomAt-1)
 }

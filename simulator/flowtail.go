@@ -31,29 +31,53 @@ func newFlowLevels() []flowLevel {
 }
 
 // tailKey is a queue up to its time scale, with its load in hundredths.
-type tailKey struct{ servers, load int }
+type tailKey struct{ servers, load, room int }
 
 // tail are the latencies at the levels, in mean service times, for the nearest
 // hundredth of the load.
 func (f *flow) tail(g *flowGroup) []float64 {
-	key := tailKey{servers: g.servers, load: int(math.Round(100 * g.r))}
+	const most = 300 // Of the load in hundredths.
+	key := tailKey{servers: g.servers, load: min(most, int(math.Round(100*g.r)))}
+	if g.quick {
+		key.room = g.room
+	}
 	if t, ok := f.tails[key]; ok {
 		return t
 	}
-	s := newStation(&f.shape, g.servers, float64(key.load)/100)
+	late := f.latenessAt(g, float64(key.load)/100)
 	out := make([]float64, len(f.levels))
-	for i, l := range f.levels {
-		lo, hi := 1e-6, 1e4
-		for range 26 {
-			middle := math.Sqrt(lo * hi)
-			if s.late(&f.shape, middle) > 1-l.middle {
-				lo = middle
-			} else {
-				hi = middle
+	// Between the points of a grid latencies are interpolated.
+	const ratio, end = 1.12, 1e5
+	t0, late0, next := 0.0, 1.0, 0
+	for t1 := 1e-3; t1 < end && next < len(out); t1 *= ratio {
+		late1 := late(t1)
+		for next < len(out) && late1 <= 1-f.levels[next].middle {
+			part := 1.0
+			if late0 > late1 {
+				part = (late0 - 1 + f.levels[next].middle) / (late0 - late1)
 			}
+			out[next] = t0 + part*(t1-t0)
+			next++
 		}
-		out[i] = math.Sqrt(lo * hi)
+		t0, late0 = t1, late1
+	}
+	for ; next < len(out); next++ {
+		out[next] = t0
 	}
 	f.tails[key] = out
 	return out
+}
+
+// latenessAt is P(latency > t) at a load, t in mean service times.
+func (f *flow) latenessAt(g *flowGroup, load float64) func(t float64) float64 {
+	if !g.quick {
+		s := newStation(&f.shape, g.servers, load)
+		return func(t float64) float64 { return s.late(&f.shape, t) }
+	}
+	ratio := load
+	if load > 0 {
+		ratio = load / (load + f.shape.decay(load))
+	}
+	q := newBoundedQueue(g.servers, load*float64(g.servers), ratio, g.room)
+	return func(t float64) float64 { return q.late(&f.shape, g.servers, t) }
 }

@@ -189,6 +189,10 @@ func (h *httpLoad) flowCPU(p *pod, dt float64) float64 {
 	}
 	share := 1 - 1/float64(max(1, len(h.w.ready)))
 	spread := math.Sqrt(u.requested*(share+h.s.CPUCV*h.s.CPUCV)) * h.s.CPUSecondsPerRequest * h.w.cpuFactor
+	if g := u.group; g != nil && g.quick {
+		// Little room leaves little to chance: idle times are what varies.
+		spread *= math.Sqrt(min(1, max(0, 1-u.cpu/(g.capacity()*h.s.CPUSecondsPerRequest*h.w.cpuFactor*max(dt, 1e-9)))))
+	}
 	most := max(u.cpu, (p.ceiling-h.s.BaseCPU.Cores())*dt)
 	if u.cpu >= 0.999*most {
 		return u.cpu // It has no choice.

@@ -13,7 +13,7 @@ import (
 // the form that formulas need.
 type workShape struct {
 	cv    float64
-	edges []workEdge // Ascending; nil for constant and exponential work.
+	edges []workEdge // Ascending; nil for constant work.
 }
 
 // workEdge is a quantile: P(S <= at) = share.
@@ -23,7 +23,7 @@ type workEdge struct{ at, share float64 }
 // tail in ever smaller ones.
 func newWorkShape(cv float64) workShape {
 	s := workShape{cv: cv}
-	if cv == 0 || cv == 1 {
+	if cv == 0 {
 		return s
 	}
 	const parts, tail, ratio, least = 36, 0.1, 0.75, 1e-6
@@ -87,10 +87,13 @@ func (s *workShape) growth(x float64) (value, slope float64) {
 // left side grows without bound, so there is a solution; Newton's method finds
 // it from above, where the difference is convex.
 func (s *workShape) decay(rho float64) float64 {
-	x := 2 * (1 - rho) / (rho * (1 + s.cv*s.cv)) // Above, by the second moment.
 	if s.cv == 1 {
 		return 1 - rho
 	}
+	if rho >= 1 {
+		return s.rise(rho)
+	}
+	x := 2 * (1 - rho) / (rho * (1 + s.cv*s.cv)) // Above, by the second moment.
 	high := math.Inf(1)
 	if s.cv > 0 {
 		high = 1 / (s.cv * s.cv)
@@ -109,6 +112,22 @@ func (s *workShape) decay(rho float64) float64 {
 		x = next
 	}
 	return x
+}
+
+// rise is the solution of the same equation for a load of 1 or more, which is
+// not positive: queues rise from the top as they else decay. It lies between -ρ
+// and 0.
+func (s *workShape) rise(rho float64) float64 {
+	lo, hi := -rho, -1e-12
+	for range 60 {
+		x := (lo + hi) / 2
+		if value, _ := s.growth(x); rho*value-x > 0 {
+			lo = x
+		} else {
+			hi = x
+		}
+	}
+	return (lo + hi) / 2
 }
 
 // station is an M/G/k queue in equilibrium at a load, in units of the mean

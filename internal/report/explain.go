@@ -212,6 +212,8 @@ func remedy(r recommender.Reason, s recommender.Snapshot) string {
 		return "limits: a higher CPU limit, or none, would show how much CPU is really wanted"
 	case recommender.ReasonOOMKilled:
 		return "a week without a kill for want of memory"
+	case recommender.ReasonBacklog:
+		return "the end of the backlog"
 	case recommender.ReasonMemoryTrend:
 		return "the end of the growth of memory: look for a leak"
 	case recommender.ReasonBounded, recommender.ReasonShort:
