@@ -285,6 +285,9 @@ func (d *draft) demandNeed(n *need, w windows) {
 	if distrust(dem.Forecast) != "" {
 		return
 	}
+	if d.patient(w) {
+		level = 0.5
+	}
 	n.rate = max(dem.Forecast.MaxWithin(w.act, level), dem.Last)
 	n.rateAhead = max(dem.Forecast.MaxWithin(w.ahead, level), dem.Last)
 	n.rateMedian = dem.Forecast.MaxWithin(w.act, 0.5)
@@ -305,6 +308,10 @@ func (d *draft) demandNeed(n *need, w windows) {
 	c.perReplica = rel.PerReplica * part
 	high := max(n.rate, dem.Forecast.MaxWithin(w.act, 0.99))
 	floor := c.cpu
+	if d.patient(w) {
+		// The surprise, and what a limit cuts off, is in what waits.
+		noise, floor = 0, max(c.cpuMedian, d.s.Containers[main].CPU.Last)
+	}
 	c.cpu = (rel.PerUnit*n.rate + noise) * part
 	c.cpuAhead = (rel.PerUnit*n.rateAhead + noise) * part
 	c.cpuHigh = (rel.PerUnit*high + noise) * part
