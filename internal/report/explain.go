@@ -227,8 +227,8 @@ func remedy(r recommender.Reason, s recommender.Snapshot) string {
 		return "time without a wish for more pods: policy horizontal.stabilization"
 	case recommender.ReasonWithinTolerance:
 		return "a larger difference between what is requested and what is needed"
-	case recommender.ReasonForecast, recommender.ReasonReactiveFloor, recommender.ReasonQueueing, recommender.ReasonMemoryPeak,
-		recommender.ReasonCheapest, recommender.ReasonPerRun:
+	case recommender.ReasonForecast, recommender.ReasonReactiveFloor, recommender.ReasonQueueing, recommender.ReasonBacklog,
+		recommender.ReasonMemoryPeak, recommender.ReasonCheapest, recommender.ReasonPerRun:
 		return ""
 	default:
 		return ""
