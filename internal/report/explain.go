@@ -227,7 +227,7 @@ func remedy(r recommender.Reason, s recommender.Snapshot) string {
 		return "time without a wish for more pods: policy horizontal.stabilization"
 	case recommender.ReasonWithinTolerance:
 		return "a larger difference between what is requested and what is needed"
-	case recommender.ReasonForecast, recommender.ReasonReactiveFloor, recommender.ReasonQueueing, recommender.ReasonBacklog,
+	case recommender.ReasonForecast, recommender.ReasonReactiveFloor, recommender.ReasonQueueing,
 		recommender.ReasonMemoryPeak, recommender.ReasonCheapest, recommender.ReasonPerRun:
 		return ""
 	default:
