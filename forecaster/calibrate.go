@@ -170,17 +170,18 @@ func (f *fit) quantiles(c *context, now int, levels []float64) []float64 {
 	if m == nil {
 		m = f.mix(f.condition(now, p.logScale, p.lean), levels)
 	}
-	ignorance := 2 / (2 + f.trials*f.trials*f.trials)
-	if ignorance < 1e-3 {
-		ignorance = 0
+	ignorance := f.ignorance()
+	var young []float64
+	if ignorance > 0 {
+		young = f.young(c, now, levels)
 	}
 	stretch := math.Sqrt(math.Sqrt(f.ahead/float64(f.reach))) * (1 + scarcity*float64(f.reach)/float64(f.size))
 	out := make([]float64, len(levels))
-	for j, level := range levels {
+	for j := range levels {
 		q := m.at(f, j, len(levels), p.points, scale) + f.shift[j]*scale
 		q = middle + stretch*(q-middle)
 		if ignorance > 0 {
-			q = (1-ignorance)*q + ignorance*f.prior(middle, level)
+			q = (1-ignorance)*q + ignorance*young[j]
 		}
 		out[j] = q
 	}
@@ -193,18 +194,3 @@ func (f *fit) quantiles(c *context, now int, levels []float64) []float64 {
 	slices.Sort(out)
 	return out
 }
-
-// prior is what may come where nothing is known but a level: log-normal
-// factors whose spread grows with the horizon, about 1.75 times the level at
-// the 0.95 quantile five minutes ahead, 3.2 times a day ahead. Maxima lie
-// above the level.
-func (f *fit) prior(middle, level float64) float64 {
-	if f.maximum {
-		level = (1 + level) / 2
-	}
-	sigma := 0.3 * math.Sqrt(1+math.Log1p(4*f.hours))
-	return middle + max(math.Abs(middle), f.mean)*(math.Exp(sigma*normalQuantile(level))-1)
-}
-
-// normalQuantile is that of the standard normal distribution.
-func normalQuantile(p float64) float64 { return math.Sqrt2 * math.Erfinv(2*p-1) }

@@ -21,6 +21,7 @@ type fit struct {
 	at              int // Index of the newest observation at the fit.
 	size            int // Values of the history.
 	trials          float64
+	prior           *Prior // Nil for the learned one.
 	points          []point
 	cycle           int // The period that was detected, in steps, an hour if none was.
 	cycleFound      bool
@@ -91,7 +92,7 @@ func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int) *
 	low, high := h.bounds()
 	f := &fit{
 		aim: a, reach: a.steps, by: by, low: by * low, high: by * high, mean: by * h.mean(), at: h.last(), size: h.len(),
-		points: m.points, cycle: cycle, importance: h.importance(a), coverage: math.NaN(),
+		points: m.points, cycle: cycle, prior: m.options.Prior, importance: h.importance(a), coverage: math.NaN(),
 	}
 	l := &learner{fit: f, model: m, targets: y}
 	if a.width > 1 {
