@@ -124,11 +124,11 @@ func (l *learner) recentCoverage(points [][]float64) float64 {
 //
 //	√(1 + 1/n) t(n-1)/z,  t = z + (z³+z)/4ν + (5z⁵+16z³+3z)/96ν²,
 //
-// at most 2.7. See Abramowitz and Stegun (1964), 26.7.5.
+// at most 2.2. See Abramowitz and Stegun (1964), 26.7.5.
 func scarcity(level, n float64) float64 {
 	z, v := normalQuantile(level), max(1, n-1)
 	z2 := z * z
-	return min(2.7, math.Sqrt(1+1/n)*(1+(z2+1)/(4*v)+(5*z2*z2+16*z2+3)/(96*v*v)))
+	return min(2.2, math.Sqrt(1+1/n)*(1+(z2+1)/(4*v)+(5*z2*z2+16*z2+3)/(96*v*v)))
 }
 
 // effective is how many separate trials a forecast with the given weights
@@ -204,9 +204,10 @@ func (f *fit) quantiles(c *context, now int, levels []float64, work *arena) []fl
 		weights = f.condition(now, p.logScale, p.lean, work)
 		m = f.mix(weights, levels, work)
 	}
-	ignorance := 2 / (2 + f.trials*f.trials*f.trials)
-	if ignorance < 1e-3 {
-		ignorance = 0
+	ignorance := f.ignorance()
+	var young []float64
+	if ignorance > 0 {
+		young = f.young(c, now, levels)
 	}
 	far := math.Sqrt(math.Sqrt(f.ahead / float64(f.reach))) // Where less far was learned from.
 	trials := f.effective(weights)
@@ -221,7 +222,7 @@ func (f *fit) quantiles(c *context, now int, levels []float64, work *arena) []fl
 	for j, level := range levels {
 		q := centre + far*scarcity(level, trials)*(out[j]-centre)
 		if ignorance > 0 {
-			q = (1-ignorance)*q + ignorance*f.prior(middle, level)
+			q = (1-ignorance)*q + ignorance*young[j]
 		}
 		out[j] = q
 	}
@@ -233,18 +234,6 @@ func (f *fit) quantiles(c *context, now int, levels []float64, work *arena) []fl
 	}
 	slices.Sort(out)
 	return out
-}
-
-// prior is what may come where nothing is known but a level: log-normal
-// factors whose spread grows with the horizon, about 1.75 times the level at
-// the 0.95 quantile five minutes ahead, 3.2 times a day ahead. Maxima lie
-// above the level.
-func (f *fit) prior(middle, level float64) float64 {
-	if f.maximum {
-		level = (1 + level) / 2
-	}
-	sigma := 0.3 * math.Sqrt(1+math.Log1p(4*f.hours))
-	return middle + max(math.Abs(middle), f.mean)*(math.Exp(sigma*normalQuantile(level))-1)
 }
 
 // normalQuantile is that of the standard normal distribution.

@@ -21,6 +21,7 @@ type fit struct {
 	at              int // Index of the newest observation at the fit.
 	size            int // Values of the history.
 	trials          float64
+	prior           *Prior // Nil for the learned one.
 	points          []point
 	cycle           int // The period that was detected, in steps, an hour if none was.
 	cycleFound      bool
@@ -105,7 +106,7 @@ func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int, w
 	f := &fit{
 		rows: &rows{},
 		aim:  a, reach: a.steps, by: by, low: by * low, high: by * high, mean: by * h.mean(), at: h.last(), size: h.len(),
-		points: m.points, cycle: cycle, importance: h.importance(a), coverage: math.NaN(),
+		points: m.points, cycle: cycle, prior: m.options.Prior, importance: h.importance(a), coverage: math.NaN(),
 		even: !m.options.has(partWeights), unconditioned: !m.options.has(partCondition) || m.options.Only != "",
 	}
 	if !m.options.has(partEcho) {

@@ -34,6 +34,9 @@ type Options struct {
 	// Events are known beforehand. Those ahead change the forecast, those in
 	// the past are taken out of what is learned.
 	Events []Event
+	// Prior is what to expect of a series of which little has been seen; nil
+	// means what was learned from recorded series of many kinds.
+	Prior *Prior
 }
 
 // lightHistory is what light mode keeps beside the day under way.
