@@ -1,5 +1,7 @@
 package forecaster
 
+import "fmt"
+
 // A point forecast says what the target will be, given a context. The experts
 // are built on these; each stands in one of the files expert_*.go.
 type point struct {
@@ -22,8 +24,8 @@ const (
 )
 
 // points returns the point forecasts, the level first: others are regressed as
-// differences from it.
-func points(light bool) []point {
+// differences from it; last one for each covariate.
+func points(light bool, covariates int) []point {
 	all := []point{
 		{name: "level", at: byLevel, light: true},
 		{name: "last", at: byLast, light: true},
@@ -51,6 +53,9 @@ func points(light bool) []point {
 		{name: "last week", season: seasonWeek, at: byLastWeek},
 		{name: "weekly, fast", season: seasonWeek, at: byWeeklyFast},
 		{name: "weekly, slow", season: seasonWeek, at: byWeeklySlow},
+	}
+	for i := range covariates {
+		all = append(all, point{name: fmt.Sprintf("covariate %d", i+1), at: byPlan(i), light: true})
 	}
 	if !light {
 		return all

@@ -60,11 +60,14 @@ func NewModel(s Series, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkCovariates(o.Covariates); err != nil {
+		return nil, err
+	}
 	events, err := o.calendar()
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{options: o, steps: steps, levels: levels, points: points(o.Light), events: events}
+	m := &Model{options: o, steps: steps, levels: levels, points: points(o.Light, len(o.Covariates)), events: events}
 	if n := len(s.Values); n > 0 {
 		anchor := m.anchor(s.Time(n - 1))
 		if cut := anchor.Sub(s.Start); cut > 0 {
@@ -80,6 +83,7 @@ func NewModel(s Series, o Options) (*Model, error) {
 func (m *Model) load(s Series) {
 	m.first = s.Start
 	m.history = newHistory(s.Step, m.options.Light)
+	m.history.planned = m.options.Covariates
 	m.signals = newSignals(m.history, m.steps[len(m.steps)-1])
 	m.young, m.fits, m.values, m.maxima, m.parts, m.stale = 0, nil, nil, nil, nil, nil
 	due := -1
@@ -119,6 +123,9 @@ func (m *Model) take(v float64) {
 	if m.history.len() == 0 && !m.history.usable(v) {
 		m.first = m.first.Add(m.history.step)
 		return
+	}
+	if m.history.len() == 0 {
+		m.history.start = m.first
 	}
 	whole := m.history.whole
 	m.history.add(v, m.signals.add)

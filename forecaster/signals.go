@@ -24,6 +24,8 @@ type signals struct {
 	rough  *profile
 	bases  *ring // The base level, by index.
 	n      int   // Values taken in.
+
+	covariates []covariate
 }
 
 // Smoothing constants. They are round numbers from the literature's usual
@@ -56,6 +58,7 @@ func newSignals(h *history, reach int) *signals {
 	}
 	s.rough = newProfile(h.day, days+2*h.blur+1, 2*h.blur, dailyGain)
 	s.bases = newRing(days + h.day + 1)
+	s.covariates = newCovariates(h)
 	return s
 }
 
@@ -85,6 +88,10 @@ func (s *signals) add(v float64) {
 	surprise := 0.0
 	if s.n > 0 {
 		surprise = math.Abs(v - s.base())
+	}
+	for i := range s.covariates {
+		t := s.start.Add(time.Duration(s.n) * s.step)
+		s.covariates[i].add(t, v, s.levels[len(s.levels)-1].mean)
 	}
 	for i := range s.levels {
 		s.levels[i].add(v)
