@@ -56,9 +56,17 @@ verify: lint ## Lint, and that formatting and modules are as committed
 traces-backtest: build traces-folder ## Backtest every series of the folder that RIGHTSIZE_TRACES names
 	$(BIN)/rightsize backtest $(RIGHTSIZE_TRACES)/*.csv.gz --origins 50
 
+.PHONY: traces-ablation
+traces-ablation: traces-folder ## What each part of the forecaster is worth, on recorded traces
+	go run ./hack/ablation $(RIGHTSIZE_TRACES)
+
 .PHONY: traces-simulate
 traces-simulate: build traces-folder ## Replay real web, usage and LLM traces against the other autoscalers
 	$(BIN)/rightsize simulate simulator/testdata/traces/*.yaml --policies static,hpa,vpa,hpa+vpa,rightsize,oracle
+
+.PHONY: scenarios
+scenarios: ## Write the generated demand of simulator/testdata/scenarios anew
+	go generate ./internal/scenario/library
 
 .PHONY: traces-folder
 traces-folder:

@@ -23,6 +23,10 @@ type BacktestOptions struct {
 	Levels []float64
 	// Origins is how many forecasts are made; 0 means 200.
 	Origins int
+	// Light, Without and Only are as in [Options].
+	Light   bool
+	Without []string
+	Only    string
 }
 
 // BacktestLevels returns the levels of the default protocol.
@@ -48,6 +52,8 @@ type Backtest struct {
 
 	series Series
 	steps  []int
+	// options are those of each forecast.
+	options Options
 }
 
 // NewBacktest plans a backtest. It returns [ErrShortForHorizons] if there is
@@ -65,7 +71,14 @@ func NewBacktest(s Series, o BacktestOptions) (*Backtest, error) {
 	if o.Origins < 1 {
 		return nil, fmt.Errorf("forecaster: %d origins", o.Origins)
 	}
-	predict := Options{Horizons: o.Horizons, Levels: o.Levels}
+	// A model keeps up to a day more than it is asked for.
+	predict := Options{
+		Horizons: o.Horizons, Levels: o.Levels, History: BacktestHistory - 24*time.Hour,
+		Light: o.Light, Without: o.Without, Only: o.Only,
+	}
+	if err := predict.CheckParts(); err != nil {
+		return nil, err
+	}
 	steps, err := predict.steps(s.Step)
 	if err != nil {
 		return nil, err
@@ -74,7 +87,7 @@ func NewBacktest(s Series, o BacktestOptions) (*Backtest, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Backtest{Levels: levels, series: s, steps: steps}
+	b := &Backtest{Levels: levels, series: s, steps: steps, options: predict}
 	for _, k := range steps {
 		b.Horizons = append(b.Horizons, time.Duration(k)*s.Step)
 	}
@@ -116,11 +129,9 @@ type BacktestStep struct {
 // which there is no value at all is left out.
 func (b *Backtest) Run(visit func(BacktestStep) error) error {
 	refs := newReferences(b.series, b.steps)
-	// A model keeps up to a day more than it is asked for.
-	options := Options{Horizons: b.Horizons, Levels: b.Levels, History: BacktestHistory - 24*time.Hour}
 	for i, origin := range b.Origins {
 		refs.advance(origin)
-		f, err := Predict(b.history(origin), options)
+		f, err := Predict(b.history(origin), b.options)
 		if errors.Is(err, ErrTooShort) {
 			continue
 		}

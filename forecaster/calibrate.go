@@ -14,16 +14,16 @@ import (
 func (l *learner) calibrate(points [][]float64) {
 	levels := l.model.levels
 	l.shift = make([]float64, len(levels))
-	m := l.mix(l.weights, levels)
+	m := l.mix(l.weights, levels, l.work)
 	if l.model.options.Light {
 		l.table = m
 	}
 	n := len(l.origins)
-	if n == 0 {
+	if n == 0 || !l.model.options.has(partCalibrate) {
 		return
 	}
 	trust := l.trials / (l.trials + 5)
-	scores := make([]float64, n)
+	scores := l.work.take(n)
 	for j, level := range levels {
 		outer := level <= innerLow || level >= innerHigh
 		if len(levels) > denseLevels && !outer && level != 0.5 && j > 0 && j < len(levels)-1 {
@@ -34,7 +34,7 @@ func (l *learner) calibrate(points [][]float64) {
 			s := float64(l.spread[i])
 			scores[i] = (l.actual[i] - m.at(l.fit, j, len(levels), points[i], s)) / s
 		}
-		weightedQuantiles(scores, l.weights, levels[j:j+1], l.shift[j:j+1])
+		l.work.weightedQuantiles(scores, l.weights, levels[j:j+1], l.shift[j:j+1])
 		l.shift[j] *= trust
 	}
 	bridge(levels, l.shift)
@@ -68,8 +68,8 @@ func bridge(levels, values []float64) {
 
 // expertPoints are the point forecasts of the experts, row by row.
 func (l *learner) expertPoints(stacked []float64) [][]float64 {
-	flat := make([]float64, len(l.rows)*len(l.experts))
-	out := make([][]float64, len(l.rows))
+	flat := l.work.take(len(l.from) * len(l.experts))
+	out := make([][]float64, len(l.from))
 	for i := range out {
 		out[i] = flat[i*len(l.experts) : (i+1)*len(l.experts)]
 		for k, e := range l.experts {
@@ -98,16 +98,16 @@ func (l *learner) recentCoverage(points [][]float64) float64 {
 	if before < 50 || len(l.origins)-split < 12 {
 		return math.NaN()
 	}
-	past := slices.Clone(l.weights)
-	clear(past[before:])
+	past := l.work.take(len(l.weights))
+	copy(past, l.weights[:before])
 	level := []float64{0.95}
-	m := l.mix(past, level)
-	scores, shift := make([]float64, len(past)), make([]float64, 1)
+	m := l.mix(past, level, l.work)
+	scores, shift := l.work.take(len(past)), make([]float64, 1)
 	for i := range scores {
 		s := float64(l.spread[i])
 		scores[i] = (l.actual[i] - m.at(l.fit, 0, 1, points[i], s)) / s
 	}
-	weightedQuantiles(scores[:before], past[:before], level, shift)
+	l.work.weightedQuantiles(scores[:before], past[:before], level, shift)
 	hit, total := 0.0, 0.0
 	for i := split; i < len(scores); i++ {
 		total += l.weights[i]
@@ -118,10 +118,43 @@ func (l *learner) recentCoverage(points [][]float64) float64 {
 	return hit / total
 }
 
-// scarcity widens quantiles by this much for each share of the history that
-// the horizon takes: the errors of a day ahead in a week of history are those
-// of seven trials, whose quantiles lie too close together.
-const scarcity = 2
+// scarcity is how much wider a quantile has to be that rests on n trials than
+// one that rests on many: the ratio of Student's and the normal quantile, and
+// the error of the centre,
+//
+//	√(1 + 1/n) t(n-1)/z,  t = z + (z³+z)/4ν + (5z⁵+16z³+3z)/96ν²,
+//
+// at most 2.2. See Abramowitz and Stegun (1964), 26.7.5.
+func scarcity(level, n float64) float64 {
+	z, v := normalQuantile(level), max(1, n-1)
+	z2 := z * z
+	return min(2.2, math.Sqrt(1+1/n)*(1+(z2+1)/(4*v)+(5*z2*z2+16*z2+3)/(96*v*v)))
+}
+
+// effective is how many separate trials a forecast with the given weights
+// rests on: no more than horizons fit into the history, old ones fading, and
+// no more than Kish's effective size of the weights. Windows that overlap say
+// a little more together than those that do not. The largest value of a day
+// drifts with the days and lies further out than a fortnight shows: what days
+// say about it counts a quarter.
+func (f *fit) effective(weights []float64) float64 {
+	apart := float64(f.reach)
+	n := min(float64(f.size)/apart, 1/(1-math.Exp2(-apart/f.importance.halfLife)))
+	if f.maximum {
+		n /= 4
+	} else {
+		n *= 1.1
+	}
+	sum, squares := 0.0, 0.0
+	for _, w := range weights {
+		sum += w
+		squares += w * w
+	}
+	if squares > 0 {
+		n = min(n, sum*sum/squares)
+	}
+	return max(1, n)
+}
 
 // present is what a fit makes of a context: the point forecasts of its experts
 // and the scale of their errors.
@@ -132,18 +165,18 @@ type present struct {
 	points          []float64 // By expert.
 }
 
-func (f *fit) present(c *context) present {
-	values := make([]float64, len(f.points)+2)
+func (f *fit) present(c *context, work *arena) present {
+	values := work.take(len(f.points) + 2)
 	for k, p := range f.points {
 		values[k] = f.clamp(p.at(c))
 	}
 	for i, r := range f.regressions {
 		values[len(f.points)+i] = f.clamp(r.at(values[:len(f.points)]))
 	}
-	p := present{middle: values[0], points: make([]float64, len(f.experts))}
+	p := present{middle: values[0], points: work.take(len(f.experts))}
 	for k, w := range f.stack {
 		if w != 0 {
-			p.middle += w * (values[k] - values[0])
+			p.middle += float64(w) * (values[k] - values[0])
 		}
 	}
 	p.logScale = f.errorScale.logAt(c.errorInput(), p.middle)
@@ -163,23 +196,31 @@ func (f *fit) present(c *context) present {
 
 // quantiles is the distribution at the present, ascending and within bounds,
 // in the unit of the series. Where little is known a prior widens it.
-func (f *fit) quantiles(c *context, now int, levels []float64) []float64 {
-	p := f.present(c)
+func (f *fit) quantiles(c *context, now int, levels []float64, work *arena) []float64 {
+	p := f.present(c, work)
 	middle, scale := p.middle, p.scale
-	m := f.table
+	m, weights := f.table, []float64(nil)
 	if m == nil {
-		m = f.mix(f.condition(now, p.logScale, p.lean), levels)
+		weights = f.condition(now, p.logScale, p.lean, work)
+		m = f.mix(weights, levels, work)
 	}
 	ignorance := f.ignorance()
 	var young []float64
 	if ignorance > 0 {
 		young = f.young(c, now, levels)
 	}
-	stretch := math.Sqrt(math.Sqrt(f.ahead/float64(f.reach))) * (1 + scarcity*float64(f.reach)/float64(f.size))
+	far := math.Sqrt(math.Sqrt(f.ahead / float64(f.reach))) // Where less far was learned from.
+	trials := f.effective(weights)
 	out := make([]float64, len(levels))
 	for j := range levels {
-		q := m.at(f, j, len(levels), p.points, scale) + f.shift[j]*scale
-		q = middle + stretch*(q-middle)
+		out[j] = m.at(f, j, len(levels), p.points, scale) + f.shift[j]*scale
+	}
+	centre := middle
+	if levels[0] <= 0.5 && levels[len(levels)-1] >= 0.5 {
+		centre = Interpolate(levels, out, 0.5)
+	}
+	for j, level := range levels {
+		q := centre + far*scarcity(level, trials)*(out[j]-centre)
 		if ignorance > 0 {
 			q = (1-ignorance)*q + ignorance*young[j]
 		}
@@ -194,3 +235,6 @@ func (f *fit) quantiles(c *context, now int, levels []float64) []float64 {
 	slices.Sort(out)
 	return out
 }
+
+// normalQuantile is that of the standard normal distribution.
+func normalQuantile(p float64) float64 { return math.Sqrt2 * math.Erfinv(2*p-1) }

@@ -17,6 +17,7 @@ type moment struct {
 	rare                                 float64    // Of intermittent demand.
 	dayFast, daySlow, weekFast, weekSlow float64    // Deviations from the profiles.
 	short, long                          float64    // Volatility.
+	winters, wintersSlope                float64    // Level and slope of the seasonal smoothing.
 }
 
 // moment returns the present, times a factor.
@@ -29,6 +30,7 @@ func (s *signals) moment(by float64) moment {
 		shift: by * s.shift.mean, rare: by * s.rare.rate(),
 		dayFast: by * s.daily.fast.mean, daySlow: by * s.daily.slow.mean,
 		short: by * s.short.mean, long: by * s.long.mean,
+		winters: by * s.winters.level, wintersSlope: by * s.winters.slope,
 	}
 	for i, k := range s.recent {
 		m.recent[i] = by * s.levels[k].mean
@@ -51,6 +53,7 @@ type context struct {
 	yesterday, dayMoved, dayAge float64
 	dayUsual, daySharp          float64
 	lastWeek, weekUsual         float64
+	wintersSeason               float64
 	cycleAgo, cycleShift        float64
 	cycleUsual                  float64
 	plans                       []float64 // By covariate.
@@ -68,7 +71,22 @@ type aim struct {
 	// fastFade, slowFade and trendGain say what is left at the end of a
 	// deviation from the season, and how many slopes a trend has gone.
 	fastFade, slowFade, trendGain float64
+	interval                      float64 // Steps between fits.
 }
+
+// learnEvery is how often, on the clock, a target is learned anew: the nearer
+// it is, the sooner what was learned is stale. Each divides the next.
+func learnEvery(horizon time.Duration, light bool) time.Duration {
+	switch {
+	case light || horizon > 6*time.Hour:
+		return learnRarely
+	case horizon > 15*time.Minute:
+		return learnRarely / 2
+	}
+	return learnRarely / 4
+}
+
+const learnRarely = 4 * time.Hour
 
 // Deviations from the season fade with these half-lives.
 const (
@@ -83,6 +101,7 @@ func newAim(h *history, steps, stale int, maximum bool) *aim {
 	}
 	a.ahead = float64(a.steps)
 	a.hours = a.ahead * h.step.Hours()
+	a.interval = h.steps(learnEvery(time.Duration(steps)*h.step, h.light))
 	a.fastFade = math.Exp2(-a.ahead / h.steps(fastFade))
 	a.slowFade = math.Exp2(-a.ahead / h.steps(slowFade))
 	a.trendGain = holtDamp * (1 - math.Pow(holtDamp, a.ahead)) / (1 - holtDamp)
@@ -103,22 +122,7 @@ func (s *signals) context(a *aim, m moment, mean, by float64, cycle int, targets
 	if a.maximum && o >= a.width {
 		c.peak = window(o)
 	}
-	j := index(o, a.steps, s.day)
-	if j >= 0 && o >= s.day {
-		c.rough = by * s.rough.out.at(max(0, min(j, o-2*s.blur)))
-	}
-	if j >= a.width-1 && o >= s.day {
-		c.hasDay, c.yesterday, c.dayAge = true, window(j), float64(o+a.steps-j)
-		if before := j - a.steps; before >= 0 {
-			c.dayMoved = m.base - by*s.bases.at(before)
-		}
-		k := max(0, min(j, o-s.blur))
-		c.dayUsual = by * s.daily.value.out.peak(k-a.width+1, k)
-		c.daySharp = c.dayUsual
-		if !a.maximum || s.blur > 0 {
-			c.daySharp = by * s.daily.sharp.out.peak(j-a.width+1, j)
-		}
-	}
+	s.dayContext(&c, a, by, window)
 	if j := index(o, a.steps, s.week); s.weekly != nil && j >= a.width-1 && o >= s.week {
 		k := max(0, min(j, o-s.blur))
 		c.hasWeek, c.lastWeek = true, window(j)
@@ -132,4 +136,30 @@ func (s *signals) context(a *aim, m moment, mean, by float64, cycle int, targets
 		}
 	}
 	return c
+}
+
+// dayContext fills in what the target was, and usually is, at this time of day.
+func (s *signals) dayContext(c *context, a *aim, by float64, window func(int) float64) {
+	o := s.n - 1
+	j := index(o, a.steps, s.day)
+	if j >= 0 && o >= s.day {
+		if s.rough != nil {
+			c.rough = by * s.rough.out.at(max(0, min(j, o-2*s.blur)))
+		}
+	}
+	if j >= a.width-1 && o >= s.day {
+		c.hasDay, c.yesterday, c.dayAge = true, window(j), float64(o+a.steps-j)
+		if before := j - a.steps; before >= 0 {
+			c.dayMoved = c.base - by*s.bases.at(before)
+		}
+		k := max(0, min(j, o-s.blur))
+		c.dayUsual = by * s.daily.value.out.peak(k-a.width+1, k)
+		if !s.light {
+			c.wintersSeason = by * s.winters.season.peak(j-a.width+1, j)
+		}
+		c.daySharp = c.dayUsual
+		if s.daily.sharp != s.daily.value || !a.maximum && !s.light {
+			c.daySharp = by * s.daily.sharp.out.peak(j-a.width+1, j)
+		}
+	}
 }

@@ -66,7 +66,7 @@ func TestDetectCycle(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, 2))
 			n := int(tc.days * 24 / tc.step.Hours())
 			y := sampled(n, tc.step, func(hours float64) float64 { return tc.f(r, hours) })
-			got, found := detectCycle(y, newHistory(tc.step, false))
+			got, found := detectCycle(y, newHistory(tc.step, 30*24*time.Hour, false))
 			if d := time.Duration(got) * tc.step; !found || (d-tc.want).Abs() > max(tc.step, tc.want/100) {
 				t.Errorf("found %v, a period of %v, want %v", found, d, tc.want)
 			}
@@ -103,18 +103,18 @@ func TestNoCycle(t *testing.T) {
 		for _, step := range []time.Duration{5 * time.Minute, time.Minute} {
 			r := rand.New(rand.NewPCG(3, 4))
 			y := sampled(int(14*24/step.Hours()), step, func(hours float64) float64 { return f(r, hours) })
-			got, found := detectCycle(y, newHistory(step, false))
+			got, found := detectCycle(y, newHistory(step, 30*24*time.Hour, false))
 			if hour := int(time.Hour / step); found || got != hour {
 				t.Errorf("%s at %v: found %v, a period of %v", name, step, found, time.Duration(got)*step)
 			}
 		}
 	}
 	for n := range 40 {
-		if _, found := detectCycle(make([]float64, n), newHistory(time.Minute, false)); found {
+		if _, found := detectCycle(make([]float64, n), newHistory(time.Minute, 30*24*time.Hour, false)); found {
 			t.Errorf("found in %d zeros", n)
 		}
 	}
-	if got, found := detectCycle([]float64{1}, newHistory(time.Hour, false)); got != 0 || found {
+	if got, found := detectCycle([]float64{1}, newHistory(time.Hour, 30*24*time.Hour, false)); got != 0 || found {
 		t.Errorf("at steps of an hour there is no hour in steps: %d, %v", got, found)
 	}
 }
@@ -174,7 +174,7 @@ func TestCycleFalsePositives(t *testing.T) {
 			y := make([]float64, 4032)
 			for seed := range uint64(200) {
 				fill(rand.New(rand.NewPCG(seed, 5)), y)
-				if _, found := detectCycle(y, newHistory(5*time.Minute, false)); found {
+				if _, found := detectCycle(y, newHistory(5*time.Minute, 30*24*time.Hour, false)); found {
 					wrong++
 				}
 			}
@@ -195,7 +195,7 @@ func BenchmarkDetectCycle(b *testing.B) {
 			y := sampled(int(14*24/step.Hours()), step, func(hours float64) float64 {
 				return 10 + wave(24, hours) + wave(6, hours) + r.NormFloat64()
 			})
-			h := newHistory(step, false)
+			h := newHistory(step, 30*24*time.Hour, false)
 			b.ReportAllocs()
 			for b.Loop() {
 				detectCycle(y, h)

@@ -28,7 +28,7 @@ func (m *Model) partsAhead() []part {
 	h := m.history
 	known := map[[2]int]bool{}
 	var out []part
-	for later := range int(m.interval()) + 1 {
+	for later := range int(h.steps(learnRarely)) + 1 {
 		origin := m.end().Add(time.Duration(later) * h.step)
 		for _, k := range m.steps {
 			runs := m.events.runs(origin, h.step, k)
@@ -104,5 +104,6 @@ func (m *Model) partQuantiles(r run) []float64 {
 	}
 	f := best.fit
 	c := m.signals.context(newPartAim(h, lead, width), m.signals.moment(f.by), f.mean, f.by, f.cycle, nil)
-	return f.quantiles(&c, h.last(), m.levels)
+	m.work.reset()
+	return f.quantiles(&c, h.last(), m.levels, &m.work)
 }

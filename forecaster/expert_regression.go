@@ -8,7 +8,10 @@ const (
 	ridgePenalty = 0.003
 	// ridgeBlocks is how often a regression is solved again on the way through
 	// the history, so that every past forecast is made from its own past.
-	ridgeBlocks = 10
+	ridgeBlocks = 6
+	// ridgeTrials is how many horizons the history has to hold before a
+	// regression is believed.
+	ridgeTrials = 10
 )
 
 // regression is a ridge regression of the target on all point forecasts, both
@@ -60,9 +63,9 @@ func (r *regression) at(values []float64) float64 {
 
 // features are the point forecasts of n rows in the view, as differences from
 // the level: row by row, led by the intercept's.
-func (r *regression) features(values [][]float64, n int) (x, base []float64) {
+func (r *regression) features(values [][]float64, n int, work *arena) (x, base []float64) {
 	size := len(values)
-	x, base = make([]float64, n*size), make([]float64, n)
+	x, base = work.take(n*size), work.take(n)
 	for i := range n {
 		base[i] = r.view(values[0][i])
 		row := x[i*size : (i+1)*size]
@@ -75,11 +78,11 @@ func (r *regression) features(values [][]float64, n int) (x, base []float64) {
 }
 
 // regress fills in the last two point forecasts. Negative series have no
-// logarithms; they get the same regression twice.
+// logarithms, and light mode saves them: they get the same regression twice.
 func (l *learner) regress() {
 	n := len(l.points)
 	l.regressions[0] = l.regressOn(regression{unit: 0.1 * l.mean}, l.values[n])
-	if l.low < 0 {
+	if l.low < 0 || l.model.options.Light {
 		l.regressions[1] = l.regressions[0]
 		copy(l.values[n+1], l.values[n])
 		return
@@ -91,8 +94,8 @@ func (l *learner) regress() {
 // block rest on the targets complete by its start; those of the blocks before
 // there are enough rest on the first coefficients that exist.
 func (l *learner) regressOn(r regression, out []float64) *regression {
-	n, sampled, size := len(l.rows), len(l.origins), len(l.points)
-	x, base := r.features(l.values[:size], n)
+	n, sampled, size := len(l.from), len(l.origins), len(l.points)
+	x, base := r.features(l.values[:size], n, l.work)
 	fit := newRidge(size)
 	known, pending := 0, 0 // Rows used; the first row without a forecast.
 	for block := range ridgeBlocks + 1 {

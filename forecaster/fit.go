@@ -25,18 +25,15 @@ type fit struct {
 	points          []point
 	cycle           int // The period that was detected, in steps, an hour if none was.
 	cycleFound      bool
+	// even gives all experts the same weight, unconditioned all errors what
+	// their age is worth.
+	even, unconditioned bool
 
 	importance importance
-	sample
-	decay  []float32 // Of importance, at the fit.
-	spread []float32 // Scale of the error by row, with its logarithm.
-	logs   []float32
-	lean   []float32 // Side feature of the condition, by row.
+	*rows      // Nil in light mode.
 
-	pending []pendingRow // Forecasts whose targets are not known yet, by origin.
-
-	stack       []float64 // Weights of the point forecasts in their mean.
-	loss        []float64 // Of each point forecast: summed absolute error.
+	stack       []float32  // Weights of the point forecasts in their mean.
+	best        [4]float32 // The least summed absolute error, by season.
 	regressions [2]*regression
 	errorScale  errorScale
 	experts     []expert
@@ -45,12 +42,26 @@ type fit struct {
 	coverage    float64   // Of the 0.95 quantile on the last day; NaN if unknown.
 }
 
+// rows are past forecasts with what came.
+type rows struct {
+	sample
+	decay   []float32 // Of importance, at the fit.
+	spread  []float32 // Scale of the error by row, with its logarithm.
+	logs    []float32
+	lean    []float32    // Side feature of the condition, by row.
+	pending []pendingRow // Forecasts whose targets are not known yet, by origin.
+}
+
 // expert is one distribution: its point forecast plus a scale times quantiles
 // of its own past errors in units of that scale.
 type expert struct {
 	// point is a position among the point forecasts, or one of the two below.
-	point int
-	// errors are (actual - point)/scale, ascending, rows which row each is of.
+	point       int
+	*pastErrors // Nil in light mode.
+}
+
+// pastErrors are (actual - point)/scale, ascending, and which row each is of.
+type pastErrors struct {
 	errors []float32
 	rows   []uint16
 }
@@ -61,7 +72,7 @@ const (
 )
 
 const (
-	fullSample, lightSample = 400, 200
+	fullSample, lightSample = 320, 128
 	// fullExperts and lightExperts are how many point forecasts become
 	// distributions of their own, expertsWithin how much larger than the least
 	// their error may be.
@@ -73,28 +84,35 @@ const (
 type learner struct {
 	*fit
 	model   *Model
+	work    *arena
 	aimed   aim         // What is learned from: the aim at the reach.
 	targets []float64   // By the index at which they are complete, scaled.
 	actual  []float64   // By row.
 	values  [][]float64 // By point forecast, the two regressions last; then row.
 	known   []errorInput
 	weights []float64 // By row, at the fit.
-	// rows are the origins of the rows: those sampled, and then those whose
+	loss    []float64 // Of each point forecast: summed absolute error.
+	// from are the origins of the rows: those sampled, and then those whose
 	// targets will be known by the next fit.
-	rows []int32
+	from []int32
 	next int // The row that is to be filled.
 }
 
 // newLearner draws the sample for one target.
-func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int) *learner {
+func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int, work *arena) *learner {
 	h := m.history
 	by := 1 / h.scale()
 	low, high := h.bounds()
 	f := &fit{
-		aim: a, reach: a.steps, by: by, low: by * low, high: by * high, mean: by * h.mean(), at: h.last(), size: h.len(),
+		rows: &rows{},
+		aim:  a, reach: a.steps, by: by, low: by * low, high: by * high, mean: by * h.mean(), at: h.last(), size: h.len(),
 		points: m.points, cycle: cycle, prior: m.options.Prior, importance: h.importance(a), coverage: math.NaN(),
+		even: !m.options.has(partWeights), unconditioned: !m.options.has(partCondition) || m.options.Only != "",
 	}
-	l := &learner{fit: f, model: m, targets: y}
+	if !m.options.has(partEcho) {
+		f.importance.day, f.importance.week = 0, 0
+	}
+	l := &learner{fit: f, model: m, work: work, targets: y}
 	if a.width > 1 {
 		l.targets = slidingMax(y, a.width)
 	}
@@ -106,29 +124,30 @@ func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int) *
 	l.aimed.steps, l.aimed.ahead = f.reach, float64(f.reach)
 	if n := f.at - f.reach - warm + 1; n > 0 {
 		l.draw(base, seen, warm, n)
+		work.reset()
 	}
-	l.rows = slices.Clone(f.origins)
+	l.from = slices.Clone(f.origins)
 	if !m.options.Light {
-		for o := max(0, f.at-f.reach+1); o <= min(f.at, f.at-f.reach+int(m.interval())); o++ {
+		for o := max(0, f.at-f.reach+1); o <= min(f.at, f.at-f.reach+int(f.interval)); o++ {
 			if h.wasSeen(o) {
-				l.rows = append(l.rows, int32(o)) //nolint:gosec // At most some ten thousand.
+				l.from = append(l.from, int32(o)) //nolint:gosec // At most some ten thousand.
 			}
 		}
 	}
 	l.weigh()
-	flat := make([]float64, (len(f.points)+2)*len(l.rows))
+	flat := make([]float64, (len(f.points)+2)*len(l.from))
 	for k := range len(f.points) + 2 {
-		l.values = append(l.values, flat[k*len(l.rows):(k+1)*len(l.rows)])
+		l.values = append(l.values, flat[k*len(l.from):(k+1)*len(l.from)])
 	}
-	l.known = make([]errorInput, len(l.rows))
+	l.known = make([]errorInput, len(l.from))
 	return l
 }
 
 // weigh finds what each row counts at the fit, and its target.
 func (l *learner) weigh() {
 	n := len(l.origins)
-	l.actual, l.weights, l.decay = make([]float64, n), make([]float64, n), make([]float32, n)
-	middle := l.model.interval() / 2
+	l.actual, l.weights, l.decay = make([]float64, n), make([]float64, n), make([]float32, n, n+l.room())
+	middle := l.interval / 2
 	im := l.wide(middle)
 	for i, o := range l.origins {
 		age := float64(l.at - int(o))
@@ -137,6 +156,14 @@ func (l *learner) weigh() {
 		l.weights[i] = float64(l.factors[i]) * im.at(age+middle, decayed)
 		l.actual[i] = l.targets[int(o)+l.reach]
 	}
+}
+
+// room is how many rows come to a fit before the next.
+func (l *learner) room() int {
+	if l.model.options.Light {
+		return 0
+	}
+	return int(l.interval) + 1
 }
 
 // wide is the importance for the middle of the time until the next fit: the
@@ -150,9 +177,9 @@ func (f *fit) wide(middle float64) importance {
 // draw samples the n origins from first on.
 func (l *learner) draw(base []float64, seen []int32, first, n int) {
 	h := l.model.history
-	surprise := make([]float64, n)
-	middle := l.model.interval() / 2
-	weight := l.wide(middle).all(l.at, first, n, middle)
+	surprise := l.work.take(n)
+	middle := l.interval / 2
+	weight := l.wide(middle).all(l.at, first, n, middle, l.work)
 	for i := range surprise {
 		o := first + i
 		surprise[i] = -1
@@ -160,7 +187,7 @@ func (l *learner) draw(base []float64, seen []int32, first, n int) {
 			surprise[i] = math.Abs(l.targets[end] - base[o])
 		}
 	}
-	l.sample = draw(surprise, weight, first, l.model.sampleSize())
+	l.sample = draw(surprise, weight, first, l.model.sampleSize(), l.room(), l.work)
 }
 
 // halfSeen says whether at least half of the k values that end at i were
@@ -181,7 +208,7 @@ func (h *history) halfSeen(i, k int) bool {
 // visit fills in the row of origin o, if it is the next one, from signals that
 // have come as far as that.
 func (l *learner) visit(s *signals, o int) {
-	if l.next == len(l.rows) || int(l.rows[l.next]) != o {
+	if l.next == len(l.from) || int(l.from[l.next]) != o {
 		return
 	}
 	c := s.context(&l.aimed, s.moment(l.by), l.mean, l.by, l.cycle, l.targets)
@@ -190,6 +217,11 @@ func (l *learner) visit(s *signals, o int) {
 	}
 	l.known[l.next] = c.errorInput()
 	l.next++
+}
+
+// trim returns the first n values with room for more.
+func trim(values []float32, n, room int) []float32 {
+	return append(make([]float32, 0, n+room), values[:n]...)
 }
 
 // clamp moves a forecast into the bounds.
@@ -202,22 +234,36 @@ func (l *learner) finish() *fit {
 	stacked := l.stackUp()
 	l.measureScale(stacked)
 	l.chooseExperts(stacked)
-	f.lean = make([]float32, len(l.rows))
+	f.lean = make([]float32, len(l.from))
 	for i := range f.lean {
 		f.lean[i] = float32(lean(l.known[i].y, stacked[i], float64(f.spread[i])))
 	}
 	f.trials = f.independent()
 	points := l.expertPoints(stacked)
-	for i := len(l.origins); i < len(l.rows); i++ {
-		row := pendingRow{origin: l.rows[i], log: f.logs[i], spread: f.spread[i], lean: f.lean[i]}
+	for i := len(l.origins); i < len(l.from); i++ {
+		row := pendingRow{origin: l.from[i], log: f.logs[i], spread: f.spread[i], lean: f.lean[i]}
 		for _, v := range points[i] {
 			row.points = append(row.points, float32(v))
 		}
 		f.pending = append(f.pending, row)
 	}
 	n := len(l.origins)
-	f.logs, f.spread, f.lean = f.logs[:n], f.spread[:n], f.lean[:n]
+	f.logs, f.spread, f.lean = trim(f.logs, n, l.room()), trim(f.spread, n, l.room()), trim(f.lean, n, l.room())
 	l.calibrate(points)
+	for k := range f.best {
+		f.best[k] = math.MaxFloat32
+	}
+	for k, p := range f.points {
+		f.best[p.season] = min(f.best[p.season], float32(l.loss[k]))
+	}
+	if l.table != nil { // What the rows say is in the table.
+		f.rows = nil
+		experts := make([]expert, len(f.experts))
+		for k, e := range f.experts {
+			experts[k].point = e.point
+		}
+		f.experts = experts
+	}
 	return f
 }
 
@@ -239,10 +285,18 @@ func (l *learner) stackUp() []float64 {
 			l.loss[k] += w * math.Abs(l.actual[i]-values[i])
 		}
 	}
-	l.stack = make([]float64, len(l.loss))
-	softmax(l.loss, l.sharpness(), l.stack)
-	out := slices.Clone(l.values[0])
-	for k, w := range l.stack {
+	for _, part := range []string{partRidge, partRidgeLog} {
+		if !l.model.options.has(part) || l.size < ridgeTrials*l.reach {
+			l.loss[l.position(part)] = math.Inf(1)
+		}
+	}
+	share := l.work.take(len(l.loss))
+	softmax(l.loss, l.sharpness(), share)
+	l.stack = make([]float32, len(share))
+	out := l.work.take(len(l.from))
+	copy(out, l.values[0])
+	for k, w := range share {
+		l.stack[k] = float32(w)
 		if w == 0 {
 			continue
 		}
@@ -298,9 +352,17 @@ func (l *learner) chooseExperts(stacked []float64) {
 		}
 		return 0
 	})
-	l.addExpert(pointStack, stacked)
+	o := l.model.options
+	if o.Only != "" {
+		k := l.position(o.Only)
+		l.addExpert(k, l.values[k])
+		return
+	}
+	if o.has(partStack) {
+		l.addExpert(pointStack, stacked)
+	}
 	kept := fullExperts
-	if l.model.options.Light {
+	if o.Light {
 		kept = lightExperts
 	}
 	for n, k := range order {
@@ -313,13 +375,29 @@ func (l *learner) chooseExperts(stacked []float64) {
 		l.addExpert(k, l.values[k])
 		kept--
 	}
-	l.addExpert(pointNothing, nil)
+	if o.has(partPlain) {
+		l.addExpert(pointNothing, nil)
+	}
+}
+
+// position is where a point forecast stands among the values.
+func (l *learner) position(name string) int {
+	switch name {
+	case partRidge:
+		return len(l.points)
+	case partRidgeLog:
+		return len(l.points) + 1
+	}
+	return max(0, slices.IndexFunc(l.points, func(p point) bool { return p.name == name }))
 }
 
 // addExpert sorts the errors of a point forecast.
 func (l *learner) addExpert(point int, values []float64) {
-	e := expert{point: point, errors: make([]float32, len(l.origins)), rows: make([]uint16, len(l.origins))}
-	keys := make([]uint64, len(l.origins))
+	n := len(l.origins)
+	e := expert{point: point, pastErrors: &pastErrors{
+		errors: make([]float32, n, n+l.room()), rows: make([]uint16, n, n+l.room()),
+	}}
+	keys, spare := l.work.sortKeys(n)
 	for i, actual := range l.actual {
 		u := actual
 		if values != nil {
@@ -327,7 +405,7 @@ func (l *learner) addExpert(point int, values []float64) {
 		}
 		keys[i] = sortKey(u, i)
 	}
-	sortKeys(keys)
+	sortKeys(keys, spare)
 	for k, key := range keys {
 		e.errors[k], e.rows[k] = sortedValue(key), uint16(key&0xffff)
 	}

@@ -17,6 +17,7 @@ type history struct {
 	y      []float64
 	narrow []float32
 	light  bool
+	limit  int      // How many there will be at most.
 	seen   []uint64 // A bit for each index that was observed.
 	// stale counts the gaps since the newest observation.
 	stale int
@@ -31,8 +32,9 @@ type history struct {
 	whole bool
 }
 
-func newHistory(step time.Duration, light bool) *history {
-	h := &history{step: step, light: light, whole: true, day: daySteps(step), week: max(1, int((7*24*time.Hour+step/2)/step))}
+// newHistory prepares for at most span.
+func newHistory(step, span time.Duration, light bool) *history {
+	h := &history{step: step, light: light, limit: int(span/step) + 1, whole: true, day: daySteps(step), week: max(1, int((7*24*time.Hour+step/2)/step))}
 	h.blur = min(int(8*time.Minute/step), h.day/48)
 	if h.blur == 0 && h.day >= 96 {
 		h.blur = 1
@@ -108,6 +110,14 @@ func (h *history) add(v float64, step func(v float64)) {
 }
 
 func (h *history) push(v float64) {
+	if n := h.len(); n == cap(h.y)+cap(h.narrow) {
+		size := max(n+1, min(2*n, h.limit), 32)
+		if h.light {
+			h.narrow = append(make([]float32, 0, size), h.narrow...)
+		} else {
+			h.y = append(make([]float64, 0, size), h.y...)
+		}
+	}
 	if h.light {
 		h.narrow = append(h.narrow, float32(v))
 	} else {

@@ -7,7 +7,7 @@ import "math"
 type mixture struct {
 	// quantiles are in units of the expert's scale: expert by expert, each by
 	// level. weights are level by level, each by expert.
-	quantiles, weights []float64
+	quantiles, weights []float32
 }
 
 // mix weighs the sampled errors and finds, for each expert k and level τ, the
@@ -21,28 +21,35 @@ type mixture struct {
 // the quantile lie Σ ws and Σ wse (e an error, s its scale), so the loss is
 //
 //	τ (Σ_above wse - q Σ_above ws) + (1-τ) (q Σ_below ws - Σ_below wse).
-func (f *fit) mix(weights, levels []float64) *mixture {
+func (f *fit) mix(weights, levels []float64, work *arena) *mixture {
 	k, n := len(f.experts), len(levels)
-	m := &mixture{quantiles: make([]float64, k*n), weights: make([]float64, k*n)}
+	room := make([]float32, 2*k*n)
+	m := &mixture{quantiles: room[: k*n : k*n], weights: room[k*n:]}
 	total := 0.0
 	for _, w := range weights {
 		total += w
 	}
-	loss, sums := make([]float64, k*n), make([]float64, 2*n)
+	loss, sums := work.take(k*n), work.take(2*n)
 	for i := range f.experts {
 		f.walk(&f.experts[i], weights, total, levels, m.quantiles[i*n:(i+1)*n], sums, loss[i*n:(i+1)*n])
 	}
-	column := make([]float64, k)
+	column, share := work.take(k), work.take(k)
 	for j := range levels {
 		for i := range column {
 			column[i] = loss[i*n+j]
 		}
-		softmax(column, f.sharpness(), m.weights[j*k:(j+1)*k])
+		if f.even {
+			clear(column)
+		}
+		softmax(column, f.sharpness(), share)
+		for i, w := range share {
+			m.weights[j*k+i] = float32(w)
+		}
 	}
 	return m
 }
 
-func (f *fit) walk(e *expert, weights []float64, total float64, levels, quantiles, sums, loss []float64) {
+func (f *fit) walk(e *expert, weights []float64, total float64, levels []float64, quantiles []float32, sums, loss []float64) {
 	n := len(e.errors)
 	if n == 0 {
 		clear(quantiles)
@@ -68,13 +75,13 @@ func (f *fit) walk(e *expert, weights []float64, total float64, levels, quantile
 		}
 		switch k {
 		case 0:
-			quantiles[j] = float64(e.errors[0])
+			quantiles[j] = e.errors[0]
 		case n:
-			quantiles[j] = float64(e.errors[n-1])
+			quantiles[j] = e.errors[n-1]
 		default:
 			lo, hi := before-weights[e.rows[k-1]]/2, before+weights[e.rows[k]]/2
 			a, b := float64(e.errors[k-1]), float64(e.errors[k])
-			quantiles[j] = a + (target-lo)/(hi-lo)*(b-a)
+			quantiles[j] = float32(a + (target-lo)/(hi-lo)*(b-a))
 		}
 		sums[2*j], sums[2*j+1] = scale, scaled
 	}
@@ -82,7 +89,7 @@ func (f *fit) walk(e *expert, weights []float64, total float64, levels, quantile
 		take()
 	}
 	for j, level := range levels {
-		q, s, e := quantiles[j], sums[2*j], sums[2*j+1]
+		q, s, e := float64(quantiles[j]), sums[2*j], sums[2*j+1]
 		loss[j] = level*(scaled-e-q*(scale-s)) + (1-level)*(q*s-e)
 	}
 }
@@ -102,7 +109,7 @@ func (m *mixture) at(f *fit, j, levels int, points []float64, spread float64) fl
 		if f.experts[i].point == pointNothing {
 			scale = 1
 		}
-		sum += w * (points[i] - base + scale*m.quantiles[i*levels+j])
+		sum += float64(w) * (points[i] - base + scale*float64(m.quantiles[i*levels+j]))
 	}
 	return base + sum
 }
@@ -119,16 +126,19 @@ func (m *mixture) at(f *fit, j, levels int, points []float64, spread float64) fl
 // nearness in time and state keeps conformal coverage where they are not
 // exchangeable: Barber et al. 2023, Conformal prediction beyond
 // exchangeability; Guan 2023, Localized conformal prediction.)
-func (f *fit) condition(now int, logScale, lean float64) []float64 {
+func (f *fit) condition(now int, logScale, lean float64, work *arena) []float64 {
 	far := f.hours / (f.hours + 4)
-	width, steep, floor := 0.3+0.4*far, 2.2-1.2*far, 0.03+0.17*far
+	width, steep, floor := 0.2+0.4*far, 3-1.6*far, 0.02+0.17*far
 	since := f.importance.decayed(float64(now - f.at))
-	out := make([]float64, len(f.origins))
+	out := work.take(len(f.origins))
 	for i, o := range f.origins {
 		a := (float64(f.logs[i]) - logScale) / width
 		b := (float64(f.lean[i]) - lean) * steep
 		w := f.importance.at(float64(now-int(o)), since*float64(f.decay[i]))
-		out[i] = float64(f.factors[i]) * w * (floor + 1/(1+a*a+b*b))
+		out[i] = float64(f.factors[i]) * w
+		if !f.unconditioned {
+			out[i] *= floor + 1/(1+a*a+b*b)
+		}
 	}
 	return out
 }

@@ -18,7 +18,8 @@ import (
 //
 // Smoothing, profiles and volatility are carried on with every value. How to
 // weigh and correct the point forecasts made from them is learned anew every
-// two hours on the clock (four in light mode), on the first day of a series
+// hour on the clock for targets up to a quarter of an hour ahead, every two up
+// to six hours, every four beyond and in light mode, on the first day of a series
 // whenever it has grown by a fifth, and when the anchor moves. A Model is not
 // safe for concurrent use.
 type Model struct {
@@ -31,12 +32,12 @@ type Model struct {
 	first   time.Time // Of the next value while there is none, then of index 0.
 	history *history
 	signals *signals
-	young   int    // Observations at which a young series is learned from again.
-	fits    []*fit // One for each target, shared by the next two.
+	young   int // Observations at which a young series is learned from again.
 	values  []*fit
 	maxima  []*fit
 	parts   []part            // Fits for parts of windows that events cut.
 	stale   map[staleKey]*fit // Fits for a series that has stopped.
+	work    arena
 }
 
 // staleKey tells apart fits made after a gap.
@@ -60,6 +61,9 @@ func NewModel(s Series, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := o.CheckParts(); err != nil {
+		return nil, err
+	}
 	if err := checkCovariates(o.Covariates); err != nil {
 		return nil, err
 	}
@@ -67,7 +71,7 @@ func NewModel(s Series, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{options: o, steps: steps, levels: levels, points: points(o.Light, len(o.Covariates)), events: events}
+	m := &Model{options: o, steps: steps, levels: levels, points: points(o), events: events}
 	if n := len(s.Values); n > 0 {
 		anchor := m.anchor(s.Time(n - 1))
 		if cut := anchor.Sub(s.Start); cut > 0 {
@@ -82,27 +86,31 @@ func NewModel(s Series, o Options) (*Model, error) {
 // load starts anew with the values of a series.
 func (m *Model) load(s Series) {
 	m.first = s.Start
-	m.history = newHistory(s.Step, m.options.Light)
+	m.history = newHistory(s.Step, m.options.history()+24*time.Hour, m.options.Light)
 	m.history.planned = m.options.Covariates
 	m.signals = newSignals(m.history, m.steps[len(m.steps)-1])
-	m.young, m.fits, m.values, m.maxima, m.parts, m.stale = 0, nil, nil, nil, nil, nil
-	due := -1
+	m.young, m.values, m.maxima, m.parts, m.stale = 0, nil, nil, nil, nil
+	var last [3]int // When each kind of target was learned last, see learnEvery.
 	plan, observed := 0, 0
 	for i, v := range s.Values {
 		if m.history.usable(v) {
 			observed++
 		}
-		if m.due(s.Time(i), &plan, observed) {
-			due = i
+		due := m.due(s.Time(i), &plan, observed)
+		for k := range last {
+			if due >= learnRarely>>k {
+				last[k] = i + 1
+			}
 		}
 	}
 	for i, v := range s.Values {
 		m.take(v)
-		switch {
-		case i == due:
-			m.learn()
-		case i > due:
-			m.follow(v)
+		m.follow(v)
+		for k, at := range last {
+			if i+1 == at {
+				m.learn(learnRarely >> k)
+				break
+			}
 		}
 	}
 	m.young = plan
@@ -154,47 +162,44 @@ func (m *Model) Update(v float64) {
 		m.load(Series{Start: start, Step: h.step, Values: raw})
 	}
 	m.take(v)
-	if m.due(now, &m.young, m.history.observed) {
-		m.learn()
-		return
-	}
 	m.follow(v)
+	m.learn(m.due(now, &m.young, m.history.observed))
 }
 
 // follow lets the fits learn from the newest value, if it is one.
 func (m *Model) follow(v float64) {
-	if m.options.Light || !m.history.usable(v) {
+	if m.options.Light || m.values == nil || !m.history.usable(v) {
 		return
 	}
-	for _, f := range m.fits {
-		f.settle(m.history, m.history.last())
-		f.issue(m)
+	for i := range m.values {
+		for _, f := range []*fit{m.values[i], m.maxima[i]} {
+			if f != nil { // A window of one step has no maximum of its own.
+				f.settle(m.history, m.history.last())
+				f.issue(m)
+			}
+		}
 	}
 }
 
-// interval is the time between fits, in steps.
-func (m *Model) interval() float64 { return m.history.steps(m.every()) }
-
-func (m *Model) every() time.Duration {
-	if m.options.Light {
-		return 4 * time.Hour
-	}
-	return 2 * time.Hour
-}
-
-// due says whether it is time to learn, after the value at t, with so many
-// observations. young is the number of observations at which a series of less
-// than a day is due again.
-func (m *Model) due(t time.Time, young *int, observed int) bool {
-	every := m.every()
+// due returns what is to be learned after the value at t, with so many
+// observations: all targets that are learned at least that often, 0 for none.
+// young is the number of observations at which a series of less than a day is
+// due again.
+func (m *Model) due(t time.Time, young *int, observed int) time.Duration {
 	if observed == 0 {
-		return false
+		return 0
 	}
-	if time.Duration(observed)*m.history.step < 24*time.Hour && observed >= *young {
+	step := m.history.step
+	if time.Duration(observed)*step < 24*time.Hour && observed >= *young {
 		*young = max(observed+1, observed+observed/5)
-		return true
+		return learnRarely
 	}
-	return t.Truncate(every).After(t.Add(-m.history.step))
+	for every := learnRarely; every >= learnRarely/4; every /= 2 {
+		if t.Truncate(every).After(t.Add(-step)) {
+			return every
+		}
+	}
+	return 0
 }
 
 func (m *Model) sampleSize() int {
@@ -204,32 +209,34 @@ func (m *Model) sampleSize() int {
 	return fullSample
 }
 
-// learn fits every target anew.
-func (m *Model) learn() {
-	if m.history.len() == 0 {
+// learn fits anew the targets that are learned at least so often.
+func (m *Model) learn(due time.Duration) {
+	if due == 0 || m.history.len() == 0 {
 		return
 	}
-	aims := make([]*aim, 0, 2*len(m.steps))
-	for _, k := range m.steps {
-		aims = append(aims, newAim(m.history, k, 0, false))
+	var aims []*aim
+	var at []**fit
+	if m.values == nil {
+		m.values, m.maxima = make([]*fit, len(m.steps)), make([]*fit, len(m.steps))
 	}
-	for _, k := range m.steps {
+	for i, k := range m.steps {
+		if learnEvery(time.Duration(k)*m.history.step, m.options.Light) > due {
+			break
+		}
+		aims, at = append(aims, newAim(m.history, k, 0, false)), append(at, &m.values[i])
 		if k > 1 {
-			aims = append(aims, newAim(m.history, k, 0, true))
+			aims, at = append(aims, newAim(m.history, k, 0, true)), append(at, &m.maxima[i])
 		}
 	}
-	n, known := len(m.steps), len(aims)
+	if len(aims) == 0 {
+		return
+	}
 	m.parts = m.partsAhead()
-	for _, p := range m.parts {
-		aims = append(aims, newPartAim(m.history, p.lead, p.width))
-	}
-	fits := m.fit(aims)
 	for i := range m.parts {
-		m.parts[i].fit = fits[known+i]
+		aims, at = append(aims, newPartAim(m.history, m.parts[i].lead, m.parts[i].width)), append(at, &m.parts[i].fit)
 	}
-	m.fits, m.values, m.maxima = fits, fits[:n], fits[n:known]
-	if m.steps[0] == 1 {
-		m.maxima = append([]*fit{fits[0]}, m.maxima...)
+	for i, f := range m.fit(aims) {
+		*at[i] = f
 	}
 }
 
@@ -251,9 +258,9 @@ func (m *Model) fit(aims []*aim) []*fit {
 		}
 	}
 	cycle, found := detectCycle(scaled, h)
-	learners := make([]*learner, len(aims))
+	learners, work := make([]*learner, len(aims)), new(arena)
 	for i, a := range aims {
-		learners[i] = m.newLearner(a, scaled, base, seen, cycle)
+		learners[i] = m.newLearner(a, scaled, base, seen, cycle, work)
 	}
 	for o, v := range y {
 		replay.add(v)
@@ -265,6 +272,7 @@ func (m *Model) fit(aims []*aim) []*fit {
 	for i, l := range learners {
 		fits[i] = l.finish()
 		fits[i].cycleFound = found
+		work.reset()
 	}
 	return fits
 }
@@ -290,6 +298,9 @@ func (m *Model) Forecast() (Forecast, error) {
 		f.Max = append(f.Max, order(m.whole(peak), f))
 	}
 	m.describe(&f)
+	if m.options.Light {
+		m.work = arena{} // Room is dearer than time.
+	}
 	return f, nil
 }
 
@@ -313,7 +324,8 @@ func (m *Model) quantiles(i int, maximum bool) []float64 {
 	}
 	a := newAim(h, k, h.stale, maximum)
 	c := m.signals.context(a, m.signals.moment(f.by), f.mean, f.by, f.cycle, nil)
-	return f.quantiles(&c, h.last(), m.levels)
+	m.work.reset()
+	return f.quantiles(&c, h.last(), m.levels, &m.work)
 }
 
 // roundGap rounds down to 1, 2, 3, 4, 6, 8, 12, 16, 24 and so on.
@@ -360,12 +372,8 @@ func order(peak []float64, f Forecast) []float64 {
 func (m *Model) describe(f *Forecast) {
 	var loss [4]float64
 	for _, v := range m.values {
-		best := [4]float64{math.Inf(1), math.Inf(1), math.Inf(1), math.Inf(1)}
-		for k, p := range v.points {
-			best[p.season] = min(best[p.season], v.loss[k])
-		}
-		for r, b := range best {
-			loss[r] += b
+		for r, b := range v.best {
+			loss[r] += float64(b)
 		}
 	}
 	h := m.history

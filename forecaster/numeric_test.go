@@ -83,11 +83,12 @@ func TestSlidingMax(t *testing.T) {
 func TestWeightedQuantiles(t *testing.T) {
 	t.Parallel()
 	out := make([]float64, 4)
-	weightedQuantiles([]float64{4, 1, 2}, []float64{1, 1, 2}, []float64{0.01, 0.5, 0.6875, 0.99}, out)
+	var work arena
+	work.weightedQuantiles([]float64{4, 1, 2}, []float64{1, 1, 2}, []float64{0.01, 0.5, 0.6875, 0.99}, out)
 	if want := []float64{1, 2, 3, 4}; !slices.Equal(out, want) {
 		t.Errorf("%v, want %v", out, want)
 	}
-	weightedQuantiles(nil, nil, []float64{0.5}, out[:1])
+	work.weightedQuantiles(nil, nil, []float64{0.5}, out[:1])
 	if out[0] != 0 {
 		t.Errorf("no values: %v", out[0])
 	}
@@ -108,7 +109,7 @@ func TestRadixSort(t *testing.T) {
 		}
 		want := slices.Clone(keys)
 		slices.Sort(want)
-		sortKeys(keys)
+		sortKeys(keys, make([]uint64, len(keys)))
 		if !slices.Equal(keys, want) {
 			t.Errorf("%d keys came out in another order", n)
 		}
@@ -159,7 +160,7 @@ func TestDraw(t *testing.T) {
 		}
 	}
 	const first, size = last - n + 1, 500
-	s := draw(surprise, importance, first, size)
+	s := draw(surprise, importance, first, size, 0, new(arena))
 	total, big := 0.0, 0
 	for k, o := range s.origins {
 		i := int(o) - first

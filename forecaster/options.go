@@ -22,10 +22,15 @@ type Options struct {
 	// Up to a day more is used, since what is older is forgotten a day at a
 	// time.
 	History time.Duration
-	// Light is for very many series: fewer point forecasts, no profile of the
-	// week, and errors that are not conditioned on the present. It takes a
-	// tenth of the memory and of the time.
+	// Light is for very many series: fewer point forecasts, a week of
+	// history in single precision, and errors that are not conditioned on the
+	// present. It takes a tenth of the memory and of the time.
 	Light bool
+	// Without leaves out parts of the forecast, and Only forecasts by a single
+	// one and its past errors: for measuring what each is worth. [Parts] lists
+	// the names.
+	Without []string
+	Only    string
 	// Events are known beforehand. Those ahead change the forecast, those in
 	// the past are taken out of what is learned.
 	Events []Event
@@ -39,12 +44,19 @@ type Options struct {
 	Prior *Prior
 }
 
+// lightHistory is what light mode keeps beside the day under way.
+const lightHistory = 7 * 24 * time.Hour
+
 // history is what is kept behind the last midnight.
 func (o Options) history() time.Duration {
-	if o.History <= 0 {
-		return 14 * 24 * time.Hour
+	days := 14 * 24 * time.Hour
+	if o.Light {
+		days = lightHistory
 	}
-	return max(24*time.Hour, o.History.Truncate(24*time.Hour))
+	if o.History > 0 && (!o.Light || o.History < days) {
+		days = o.History
+	}
+	return max(24*time.Hour, days.Truncate(24*time.Hour))
 }
 
 // DefaultHorizons returns the spans that sizing looks at: 5 and 15 minutes, an

@@ -13,13 +13,14 @@ type pendingRow struct {
 // be known before the next fit.
 func (f *fit) issue(m *Model) {
 	o := m.history.last()
-	if o+f.reach > f.at+int(m.interval()) {
+	if o+f.reach > f.at+int(f.interval) {
 		return
 	}
 	a := *f.aim
 	a.steps, a.ahead = f.reach, float64(f.reach)
 	c := m.signals.context(&a, m.signals.moment(f.by), f.mean, f.by, f.cycle, nil)
-	p := f.present(&c)
+	p := f.present(&c, &m.work)
+	m.work.reset()
 	row := pendingRow{origin: int32(o), log: float32(p.logScale), spread: float32(p.scale), lean: float32(p.lean)} //nolint:gosec // At most some ten thousand.
 	for _, v := range p.points {
 		row.points = append(row.points, float32(v))

@@ -30,24 +30,24 @@ func sortedValue(key uint64) float32 {
 }
 
 // radixFrom is the length from which sorting by digits beats comparing.
-const radixFrom = 128
+const radixFrom = 64
 
-// sortKeys orders the keys by their upper halves, in three passes over digits
-// of eleven bits.
-func sortKeys(keys []uint64) {
+// sortKeys orders the keys by their upper halves, in four passes over digits of
+// eight bits. spare is as long as keys.
+func sortKeys(keys, spare []uint64) {
 	if len(keys) < radixFrom {
 		slices.Sort(keys)
 		return
 	}
-	const bits = 11
-	var counts [3][1 << bits]uint32
+	const bits = 8
+	var counts [4][1 << bits]uint32
 	for _, k := range keys {
-		k >>= 32
-		counts[0][k&(1<<bits-1)]++
-		counts[1][k>>bits&(1<<bits-1)]++
-		counts[2][k>>(2*bits)]++
+		counts[0][k>>32&0xff]++
+		counts[1][k>>40&0xff]++
+		counts[2][k>>48&0xff]++
+		counts[3][k>>56]++
 	}
-	from, to := keys, make([]uint64, len(keys))
+	from, to := keys, spare
 	for digit := range counts {
 		at, shift := uint32(0), 32+digit*bits
 		count := &counts[digit]
@@ -56,30 +56,29 @@ func sortKeys(keys []uint64) {
 			at += n
 		}
 		for _, k := range from {
-			d := k >> shift & (1<<bits - 1)
+			d := k >> shift & 0xff
 			to[count[d]] = k
 			count[d]++
 		}
 		from, to = to, from
 	}
-	copy(keys, from) // Three passes end in the other slice.
 }
 
 // weightedQuantiles writes the quantiles of the values at ascending levels.
 // Each value stands in the middle of its weight; between values quantiles are
 // linear, outside them constant. Without values they are 0.
-func weightedQuantiles(values, weights, levels, out []float64) {
+func (a *arena) weightedQuantiles(values, weights, levels, out []float64) {
 	if len(values) == 0 {
 		clear(out)
 		return
 	}
-	keys := make([]uint64, len(values))
+	keys, spare := a.sortKeys(len(values))
 	total := 0.0
 	for i, v := range values {
 		keys[i] = sortKey(v, i)
 		total += weights[i]
 	}
-	sortKeys(keys)
+	sortKeys(keys, spare)
 	at := func(k int) int { return int(uint32(keys[k])) } //nolint:gosec // The lower half.
 	before, k := 0.0, 0
 	for j, level := range levels {

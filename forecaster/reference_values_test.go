@@ -78,7 +78,7 @@ func TestReferenceDampedTrend(t *testing.T) {
 		agree(t, fmt.Sprintf("value %d, level", i), h.level, table["level"][i])
 		agree(t, fmt.Sprintf("value %d, slope", i), h.slope, table["slope"][i])
 		for _, k := range []int{1, 12} {
-			c := context{aim: newAim(newHistory(time.Minute, false), k, 0, false)}
+			c := context{aim: newAim(newHistory(time.Minute, 30*24*time.Hour, false), k, 0, false)}
 			c.smooth, c.slope = h.level, h.slope
 			agree(t, fmt.Sprintf("value %d, forecast %d ahead", i, k), byTrend(&c), table[fmt.Sprintf("ahead_%d", k)][i])
 		}
@@ -121,7 +121,7 @@ func TestReferenceQuantiles(t *testing.T) {
 	table := referenceTable(t, "quantiles.csv")
 	levels := table["level"]
 	out := make([]float64, len(levels))
-	weightedQuantiles(table["value"], table["weight"], levels, out)
+	new(arena).weightedQuantiles(table["value"], table["weight"], levels, out)
 	for i, q := range out {
 		agree(t, fmt.Sprintf("quantile %g", levels[i]), q, table["quantile"][i])
 	}

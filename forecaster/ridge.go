@@ -26,10 +26,11 @@ func (r *ridge) add(x []float64, y, weight float64) {
 	k := 0
 	for i, xi := range x {
 		xi *= weight
-		for _, xj := range x[:i+1] {
-			r.gram[k] += xi * xj
-			k++
+		row := r.gram[k : k+i+1]
+		for j, xj := range x[:len(row)] {
+			row[j] += xi * xj
 		}
+		k += i + 1
 		r.rhs[i] += xi * y
 	}
 	r.rows++

@@ -1,40 +1,76 @@
 package forecaster
 
 // ring holds the newest values of a sequence; the oldest make room for new
-// ones once it is full.
+// ones once it is full. A narrow one holds them in single precision.
 type ring struct {
-	values []float64
+	wide   []float64
+	narrow []float32
+	light  bool
 	limit  int // How many are held at most.
 	n      int // How many were ever added.
 }
 
-func newRing(limit int) *ring { return &ring{limit: max(1, limit)} }
+func newRing(limit int, light bool) *ring { return &ring{limit: max(1, limit), light: light} }
 
 func (r *ring) push(v float64) {
-	if len(r.values) < r.limit {
-		r.values = append(r.values, v)
-	} else {
-		r.values[r.n%r.limit] = v
+	full := r.n >= r.limit
+	if len(r.wide)+len(r.narrow) == cap(r.wide)+cap(r.narrow) {
+		r.grow()
+	}
+	switch i := r.n % r.limit; {
+	case r.light && full:
+		r.narrow[i] = float32(v)
+	case r.light:
+		r.narrow = append(r.narrow, float32(v))
+	case full:
+		r.wide[i] = v
+	default:
+		r.wide = append(r.wide, v)
 	}
 	r.n++
 }
 
+// grow doubles the room, up to the limit.
+func (r *ring) grow() {
+	size := min(r.limit, max(8, 2*r.n))
+	switch {
+	case size <= r.n:
+	case r.light:
+		r.narrow = append(make([]float32, 0, size), r.narrow...)
+	default:
+		r.wide = append(make([]float64, 0, size), r.wide...)
+	}
+}
+
 // at returns the value that was added as number i, from 0. It has to be among
 // those held.
-func (r *ring) at(i int) float64 { return r.values[i%r.limit] }
+func (r *ring) at(i int) float64 {
+	if r.light {
+		return float64(r.narrow[i%r.limit])
+	}
+	return r.wide[i%r.limit]
+}
 
 // peak is the largest of the values numbered from..to, both included; those no
 // longer held are left out.
 func (r *ring) peak(from, to int) float64 {
-	from = max(from, r.n-len(r.values), 0)
+	from = max(from, r.n-r.limit, 0)
 	i := from % r.limit
-	top := r.values[i]
-	for range to - from {
-		if i++; i == r.limit {
-			i = 0
-		}
-		if v := r.values[i]; v > top {
+	if r.light {
+		return float64(peakFrom(r.narrow, i, to-from+1))
+	}
+	return peakFrom(r.wide, i, to-from+1)
+}
+
+// peakFrom is the largest of n values from index i on, going round.
+func peakFrom[F float32 | float64](values []F, i, n int) F {
+	top := values[i]
+	for ; n > 0; n-- {
+		if v := values[i]; v > top {
 			top = v
+		}
+		if i++; i == len(values) {
+			i = 0
 		}
 	}
 	return top

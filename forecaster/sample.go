@@ -2,7 +2,6 @@ package forecaster
 
 import (
 	"math"
-	"slices"
 	"time"
 )
 
@@ -11,7 +10,7 @@ const (
 	// ones.
 	extremeShare = 6
 	// sampleHalfLife is the age at which what happened counts half at short
-	// horizons.
+	// horizons. It grows by eight horizons, to ten days.
 	sampleHalfLife = 2 * 24 * time.Hour
 	// dayEcho and weekEcho are how much more an origin counts that has the
 	// time of day, or of the week, of the one that matters.
@@ -36,7 +35,7 @@ type importance struct {
 
 func (h *history) importance(a *aim) importance {
 	im := importance{
-		halfLife: h.steps(min(2*sampleHalfLife, max(sampleHalfLife, sampleHalfLife+2*time.Duration(a.steps)*h.step))),
+		halfLife: h.steps(min(5*sampleHalfLife, sampleHalfLife+8*time.Duration(a.steps)*h.step)),
 		weekFade: h.steps(7 * 24 * time.Hour),
 		width:    max(h.steps(15*time.Minute), min(a.ahead, h.steps(2*time.Hour))),
 	}
@@ -71,8 +70,8 @@ func (im importance) echo(age, period, strength, fade float64) float64 {
 
 // all is what n origins from first on count, seen from steps after the index
 // at: the same as asking for each, but faster.
-func (im importance) all(at, first, n int, steps float64) []float64 {
-	out := make([]float64, n)
+func (im importance) all(at, first, n int, steps float64, work *arena) []float64 {
+	out := work.take(n)
 	keep, decayed := math.Exp2(-1/im.halfLife), im.decayed(float64(at-first-n+1))
 	for i := n - 1; i >= 0; i-- {
 		out[i] = decayed
@@ -101,7 +100,7 @@ type sample struct {
 	factors []float32
 }
 
-// draw samples size of the origins first..., given how surprising each was
+// draw samples size of the origins first..., with room for more, given how surprising each was
 // (negative for one that cannot be used) and how much it counts. The most
 // surprising, by importance, are all in, each for itself; the rest is taken at
 // even steps of importance. So rare jumps, which decide the outer quantiles and
@@ -109,9 +108,10 @@ type sample struct {
 // units with certainty and the rest systematically with probability
 // proportional to size is standard in survey sampling: Cochran, Sampling
 // Techniques, 1977.)
-func draw(surprise, importance []float64, first, size int) sample {
+func draw(surprise, importance []float64, first, size, room int, work *arena) sample {
 	n := len(surprise)
-	var s sample
+	kept := min(n, size+1) + room
+	s := sample{origins: make([]int32, 0, kept), factors: make([]float32, 0, kept)}
 	put := func(i int, factor float64) {
 		s.origins = append(s.origins, int32(first+i)) //nolint:gosec // At most some ten thousand.
 		s.factors = append(s.factors, float32(factor))
@@ -124,11 +124,12 @@ func draw(surprise, importance []float64, first, size int) sample {
 		}
 		return s
 	}
-	scores := make([]float64, n)
+	scores, sorted := work.take(n), work.take(n)
 	for i, v := range surprise {
 		scores[i] = v * importance[i]
 	}
-	threshold := max(0, kthLargest(slices.Clone(scores), size/extremeShare))
+	copy(sorted, scores)
+	threshold := max(0, kthLargest(sorted, size/extremeShare))
 	rest, count := 0.0, size
 	for i, score := range scores {
 		switch {

@@ -11,19 +11,20 @@ import (
 // after a history is the same however it was fed.
 type signals struct {
 	*history
-	levels []ewma // From the shortest half-life to a day.
-	recent [3]int // Those of twenty minutes, one hour and four hours.
-	holt   holt
-	shift  shift
-	rare   intermittent
-	rise   ewma // Growth per step: of the change in a day, half-life 12 h.
-	daily  *season
-	weekly *season
-	short  ewma // Volatility: of the absolute surprise, half-life 2 h.
-	long   ewma // The same, half-life 3.5 days.
-	rough  *profile
-	bases  *ring // The base level, by index.
-	n      int   // Values taken in.
+	levels  []ewma // From the shortest half-life to a day.
+	recent  [3]int // Those of twenty minutes, one hour and four hours.
+	holt    holt
+	winters holtWinters
+	shift   shift
+	rare    intermittent
+	rise    ewma // Growth per step: of the change in a day, half-life 12 h.
+	daily   *season
+	weekly  *season
+	short   ewma // Volatility: of the absolute surprise, half-life 2 h.
+	long    ewma // The same, half-life 3.5 days.
+	rough   *profile
+	bases   *ring // The base level, by index.
+	n       int   // Values taken in.
 
 	covariates []covariate
 }
@@ -39,6 +40,7 @@ const (
 func newSignals(h *history, reach int) *signals {
 	s := &signals{history: h}
 	halves := h.halfLives()
+	s.levels = make([]ewma, 0, len(halves))
 	for _, half := range halves {
 		s.levels = append(s.levels, newEWMA(half))
 	}
@@ -53,11 +55,18 @@ func newSignals(h *history, reach int) *signals {
 	s.short, s.long = newEWMA(h.steps(2*time.Hour)), newEWMA(h.steps(84*time.Hour))
 	days := h.day * ((reach + h.day - 1) / h.day)
 	s.daily = newSeason(h, h.day, days, reach, dailyGain)
+	if !h.light {
+		s.winters = newHoltWinters(h.day, days+reach)
+		s.rough = newProfile(h.day, days+2*h.blur+1, 2*h.blur, dailyGain, false)
+	}
 	if !h.light && h.week > h.day {
 		s.weekly = newSeason(h, h.week, h.week*((reach+h.week-1)/h.week), reach, weeklyGain)
 	}
-	s.rough = newProfile(h.day, days+2*h.blur+1, 2*h.blur, dailyGain)
-	s.bases = newRing(days + h.day + 1)
+	kept := days + 1
+	if !h.light {
+		kept += h.day // For the cycle.
+	}
+	s.bases = newRing(kept, h.light)
 	s.covariates = newCovariates(h)
 	return s
 }
@@ -97,8 +106,10 @@ func (s *signals) add(v float64) {
 		s.levels[i].add(v)
 	}
 	s.holt.add(v)
-	s.shift.add(v, s.long.mean)
-	s.rare.add(v)
+	if !s.light {
+		s.shift.add(v, s.long.mean)
+		s.rare.add(v)
+	}
 	s.short.add(surprise)
 	s.long.add(surprise)
 	if s.n >= s.day {
@@ -106,10 +117,13 @@ func (s *signals) add(v float64) {
 	}
 	slow := s.levels[len(s.levels)-1].mean
 	s.daily.add(s.n, v, slow)
+	if !s.light {
+		s.winters.add(v, slow)
+		s.rough.add(surprise)
+	}
 	if s.weekly != nil {
 		s.weekly.add(s.n, v, slow)
 	}
-	s.rough.add(surprise)
 	s.bases.push(s.base())
 	s.n++
 }
@@ -144,8 +158,8 @@ type profile struct {
 	out       *ring
 }
 
-func newProfile(period, kept, w int, gain float64) *profile {
-	return &profile{period: period, w: w, gain: gain, near: newRing(2*w + 1), out: newRing(max(kept, period) + 1)}
+func newProfile(period, kept, w int, gain float64, light bool) *profile {
+	return &profile{period: period, w: w, gain: gain, near: newRing(2*w+1, light), out: newRing(max(kept, period)+1, light)}
 }
 
 func (p *profile) add(v float64) {
@@ -172,7 +186,7 @@ func (p *profile) add(v float64) {
 // that now.
 type season struct {
 	period       int
-	sharp, value *profile // One and the same where nothing is blurred.
+	sharp, value *profile // One and the same where nothing is blurred, and in light mode.
 	fast, slow   ewma     // Of y - value one period earlier: a few steps, hours.
 }
 
@@ -180,12 +194,12 @@ type season struct {
 // last cycle is span steps long.
 func newSeason(h *history, period, span, reach int, gain float64) *season {
 	s := &season{
-		period: period, sharp: newProfile(period, span+reach, 0, gain),
+		period: period, value: newProfile(period, span+reach, h.blur, gain, h.light),
 		fast: newEWMA(max(1, min(h.steps(15*time.Minute), 3))), slow: newEWMA(h.steps(6 * time.Hour)),
 	}
-	s.value = s.sharp
-	if h.blur > 0 {
-		s.value = newProfile(period, span+reach, h.blur, gain)
+	s.sharp = s.value
+	if h.blur > 0 && !h.light {
+		s.sharp = newProfile(period, span+reach, 0, gain, false)
 	}
 	return s
 }

@@ -47,6 +47,8 @@ const (
 // Recommendation is what one container should request.
 type Recommendation struct {
 	Name string `json:"name"`
+	// Sidecar says that it is an init container that keeps running.
+	Sidecar bool `json:"sidecar,omitempty"`
 	// Requests and Limits are the amounts in force.
 	Requests Resources `json:"requests"`
 	Limits   Resources `json:"limits"`

@@ -50,6 +50,9 @@ type need struct {
 	// rate is the demand quantile in units a second and rateMedian its median;
 	// rateAhead is the quantile over the time it takes to start a pod.
 	rate, rateMedian, rateAhead float64
+	// perPod is the rate that a pod of a batch server carries, whatever its
+	// size; 0 for other workloads.
+	perPod float64
 }
 
 // containerNeed is in cores over all pods, and in bytes of a pod.
@@ -100,6 +103,11 @@ func seconds(s float64) time.Duration {
 func needOf(d *draft) need {
 	w := windowsOf(d.s)
 	n := need{serving: -1}
+	if d.batchServed() {
+		n.containers = make([]containerNeed, len(d.s.Containers))
+		d.modelNeed(&n, w)
+		return n
+	}
 	for i := range d.s.Containers {
 		n.containers = append(n.containers, d.containerNeed(i, w))
 	}
@@ -277,9 +285,14 @@ func (d *draft) demandNeed(n *need, w windows) {
 	if distrust(dem.Forecast) != "" {
 		return
 	}
+	if d.patient(w) {
+		level = 0.5
+	}
 	n.rate = max(dem.Forecast.MaxWithin(w.act, level), dem.Last)
 	n.rateAhead = max(dem.Forecast.MaxWithin(w.ahead, level), dem.Last)
 	n.rateMedian = dem.Forecast.MaxWithin(w.act, 0.5)
+	waiting := d.backlogRate()
+	n.rate, n.rateAhead, n.rateMedian = n.rate+waiting, n.rateAhead+waiting, n.rateMedian+waiting
 	d.add(Reason{
 		Code: ReasonForecast, Subject: "demand", Unit: dem.Unit, Before: dem.Last, After: n.rate,
 		Message: fmt.Sprintf("%s is %s now; with probability %s it stays below %s within %s",
@@ -295,6 +308,10 @@ func (d *draft) demandNeed(n *need, w windows) {
 	c.perReplica = rel.PerReplica * part
 	high := max(n.rate, dem.Forecast.MaxWithin(w.act, 0.99))
 	floor := c.cpu
+	if d.patient(w) {
+		// The surprise, and what a limit cuts off, is in what waits.
+		noise, floor = 0, max(c.cpuMedian, d.s.Containers[main].CPU.Last)
+	}
 	c.cpu = (rel.PerUnit*n.rate + noise) * part
 	c.cpuAhead = (rel.PerUnit*n.rateAhead + noise) * part
 	c.cpuHigh = (rel.PerUnit*high + noise) * part

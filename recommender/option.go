@@ -83,6 +83,9 @@ func ladderCores(lo, hi float64) []float64 {
 
 // option sizes the containers for that many pods.
 func (z *sizer) option(replicas int) option {
+	if z.n.perPod > 0 {
+		return z.batchOption(replicas)
+	}
 	o := option{replicas: replicas}
 	v := z.d.s.Policy.Vertical
 	for i, c := range z.d.s.Containers {

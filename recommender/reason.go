@@ -19,6 +19,8 @@ const (
 	ReasonLowTrust ReasonCode = "ForecastNotTrusted"
 	// ReasonQueueing: head-room that the latency objective needs.
 	ReasonQueueing ReasonCode = "LatencyHeadroom"
+	// ReasonBacklog: work that waits, to be worked off beside what arrives.
+	ReasonBacklog ReasonCode = "BacklogToDrain"
 	// ReasonMemoryPeak: the memory a container is expected to reach.
 	ReasonMemoryPeak ReasonCode = "MemoryPeak"
 	// ReasonMemoryTrend: memory grows day by day, which looks like a leak.

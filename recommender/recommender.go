@@ -48,7 +48,7 @@ func (*Recommender) Decide(s Snapshot) Decision {
 
 // known says whether anything is known about any container.
 func (n need) known() bool {
-	return slices.ContainsFunc(n.containers, func(c containerNeed) bool { return c.known })
+	return n.perPod > 0 || slices.ContainsFunc(n.containers, func(c containerNeed) bool { return c.known })
 }
 
 // draft is a decision being made.
@@ -115,7 +115,7 @@ func (d *draft) fixedReplicas() string {
 		return fmt.Sprintf("a %s has no number of replicas to choose", d.s.Workload.Kind)
 	case d.s.Policy.Horizontal.Fixed:
 		return "replicas are not rightsize's to choose by the policy in force"
-	case slices.ContainsFunc(d.s.Containers, func(c Container) bool { return c.GPUs > 0 }):
+	case !d.batchServed() && slices.ContainsFunc(d.s.Containers, func(c Container) bool { return c.GPUs > 0 }):
 		return "uses GPUs, whose capacity is not known from CPU and memory: replicas stay"
 	default:
 		return ""
@@ -179,7 +179,7 @@ func (d *draft) none() Decision {
 	out.Action = ActionNone
 	for _, c := range d.s.Containers {
 		out.Containers = append(out.Containers, Recommendation{
-			Name: c.Name, Requests: c.Requests, Limits: c.Limits, Target: c.Requests, TargetLimits: c.Limits,
+			Name: c.Name, Sidecar: c.Sidecar, Requests: c.Requests, Limits: c.Limits, Target: c.Requests, TargetLimits: c.Limits,
 			LowerBound: c.Requests, UpperBound: c.Requests, UncappedTarget: c.Requests,
 		})
 	}
@@ -211,7 +211,7 @@ func (d *draft) decision(z *sizer) Decision {
 		target := d.chosen.sizes[i]
 		lower, upper := z.bounds(i, d.chosen.replicas, target)
 		r := Recommendation{
-			Name: c.Name, Requests: c.Requests, Limits: c.Limits, Target: target, TargetLimits: c.Limits,
+			Name: c.Name, Sidecar: c.Sidecar, Requests: c.Requests, Limits: c.Limits, Target: target, TargetLimits: c.Limits,
 			LowerBound: lower, UpperBound: upper, UncappedTarget: d.chosen.uncapped[i],
 		}
 		if target != c.Requests {

@@ -56,6 +56,9 @@ type Snapshot struct {
 	// Demand is the work that arrives at the workload, where a signal for it
 	// is known; nil where only usage is.
 	Demand *Demand `json:"demand,omitempty"`
+	// Batch is how a pod serves a language model, where the workload does so
+	// and its Demand is in requests; else nil.
+	Batch *BatchServer `json:"batch,omitempty"`
 	// Facts are what is known about the quality of the data, as found by
 	// whoever gathered it.
 	Facts []Fact `json:"facts,omitempty"`
@@ -102,6 +105,10 @@ type Container struct {
 	MemoryShare float64 `json:"memoryShare,omitempty"`
 	// GPUs is the number of GPUs a pod's container requests.
 	GPUs int `json:"gpus,omitempty"`
+	// Sidecar says that it is an init container that keeps running (of
+	// restartPolicy Always): it counts like any other, but stands elsewhere in
+	// the pod's specification.
+	Sidecar bool `json:"sidecar,omitempty"`
 	// ThrottledRatio is the share of CFS periods with throttling in the last
 	// hour, 0 to 1.
 	ThrottledRatio float64 `json:"throttledRatio,omitempty"`
@@ -196,11 +203,18 @@ type Policy struct {
 	Prices     Prices           `json:"prices"`
 }
 
-// Objective is a latency that a share of the requests has to meet.
+// Objective is a time that a share of the requests has to meet.
 type Objective struct {
 	LatencySeconds float64 `json:"latencySeconds,omitempty"`
 	// Percentile is the share, in (0, 1); zero means 0.95.
 	Percentile float64 `json:"percentile,omitempty"`
+	// WaitSeconds is how long items of a queue may wait; a backlog is worked
+	// off within it, or within a minute where that is longer.
+	WaitSeconds float64 `json:"waitSeconds,omitempty"`
+	// TTFTSeconds and ITLSeconds bound the time to the first token and the mean
+	// time between tokens of a workload with a Batch; zero is no bound.
+	TTFTSeconds float64 `json:"ttftSeconds,omitempty"`
+	ITLSeconds  float64 `json:"itlSeconds,omitempty"`
 	// ServiceCV is the coefficient of variation of the CPU a request takes;
 	// zero means 1.
 	ServiceCV float64 `json:"serviceCV,omitempty"`

@@ -23,11 +23,23 @@ const (
 	trendZ = 1.645
 )
 
-// Summarize puts the history of one quantity up to now into numbers and
-// forecasts it at the horizons. Values after now are not looked at, values
-// that are not finite are gaps. A series without any observation gives a
-// Usage with no samples.
+// Summarize puts the history of one quantity up to now into numbers, as
+// [Describe] does, and forecasts it at the horizons.
 func Summarize(s forecaster.Series, now time.Time, horizons []time.Duration) Usage {
+	u := Describe(s, now)
+	if u.Samples == 0 {
+		return u
+	}
+	if f, err := forecaster.Predict(s.Until(now), forecaster.Options{Horizons: horizons}); err == nil {
+		u.Forecast = f
+	}
+	return u
+}
+
+// Describe puts the history of one quantity up to now into numbers, without a
+// forecast. Values after now are not looked at, values that are not finite are
+// gaps. A series without any observation gives a Usage with no samples.
+func Describe(s forecaster.Series, now time.Time) Usage {
 	s = s.Until(now)
 	last, at, ok := s.Last()
 	if !ok {
@@ -47,9 +59,6 @@ func Summarize(s forecaster.Series, now time.Time, horizons []time.Duration) Usa
 	}
 	if math.IsNaN(u.Peak) {
 		u.Peak = last
-	}
-	if f, err := forecaster.Predict(s, forecaster.Options{Horizons: horizons}); err == nil {
-		u.Forecast = f
 	}
 	return u
 }

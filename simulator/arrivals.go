@@ -10,6 +10,10 @@ import (
 const (
 	streamArrivals = 1
 	streamRouting  = 2
+	streamCounts   = 3
+	streamNoise    = 4
+	streamFailures = 5
+	streamScrapes  = 6
 )
 
 func newStream(seed, stream uint64) *rand.Rand {
@@ -21,7 +25,7 @@ func newStream(seed, stream uint64) *rand.Rand {
 type arrivals struct {
 	rng    *rand.Rand
 	demand *Demand
-	work   workSampler
+	most   float64 // Rows of a larger rate bring none.
 
 	next   float64 // Time of the next request; +Inf after the last.
 	row    int
@@ -32,11 +36,8 @@ type arrivals struct {
 }
 
 // newArrivals begins at the instant from.
-func newArrivals(sc *Scenario, from float64) *arrivals {
-	a := &arrivals{
-		rng: newStream(sc.Seed, streamArrivals), demand: &sc.Demand, next: from,
-		work: newWorkSampler(sc.Service.HTTP.CPUSecondsPerRequest, sc.Service.HTTP.CPUCV),
-	}
+func newArrivals(sc *Scenario, from, most float64) *arrivals {
+	a := &arrivals{rng: newStream(sc.Seed, streamArrivals), demand: &sc.Demand, most: most, next: from}
 	if a.demand.Arrivals != nil {
 		for a.at < len(a.demand.Arrivals) && a.demand.Arrivals[a.at] < from {
 			a.at++
@@ -51,6 +52,9 @@ func newArrivals(sc *Scenario, from float64) *arrivals {
 
 func (a *arrivals) setRow(i int) {
 	a.row, a.rate, a.rowEnd = i, a.demand.Rate[i], a.demand.rowEnd(i)
+	if a.rate > a.most {
+		a.rate = 0
+	}
 }
 
 // advance moves on to the next request. The waiting time is an exponential
@@ -95,6 +99,23 @@ func (a *arrivals) advanceTrace() {
 	}
 	a.copies--
 	a.next = a.demand.Arrivals[a.at]
+}
+
+// tokens are those of the next request's prompt and output: of its row, or
+// where that does not say the constants of the service.
+func (a *arrivals) tokens(s *InferenceService) (input, output float64) {
+	i := a.row
+	if a.demand.Arrivals != nil {
+		i = a.at
+	}
+	return tokensIn(a.demand.PromptTokens, i, s.PromptTokens, 0), tokensIn(a.demand.OutputTokens, i, s.OutputTokens, 1)
+}
+
+func tokensIn(values []float64, i int, def, least float64) float64 {
+	if i >= 0 && i < len(values) && !math.IsNaN(values[i]) {
+		def = values[i]
+	}
+	return max(def, least)
 }
 
 // workSampler draws the CPU-seconds of a request from a gamma distribution.

@@ -14,6 +14,7 @@ func BenchmarkRequests(b *testing.B) {
 		"100 pods of 1 core": httpScenario(7000, 100, 24*time.Hour),
 	} {
 		b.Run(name, func(b *testing.B) {
+			sc.Service.HTTP.EveryRequest = true
 			sc.Duration = time.Duration(float64(b.N)/sc.Demand.Rate[0]*1e9) + time.Minute
 			b.ResetTimer()
 			run(b, sc, simulator.Static())

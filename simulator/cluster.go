@@ -8,17 +8,35 @@ import (
 )
 
 // node is a machine and what is reserved on it.
-type node struct{ used recommender.Resources }
+type node struct {
+	used recommender.Resources
+	gpus int // Of used.
+	// imageAt is when the image is there, NaN if nobody has asked for it.
+	imageAt float64
+	// downUntil is when a node that failed is back.
+	downUntil float64
+}
 
 // upcoming is a node on its way.
 type upcoming struct {
 	due  float64
-	used recommender.Resources // What pending pods will take of it.
+	node node // With what pending pods will take of it.
 }
 
 func (w *world) free(n *node) recommender.Resources {
 	size := w.sc.Cluster.Node
 	return recommender.Resources{CPU: size.CPU - n.used.CPU, Memory: size.Memory - n.used.Memory}
+}
+
+// holds says whether a node has room for another pod of that size.
+func (w *world) holds(n *node, size recommender.Resources) bool {
+	return n.downUntil <= w.now && fits(size, w.free(n)) && n.gpus+w.gpus <= w.sc.Cluster.NodeGPUs
+}
+
+// take reserves a pod's size and GPUs on a node.
+func (w *world) take(n *node, size recommender.Resources) {
+	n.used = n.used.Add(size)
+	n.gpus += w.gpus
 }
 
 func fits(need, room recommender.Resources) bool {
@@ -49,6 +67,7 @@ func (w *world) remove(p *pod) {
 	}
 	if p.node >= 0 {
 		w.release(p.node, w.reserved(p))
+		w.nodes[p.node].gpus -= w.gpus
 	}
 	p.phase = gone
 	w.pods = slices.DeleteFunc(w.pods, func(q *pod) bool { return q == p })
@@ -96,27 +115,60 @@ func (w *world) schedule() {
 }
 
 func (w *world) bind(p *pod, i int) {
-	w.nodes[i].used = w.nodes[i].used.Add(p.size)
+	w.take(&w.nodes[i], p.size)
 	p.node = i
-	w.begin(p)
 	p.started, p.readyChanged = w.now, w.now
+	if pull := w.sc.Cluster.ImagePull; pull > 0 {
+		n := &w.nodes[i]
+		if math.IsNaN(n.imageAt) {
+			n.imageAt = w.now + seconds(pull)
+		}
+		if n.imageAt > w.now {
+			w.flush(p)
+			p.phase, p.due = pulling, n.imageAt
+			return
+		}
+	}
+	w.begin(p)
 }
 
-// emptiest is the least reserved node with room for r, -1 if there is none.
-// Of equal ones the first wins.
+// withinQuota says whether the quota allows the requests of a pod to become
+// want: they may shrink in any case. A nil pod is one more.
+func (w *world) withinQuota(p *pod, want recommender.Resources) bool {
+	quota, sum := w.sc.Cluster.Quota, want
+	for _, other := range w.pods {
+		if other != p {
+			r := recommender.Resources{CPU: max(other.size.CPU, other.want.CPU), Memory: max(other.size.Memory, other.want.Memory)}
+			sum = sum.Add(r)
+		}
+	}
+	grows := func(now, then int64) bool { return p == nil || then > now }
+	var size recommender.Resources
+	if p != nil {
+		size = p.size
+	}
+	return (quota.CPU == 0 || sum.CPU <= quota.CPU || !grows(int64(size.CPU), int64(want.CPU))) &&
+		(quota.Memory == 0 || sum.Memory <= quota.Memory || !grows(int64(size.Memory), int64(want.Memory)))
+}
+
+// emptiest is the least reserved node with room for a pod of size r, -1 if
+// there is none. Of equal ones the first wins.
 func (w *world) emptiest(r recommender.Resources) int {
 	best, least := -1, math.Inf(1)
 	size := w.sc.Cluster.Node
 	for i := range w.nodes {
-		if !fits(r, w.free(&w.nodes[i])) {
+		if !w.holds(&w.nodes[i], r) {
 			continue
 		}
 		used := w.nodes[i].used
 		share := float64(used.CPU)/float64(size.CPU) + float64(used.Memory)/float64(size.Memory)
+		if w.gpus > 0 {
+			share += float64(w.nodes[i].gpus) / float64(w.sc.Cluster.NodeGPUs)
+		}
 		if share < least {
 			best, least = i, share
 		}
-		if used.CPU == 0 && used.Memory == 0 {
+		if used.CPU == 0 && used.Memory == 0 && w.nodes[i].gpus == 0 {
 			break
 		}
 	}
@@ -128,28 +180,25 @@ func (w *world) emptiest(r recommender.Resources) int {
 // a node waits for good.
 func (w *world) provision() {
 	for i := range w.upcoming {
-		w.upcoming[i].used = recommender.Resources{}
+		w.upcoming[i].node = node{}
 	}
 	for _, p := range w.pods {
 		if p.phase != pending || !fits(p.size, w.sc.Cluster.Node) {
 			continue
 		}
-		i := slices.IndexFunc(w.upcoming, func(u upcoming) bool {
-			n := node{used: u.used}
-			return fits(p.size, w.free(&n))
-		})
+		i := slices.IndexFunc(w.upcoming, func(u upcoming) bool { return w.holds(&u.node, p.size) })
 		if i < 0 {
 			i = len(w.upcoming)
 			w.upcoming = append(w.upcoming, upcoming{due: w.now + seconds(w.sc.Cluster.NodeProvisioning)})
 		}
-		w.upcoming[i].used = w.upcoming[i].used.Add(p.size)
+		w.take(&w.upcoming[i].node, p.size)
 	}
 }
 
 // arriveNodes adds the nodes that are due.
 func (w *world) arriveNodes() {
 	for len(w.upcoming) > 0 && w.upcoming[0].due <= w.now {
-		w.nodes = append(w.nodes, node{})
+		w.nodes = append(w.nodes, node{imageAt: math.NaN()})
 		w.upcoming = w.upcoming[1:]
 		w.dirty = true
 	}
@@ -205,14 +254,18 @@ func (w *world) earliest() float64 {
 	if len(w.upcoming) > 0 {
 		t = min(t, w.upcoming[0].due)
 	}
-	return t
+	return min(t, w.nextDisturbance())
 }
 
-// clusterEvents does what is due now, in the order nodes, pods by creation;
-// for one pod, its phase before its resize.
+// clusterEvents does what is due now, in the order nodes, disturbances, pods by
+// creation; for one pod, its phase before its resize.
 func (w *world) clusterEvents() {
 	w.arriveNodes()
-	for _, p := range w.pods {
+	w.disturb()
+	for _, p := range slices.Clone(w.pods) {
+		if p.phase == gone {
+			continue
+		}
 		if p.due <= w.now {
 			w.phaseEnds(p)
 			w.dirty = true
@@ -228,7 +281,7 @@ func (w *world) clusterEvents() {
 // ones without a node, then those not ready, then the youngest, as a
 // ReplicaSet does.
 func (w *world) scaleTo(n int) {
-	for len(w.pods) < n {
+	for len(w.pods) < n && w.withinQuota(nil, w.template) {
 		w.create()
 	}
 	if len(w.pods) <= n {
@@ -239,7 +292,7 @@ func (w *world) scaleTo(n int) {
 		switch p.phase {
 		case pending:
 			return 0
-		case starting, backingOff:
+		case pulling, starting, backingOff:
 			return 1
 		case ready, gone:
 		}

@@ -33,9 +33,9 @@ type Policy struct {
 }
 
 // Setup is what a policy may know before it starts: the scenario without its
-// demand, and the history so far.
+// demand and what will disturb it, and the history so far.
 type Setup struct {
-	// Scenario has no Demand.
+	// Scenario has no Demand, Failures, Deploys and outages of Metrics.
 	Scenario Scenario
 	// Start is the scored start.
 	Start   time.Time
@@ -51,7 +51,8 @@ type Setup struct {
 // have the scenario's step, each value is the mean of the step that ends at
 // its time, and the last one ends where the policy begins.
 type History struct {
-	// Demand is requests a second; it has no values for usage services.
+	// Demand is requests or items a second; it has no values for usage
+	// services.
 	Demand forecaster.Series
 	// CPU is in cores, summed over the pods.
 	CPU forecaster.Series
@@ -65,14 +66,17 @@ type History struct {
 // Observation is what metrics and API say at one instant: averages over the
 // step that just ended, and the present state. It holds nothing of the future.
 type Observation struct {
-	// Now is the instant; Step is the length of the averages.
-	Now  time.Time
-	Step time.Duration
+	// Now is the instant; Step is the length of the averages. MetricsAt is the
+	// end of the step that they are of: a step that has not been seen is
+	// missing for good where it is followed by a later one. It is zero while
+	// there are no metrics.
+	Now       time.Time
+	Step      time.Duration
+	MetricsAt time.Time
 	// Scored says that the scored span has begun.
 	Scored bool
-	// HasDemand says whether DemandRate is known: for http services, but not
-	// for usage services. DemandRate is in requests a second, dropped ones
-	// included.
+	// HasDemand says whether DemandRate is known: for all but usage services.
+	// DemandRate is in requests or items a second, dropped ones included.
 	HasDemand  bool
 	DemandRate float64
 	// CPUCores is the CPU used, summed over the pods; MemoryBytes is the
@@ -85,6 +89,16 @@ type Observation struct {
 	ServedRate     float64
 	DroppedRate    float64
 	LatencySeconds float64
+	// Running and Waiting are the items or requests that were worked on and
+	// that waited for it, of queue and inference services, summed over pods.
+	Running float64
+	Waiting float64
+	// KVCacheUsage is the share of the ready pods' KV cache that was reserved,
+	// PromptTokenRate and OutputTokenRate are tokens read and written a second;
+	// of inference services.
+	KVCacheUsage    float64
+	PromptTokenRate float64
+	OutputTokenRate float64
 	// Desired is the number of pods asked for, Ready the number that serves.
 	Desired int
 	Ready   int
@@ -109,6 +123,8 @@ const (
 	ResizeInProgress ResizeState = "InProgress"
 	// ResizeDeferred is a growth for which the node has no room.
 	ResizeDeferred ResizeState = "Deferred"
+	// ResizeInfeasible is one for which no node ever has.
+	ResizeInfeasible ResizeState = "Infeasible"
 )
 
 // PodObservation is one pod.
@@ -137,6 +153,11 @@ type PodObservation struct {
 	MemoryBytes float64
 	// Throttled says that it used 99 % of its CPU ceiling or more.
 	Throttled bool
+	// Running, Waiting and KVCacheUsage are those of [Observation] while the
+	// pod was ready; of inference services.
+	Running      float64
+	Waiting      float64
+	KVCacheUsage float64
 	// OOMKills and Restarts are counted since creation.
 	OOMKills    int
 	Restarts    int

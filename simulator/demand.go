@@ -24,6 +24,11 @@ type Demand struct {
 	// ascending, where the demand is a request trace; else nil and arrivals
 	// are Poisson with the rate. Rate then holds what the trace amounts to.
 	Arrivals []float64
+	// PromptTokens and OutputTokens are, for inference services, those of each
+	// request of a trace, or the means of each row, which every request in it
+	// has; NaN and nil stand for the service's own. A gap is not filled.
+	PromptTokens []float64
+	OutputTokens []float64
 	// Copies is how many requests each of Arrivals stands for; the part after
 	// the point is the probability of one more. Zero means 1.
 	Copies float64
@@ -110,6 +115,43 @@ func (d Demand) over(from, to float64) Span {
 	s.MeanRate /= to - from
 	s.MeanMemory /= to - from
 	return s
+}
+
+// tokensAt are those of a request at t: of its row, or of the last in a trace
+// before it.
+func (d Demand) tokensAt(t float64, s *InferenceService) (input, output float64) {
+	i := d.row(t)
+	if d.Arrivals != nil {
+		i = sort.SearchFloat64s(d.Arrivals, t) - 1
+	}
+	return tokensIn(d.PromptTokens, i, s.PromptTokens, 0), tokensIn(d.OutputTokens, i, s.OutputTokens, 1)
+}
+
+// TokensOver returns the mean prompt and output tokens of the requests that
+// arrive in [from, to), those of the service where none does.
+func (d Demand) TokensOver(from, to float64, s *InferenceService) (input, output float64) {
+	total := 0.0
+	add := func(i int, n float64) {
+		input += n * tokensIn(d.PromptTokens, i, s.PromptTokens, 0)
+		output += n * tokensIn(d.OutputTokens, i, s.OutputTokens, 1)
+		total += n
+	}
+	if d.Arrivals != nil {
+		first := sort.SearchFloat64s(d.Arrivals, from)
+		for i := first; i < len(d.Arrivals) && d.Arrivals[i] < to; i++ {
+			add(i, 1)
+		}
+	} else {
+		for i := d.row(from); i < len(d.Offsets) && d.Offsets[i] < to; i++ {
+			if n := d.Rate[i] * (min(to, d.rowEnd(i)) - max(from, d.Offsets[i])); n > 0 { // False for a gap.
+				add(i, n)
+			}
+		}
+	}
+	if total == 0 {
+		return s.PromptTokens, s.OutputTokens
+	}
+	return input / total, output / total
 }
 
 // Filled returns the demand with its gaps filled as the simulated world does.

@@ -15,15 +15,28 @@ const (
 	bucketOffset = (1023 + lowestOctave) << subBits
 )
 
-// latencies counts latencies by bucket.
-type latencies struct{ counts [bucketCount]uint32 }
+// latencies counts latencies by bucket. Counts are float64, since those of
+// formulas are expectations.
+type latencies struct {
+	counts [bucketCount]float64
+	// used says that there are counts, all of them between lo and hi.
+	used   bool
+	lo, hi int
+}
 
-func (l *latencies) add(seconds float64) {
+func (l *latencies) add(seconds float64) { l.addWeight(seconds, 1) }
+
+func (l *latencies) addWeight(seconds, weight float64) {
 	i := int(math.Float64bits(seconds)>>(52-subBits)) - bucketOffset
 	if uint(i) >= bucketCount { // A negative index becomes a large one.
 		i = nearestBucket(i)
 	}
-	l.counts[i]++
+	l.counts[i] += weight
+	if !l.used {
+		l.used, l.lo, l.hi = true, i, i
+		return
+	}
+	l.lo, l.hi = min(l.lo, i), max(l.hi, i)
 }
 
 func nearestBucket(i int) int {
@@ -33,53 +46,56 @@ func nearestBucket(i int) int {
 	return bucketCount - 1
 }
 
-// latencyTotals adds up histograms.
-type latencyTotals struct {
-	counts [bucketCount]uint64
-	n      uint64
+// take adds the counts of other to l and clears them.
+func (l *latencies) take(other *latencies) {
+	if !other.used {
+		return
+	}
+	for i := other.lo; i <= other.hi; i++ {
+		l.counts[i] += other.counts[i]
+	}
+	if !l.used {
+		l.used, l.lo, l.hi = true, other.lo, other.hi
+	}
+	l.lo, l.hi = min(l.lo, other.lo), max(l.hi, other.hi)
+	other.clear()
 }
 
-func (t *latencyTotals) addAll(l *latencies) {
-	for i, c := range l.counts {
-		if c > 0 {
-			t.counts[i] += uint64(c)
-			t.n += uint64(c)
-		}
+func (l *latencies) clear() {
+	if l.used {
+		clear(l.counts[l.lo : l.hi+1])
+		l.used = false
 	}
 }
 
-// quantile is the middle of the bucket in which the p-quantile lies, nil of
+// quantile is the middle of the bucket in which the p-quantile lies, 0 of
 // nothing.
-func (t *latencyTotals) quantile(p float64) *float64 {
-	if t.n == 0 {
-		return nil
-	}
-	rank := uint64(math.Ceil(p * float64(t.n)))
-	sum := uint64(0)
-	for i, c := range t.counts {
-		sum += c
-		if sum >= max(rank, 1) {
-			v := bucketMiddle(i)
-			return &v
-		}
-	}
-	return nil
-}
-
-// quantile is that of a single histogram, 0 of nothing.
 func (l *latencies) quantile(p float64) float64 {
-	n := uint64(0)
-	for _, c := range l.counts {
-		n += uint64(c)
+	if !l.used {
+		return 0
 	}
-	rank, sum := uint64(math.Ceil(p*float64(n))), uint64(0)
-	for i, c := range l.counts {
-		sum += uint64(c)
-		if sum >= max(rank, 1) {
+	total := 0.0
+	for _, c := range l.counts[l.lo : l.hi+1] {
+		total += c
+	}
+	// As many as that, less a rounding error of the sums.
+	rank, sum := p*total*(1-1e-12), 0.0
+	for i := l.lo; i < l.hi; i++ {
+		sum += l.counts[i]
+		if sum >= rank && sum > 0 {
 			return bucketMiddle(i)
 		}
 	}
-	return 0
+	return bucketMiddle(l.hi)
+}
+
+// known is a quantile, nil of nothing.
+func (l *latencies) known(p float64) *float64 {
+	if !l.used {
+		return nil
+	}
+	v := l.quantile(p)
+	return &v
 }
 
 func bucketMiddle(i int) float64 {

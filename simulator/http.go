@@ -5,52 +5,95 @@ import (
 	"math/rand/v2"
 )
 
-// windowSeconds is the length of the windows that violation time is counted
-// in.
-const windowSeconds = 60
-
-// httpLoad simulates every request of an http service.
+// httpLoad simulates an http service: request by request, or by formulas in
+// rows of a rate that makes this too slow.
 type httpLoad struct {
-	w       *world
+	requestLog
 	s       *HTTPService
 	arr     *arrivals
+	work    workSampler
 	routing *rand.Rand
 	oomed   bool // A pod was OOM-killed since advance looked last.
+	retries *retries
 
-	from    float64 // Only requests from here on are recorded.
-	limit   float64 // Latency objective.
-	step    latencies
-	total   latencyTotals
-	windows httpWindows
-
-	stepArrivals, stepDropped int
-	stepServed                int
-	dropped, late             uint64
-}
-
-// httpWindows counts arrivals and violated ones by window.
-type httpWindows struct {
-	start    float64
-	arrivals []uint32
-	violated []uint32
-	end      float64 // Of the window that arrivals fall into now.
-	at       int
+	flow    flow
+	flowing bool
+	most    float64 // Largest rate that is simulated request by request.
+	at      float64
+	row     int
 }
 
 func newHTTPLoad(w *world) *httpLoad {
-	n := wholeMinutes(w.sc.Duration)
-	return &httpLoad{
-		w: w, s: w.sc.Service.HTTP, arr: newArrivals(w.sc, w.steered), routing: newStream(w.sc.Seed, streamRouting),
-		limit:   w.sc.Objective.LatencySeconds,
-		windows: httpWindows{start: w.scored, arrivals: make([]uint32, n), violated: make([]uint32, n), end: w.scored, at: -1},
+	s, sc := w.sc.Service.HTTP, w.sc
+	most := float64(flowRate)
+	again := newRetries(s)
+	if s.EveryRequest || sc.Demand.Arrivals != nil || again != nil {
+		most = math.Inf(1)
+	}
+	h := &httpLoad{
+		requestLog: newRequestLog(w, sc.Objective.LatencySeconds), s: s, arr: newArrivals(sc, w.steered, most),
+		work: newWorkSampler(s.CPUSecondsPerRequest, s.CPUCV), routing: newStream(sc.Seed, streamRouting),
+		retries: again, most: most, at: w.steered, row: sc.Demand.row(w.steered),
+	}
+	h.flow = flow{
+		h: h, shape: newWorkShape(s.CPUCV), counts: newStream(sc.Seed, streamCounts), noise: newStream(sc.Seed, streamNoise),
+		tails: map[tailKey][]float64{}, levels: newFlowLevels(), spells: newWorkSampler(1, spellCV),
+	}
+	return h
+}
+
+// advance serves the arrivals before the instant to, row by row.
+func (h *httpLoad) advance(to float64) float64 {
+	demand := &h.w.sc.Demand
+	for {
+		if end := demand.rowEnd(h.row); h.at >= end {
+			h.row++
+			continue
+		}
+		h.choose(demand.Rate[h.row], demand.rowEnd(h.row))
+		until := min(to, demand.rowEnd(h.row))
+		if h.flowing {
+			h.at = h.flow.advance(until)
+		} else {
+			h.at = h.single(until)
+		}
+		if h.at < until || h.at >= to {
+			return h.at
+		}
 	}
 }
 
-// advance serves the arrivals before the instant to.
-func (h *httpLoad) advance(to float64) float64 {
-	for h.arr.next < to {
+// choose begins or ends the formulas, as the rate of the row asks for.
+func (h *httpLoad) choose(rate, rowEnd float64) {
+	switch flowing := rate > h.most; {
+	case flowing && !h.flowing:
+		h.flow.begin(h.at, rate, rowEnd)
+	case flowing:
+		h.flow.rate, h.flow.rowEnd = rate, rowEnd
+	case h.flowing:
+		h.flow.end()
+	}
+	h.flowing = rate > h.most
+}
+
+// single serves the arrivals before the instant to one by one. It returns the
+// instant it reached, which is earlier only after an OOM kill.
+func (h *httpLoad) single(to float64) float64 {
+	for {
 		t := h.arr.next
-		work := h.arr.work.draw(h.arr.rng)
+		if h.retries != nil && h.retries.next() <= min(t, to) {
+			t = h.retries.next()
+			h.clients(t)
+			if h.oomed {
+				h.oomed = false
+				return t
+			}
+			continue
+		}
+		if t >= to {
+			return to
+		}
+		work := h.work.draw(h.arr.rng) * h.w.cpuFactor
 		h.arr.advance()
 		h.arrive(request{arrival: t, work: work}, t)
 		if h.oomed {
@@ -58,34 +101,33 @@ func (h *httpLoad) advance(to float64) float64 {
 			return t
 		}
 	}
-	return to
 }
 
 // arrive routes one request.
 func (h *httpLoad) arrive(r request, t float64) {
-	h.stepArrivals++
-	if t >= h.windows.end {
-		h.windows.open(t)
-	}
-	if h.windows.at >= 0 {
-		h.windows.arrivals[h.windows.at]++
-	}
-	var p *pod
-	switch ready := h.w.ready; len(ready) {
-	case 0:
-		h.drop(t)
+	h.arrived(t, 1)
+	if h.retries != nil {
+		h.try(attempt{first: t, work: r.work}, t)
 		return
-	case 1:
-		p = ready[0]
-	default:
-		p = ready[h.routing.IntN(len(ready))]
+	}
+	h.step.arrivals++
+	p := h.route()
+	if p == nil {
+		h.drop(t, 1)
+		return
 	}
 	q := &p.serve
 	q.advance(t, h)
 	if q.n >= q.room {
-		h.drop(t)
+		h.drop(t, 1)
 		return
 	}
+	h.take(p, r, t)
+}
+
+// take gives a request to a pod that has room for it.
+func (h *httpLoad) take(p *pod, r request, t float64) {
+	q := &p.serve
 	q.arrive(r, t)
 	if q.n >= q.oomAt {
 		h.w.now = t
@@ -94,54 +136,26 @@ func (h *httpLoad) arrive(r request, t float64) {
 	}
 }
 
-// open moves on to the window of t, which is not before the present one.
-func (w *httpWindows) open(t float64) {
-	if t < w.start {
+// route chooses a ready pod uniformly at random, nil if there is none.
+func (h *httpLoad) route() *pod {
+	switch ready := h.w.ready; len(ready) {
+	case 0:
+		return nil
+	case 1:
+		return ready[0]
+	default:
+		return ready[h.routing.IntN(len(ready))]
+	}
+}
+
+// finished records a request at the end of its work.
+func (h *httpLoad) finished(r request, t float64) {
+	if h.retries != nil {
+		h.answer(r, t)
 		return
 	}
-	w.at = w.index(t)
-	w.end = w.start + windowSeconds*float64(w.at+1)
-}
-
-// index is the window of t, which is not before the start.
-func (w *httpWindows) index(t float64) int {
-	i := int((t - w.start) / windowSeconds)
-	if t >= w.start+windowSeconds*float64(i+1) {
-		i++
-	} else if i > 0 && t < w.start+windowSeconds*float64(i) {
-		i--
-	}
-	return min(i, len(w.arrivals)-1)
-}
-
-// violate records a request that arrived at t and was dropped or late.
-func (h *httpLoad) violate(t float64) {
-	if t < h.windows.start {
-		return
-	}
-	h.late++
-	h.windows.violated[h.windows.index(t)]++
-}
-
-func (h *httpLoad) drop(t float64) {
-	h.stepDropped++
-	if t >= h.windows.start {
-		h.dropped++
-	}
-	h.violate(t)
-}
-
-// served records a finished request.
-func (h *httpLoad) served(arrival, finish float64) {
-	if arrival < h.from {
-		return
-	}
-	latency := finish - arrival
-	h.step.add(latency)
-	h.stepServed++
-	if latency > h.limit {
-		h.violate(arrival)
-	}
+	latency := t - r.arrival
+	h.served(r.arrival, latency, latency > h.limit)
 }
 
 func (h *httpLoad) settle(p *pod) {
@@ -149,16 +163,41 @@ func (h *httpLoad) settle(p *pod) {
 		return // Nothing is shared.
 	}
 	q, u := &p.serve, &p.use
-	q.advance(h.w.now, h)
 	dt := h.w.now - u.since
-	used := min(h.s.BaseCPU.Cores(), p.ceiling)*dt + q.busyTime*q.speed
+	if g := p.flow.group; g != nil {
+		g.collect(p)
+	} else {
+		q.advance(h.w.now, h)
+	}
+	used := min(h.s.BaseCPU.Cores(), p.ceiling)*dt + q.busyTime*q.speed + h.flowCPU(p, dt)
 	u.cpu += used
-	u.memory += float64(h.s.BaseMemory)*dt + float64(h.s.MemoryPerConcurrentRequest)*q.inTime
+	u.memory += h.w.memoryFactor * (float64(h.s.BaseMemory)*dt + float64(h.s.MemoryPerConcurrentRequest)*(q.inTime+p.flow.in))
 	u.running += dt
 	u.readySeconds += dt
 	u.readyCPU += used
 	u.readyCeiling += p.ceiling * dt
 	q.busyTime, q.inTime = 0, 0
+	p.flow.cpu, p.flow.in, p.flow.requested = 0, 0, 0
+}
+
+// flowCPU is what a pod used by formulas, which say it for the mean pod: each
+// one got another number of requests of another size.
+func (h *httpLoad) flowCPU(p *pod, dt float64) float64 {
+	u := &p.flow
+	if u.cpu <= 0 {
+		return 0
+	}
+	share := 1 - 1/float64(max(1, len(h.w.ready)))
+	spread := math.Sqrt(u.requested*(share+h.s.CPUCV*h.s.CPUCV)) * h.s.CPUSecondsPerRequest * h.w.cpuFactor
+	if g := u.group; g != nil && g.quick {
+		// Little room leaves little to chance: idle times are what varies.
+		spread *= math.Sqrt(min(1, max(0, 1-u.cpu/(g.capacity()*h.s.CPUSecondsPerRequest*h.w.cpuFactor*max(dt, 1e-9)))))
+	}
+	most := max(u.cpu, (p.ceiling-h.s.BaseCPU.Cores())*dt)
+	if u.cpu >= 0.999*most {
+		return u.cpu // It has no choice.
+	}
+	return min(max(0, u.cpu+spread*h.flow.noise.NormFloat64()), most)
 }
 
 func (h *httpLoad) changed(p *pod, how change) {
@@ -166,13 +205,41 @@ func (h *httpLoad) changed(p *pod, how change) {
 	case joined:
 		p.serve = newPodQueue(h.w.now, h.s.ConcurrencyPerPod)
 		h.fit(p)
+		if h.flowing && p.phase == ready {
+			h.flow.enter(p, 0)
+		}
 	case resized:
+		if h.flowing {
+			n := h.flow.leave(p)
+			h.fit(p)
+			if p.phase == ready {
+				h.flow.enter(p, n)
+			}
+			return
+		}
 		h.fit(p)
 	case removed:
+		if h.flowing {
+			h.flow.leave(p)
+			return
+		}
 		h.drain(p)
 	case killed:
-		for _, t := range p.serve.drop() {
-			h.drop(t)
+		if p.flow.group != nil {
+			h.drop(h.w.now, max(h.flow.leave(p), h.flow.killed))
+		}
+		h.lose(p.serve.drop())
+	}
+}
+
+// lose drops requests, but those that have been counted.
+func (h *httpLoad) lose(lost []request) {
+	for _, r := range lost {
+		switch {
+		case h.retries != nil:
+			h.fail(r.number, h.w.now)
+		case !math.IsInf(r.arrival, -1):
+			h.drop(r.arrival, 1)
 		}
 	}
 }
@@ -181,7 +248,7 @@ func (h *httpLoad) changed(p *pod, how change) {
 func (h *httpLoad) fit(p *pod) {
 	q := &p.serve
 	q.setSpeed(workers(p.ceiling), workerSpeed(p.ceiling, h.s.BaseCPU.Cores()), h.w.now)
-	q.oomAt = h.oomAt(p.memLimit)
+	q.oomAt = h.oomAt(p)
 	if q.n >= q.oomAt {
 		h.w.oomKill(p)
 	}
@@ -189,67 +256,33 @@ func (h *httpLoad) fit(p *pod) {
 
 // drain finishes what a pod has; what it never can is dropped.
 func (h *httpLoad) drain(p *pod) {
-	for _, t := range p.serve.drain(h) {
-		h.drop(t)
-	}
+	h.lose(p.serve.drain(h))
 }
 
 // oomAt is the number of requests in a pod from which on it needs more memory
-// than the limit. With a limit below the base it is 0, and the pod dies as soon
+// than its limit. Where that is below the base it is 0, and the pod dies as soon
 // as it is ready.
-func (h *httpLoad) oomAt(limit float64) int {
-	base, each := float64(h.s.BaseMemory), float64(h.s.MemoryPerConcurrentRequest)
+func (h *httpLoad) oomAt(p *pod) int {
+	base := float64(h.s.BaseMemory)*h.w.memoryFactor + h.w.leaked(p)
+	each := float64(h.s.MemoryPerConcurrentRequest) * h.w.memoryFactor
 	switch {
-	case base > limit:
+	case base > p.memLimit:
 		return 0
-	case base+each*float64(h.s.ConcurrencyPerPod) <= limit:
+	case base+each*float64(h.s.ConcurrencyPerPod) <= p.memLimit:
 		return math.MaxInt
 	default:
-		return int((limit-base)/each) + 1
+		return int((p.memLimit-base)/each) + 1
 	}
 }
 
-func (h *httpLoad) endStep(o *Observation) {
-	length := seconds(h.w.sc.Step)
-	o.HasDemand = true
-	o.DemandRate = float64(h.stepArrivals) / length
-	o.ServedRate = float64(h.stepServed) / length
-	o.DroppedRate = float64(h.stepDropped) / length
-	o.LatencySeconds = h.step.quantile(h.w.sc.Objective.Percentile)
-	h.closeStep()
-	if h.w.now >= h.w.scored {
-		h.from = h.w.scored
-	}
-	h.stepArrivals, h.stepDropped, h.stepServed = 0, 0, 0
-}
-
-// closeStep adds the step's latencies to the totals, unless it lies before the
-// scored start.
-func (h *httpLoad) closeStep() {
-	if h.w.now > h.w.scored {
-		h.total.addAll(&h.step)
-	}
-	h.step = latencies{}
-}
+func (h *httpLoad) endStep(o *Observation) { h.observe(o) }
 
 func (h *httpLoad) finish(s *Score) {
-	for _, p := range h.w.ready {
-		h.drain(p)
-	}
-	h.closeStep()
-	arrived, windows := uint64(0), &h.windows
-	for i, n := range windows.arrivals {
-		arrived += uint64(n)
-		late := float64(windows.violated[i])
-		if late > 0 && late > (1-h.w.sc.Objective.Percentile)*float64(n) {
-			begin := windowSeconds * float64(i)
-			s.SLOViolationSeconds += min(windowSeconds, h.w.end-h.w.scored-begin)
+	if !h.flowing {
+		for _, p := range h.w.ready {
+			h.drain(p)
 		}
 	}
-	s.SLOViolatedRequestRatio = ratio(float64(h.late), float64(arrived))
-	served := arrived - h.dropped
-	s.ServedRequests, s.DroppedRequests = &served, &h.dropped
-	s.LatencyP50Seconds = h.total.quantile(0.50)
-	s.LatencyP95Seconds = h.total.quantile(0.95)
-	s.LatencyP99Seconds = h.total.quantile(0.99)
+	h.giveUp()
+	h.requestLog.finish(s)
 }

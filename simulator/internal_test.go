@@ -40,23 +40,26 @@ func TestLatencies(t *testing.T) {
 			t.Fatalf("%v became %v", x, got)
 		}
 	}
-	var total latencyTotals
-	if total.quantile(0.5) != nil {
+	var total latencies
+	if total.known(0.5) != nil {
 		t.Error("the median of nothing is something")
 	}
 	for _, x := range []float64{0, 1e-300, math.Inf(1), 1e9} {
 		var l latencies
 		l.add(x)
-		total.addAll(&l)
+		total.take(&l)
+		if l.used {
+			t.Error("what was taken is still there")
+		}
 	}
-	if lo, hi := *total.quantile(0.25), *total.quantile(1); lo > 1e-6 || hi < 1e5 {
+	if lo, hi := *total.known(0.25), *total.known(1); lo > 1e-6 || hi < 1e5 {
 		t.Errorf("extremes became %v and %v", lo, hi)
 	}
 }
 
 // finishes is an httpLoad that only collects latencies of requests.
 func finishes() *httpLoad {
-	return &httpLoad{limit: math.Inf(1), windows: httpWindows{start: math.Inf(1)}}
+	return &httpLoad{requestLog: requestLog{limit: math.Inf(1), windows: windows{start: math.Inf(1)}}}
 }
 
 // TestQueueResizes follows three requests of 2 core-seconds each, by hand,
@@ -73,12 +76,12 @@ func TestQueueResizes(t *testing.T) {
 	// the first ends at 3, the second, put back, at 5.
 	q.advance(1, done)
 	q.setSpeed(1, 0.5, 1)
-	if q.n != 3 || q.busy != 1 || q.queued != 2 {
-		t.Fatalf("%d in the pod, %d at work, %d waiting; want 3, 1, 2", q.n, q.busy, q.queued)
+	if q.n != 3 || q.busy != 1 || q.waiting.n != 2 {
+		t.Fatalf("%d in the pod, %d at work, %d waiting; want 3, 1, 2", q.n, q.busy, q.waiting.n)
 	}
 	q.advance(4, done)
-	if q.n != 2 || done.stepServed != 1 {
-		t.Fatalf("%d left and %d served at 4 s, want 2 and 1", q.n, done.stepServed)
+	if q.n != 2 || done.step.served != 1 {
+		t.Fatalf("%d left and %v served at 4 s, want 2 and 1", q.n, done.step.served)
 	}
 	// The second has 0.5 left. Three workers of speed 2: it ends at 4.25, the
 	// third at 5.
@@ -97,8 +100,8 @@ func TestQueueResizes(t *testing.T) {
 	if math.Abs(q.next-1000.2) > 1e-9 {
 		t.Fatalf("ends at %v, want 1000.2", q.next)
 	}
-	if left := q.drain(done); len(left) != 0 || done.stepServed != 3 {
-		t.Fatalf("%d left and %d served, want 0 and 3", len(left), done.stepServed)
+	if left := q.drain(done); len(left) != 0 || done.step.served != 3 {
+		t.Fatalf("%d left and %v served, want 0 and 3", len(left), done.step.served)
 	}
 }
 
@@ -130,13 +133,13 @@ func TestQueueConserves(t *testing.T) {
 					busy++
 				}
 			}
-			if busy != q.busy || q.n != q.busy+q.queued || (q.queued > 0 && q.busy < q.workers) {
-				t.Fatalf("%d in the pod, %d at work (%d counted), %d waiting, %d workers", q.n, q.busy, busy, q.queued, q.workers)
+			if busy != q.busy || q.n != q.busy+q.waiting.n || (q.waiting.n > 0 && q.busy < q.workers) {
+				t.Fatalf("%d in the pod, %d at work (%d counted), %d waiting, %d workers", q.n, q.busy, busy, q.waiting.n, q.workers)
 			}
 		}
 		lost += len(q.drain(done))
-		if arrived != done.stepServed+lost {
-			t.Fatalf("%d arrived, %d served, %d lost", arrived, done.stepServed, lost)
+		if float64(arrived) != done.step.served+float64(lost) {
+			t.Fatalf("%d arrived, %v served, %d lost", arrived, done.step.served, lost)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/rightsize-dev/rightsize/forecaster"
@@ -26,6 +27,11 @@ func (w *world) endStep() error {
 		}
 		p.use = podUse{since: w.now}
 	}
+	w.seen.MetricsAt = w.sc.Demand.clock(w.now)
+	if !w.watch.perfect() {
+		w.watch.keep(w.now, w.seen, w.pods0)
+	}
+	w.grow()
 	// A step that ends at the scored start lies before it.
 	if w.now > w.scored {
 		w.total.add(w.step)
@@ -41,9 +47,15 @@ func (w *world) endStep() error {
 // throttle adds a pod's ready seconds in this step to the totals if it was at
 // its ceiling.
 func (w *world) throttle(p *pod) {
-	if u := &p.use; u.readySeconds > 0 && u.readyCPU >= throttledAt*u.readyCeiling {
+	if u := &p.use; u.atCeiling() {
 		w.step.throttled += u.readySeconds
 	}
+}
+
+// atCeiling says whether a pod used all the CPU that it could while it was
+// ready, if it can use any.
+func (u *podUse) atCeiling() bool {
+	return u.readyCeiling > 0 && u.readyCPU >= throttledAt*u.readyCeiling
 }
 
 // podMetrics is what metrics say of a pod about the step just ended.
@@ -53,7 +65,10 @@ func (w *world) podMetrics(p *pod) PodObservation {
 	if o.HasMetrics {
 		o.CPUCores = u.stepCPU / u.stepRunning
 		o.MemoryBytes = u.stepMemory / u.stepRunning
-		o.Throttled = u.readySeconds > 0 && u.readyCPU >= throttledAt*u.readyCeiling
+		o.Throttled = u.atCeiling()
+	}
+	if m, ok := w.load.(podMeter); ok {
+		m.podMetrics(p, &o)
 	}
 	return o
 }
@@ -61,6 +76,11 @@ func (w *world) podMetrics(p *pod) PodObservation {
 // present completes what the policy sees with the state at this instant.
 func (w *world) present() {
 	o := &w.seen
+	if !w.watch.perfect() {
+		s := w.watch.at(w.now)
+		w.seen, w.pods0 = s.o, append(w.pods0[:0], s.pods...)
+		o.Step = w.sc.Step
+	}
 	o.Now = w.sc.Demand.clock(w.now)
 	o.Scored = w.scoring()
 	o.Desired, o.Ready, o.Template = w.desired, len(w.ready), w.template
@@ -97,6 +117,8 @@ func (w *world) podState(p *pod, o *PodObservation) {
 	switch {
 	case p.inFlight:
 		o.Resize = ResizeInProgress
+	case p.want != p.size && !fits(p.want, w.sc.Cluster.Node):
+		o.Resize = ResizeInfeasible
 	case p.want != p.size:
 		o.Resize = ResizeDeferred
 	}
@@ -110,28 +132,55 @@ func (w *world) podState(p *pod, o *PodObservation) {
 }
 
 // past is what one span of the history looks like.
-type past struct{ demand, cpu, memory float64 }
+type past struct{ demand, cpu, memory, running float64 }
 
 // pastOver is the use of the initial pods over [from, to) without throttling
-// or loss: means of the demand, of the CPU of all pods and of one pod's
-// memory.
+// or loss: means of the demand, of the CPU of all pods, of one pod's memory,
+// and of the items or requests that all pods work on.
 func (sc *Scenario) pastOver(from, to float64) past {
+	p := sc.pastWork(from, to)
+	room := math.Inf(1)
+	if limit := sc.Limits(sc.Initial.Requests).Memory; limit > 0 {
+		room = max(0, float64(limit)-p.memory)
+	}
+	p.memory += min(sc.Memory.PageCache, room)
+	return p
+}
+
+// pastWork is pastOver without what files fill.
+func (sc *Scenario) pastWork(from, to float64) past {
 	s := sc.Demand.over(from, to)
 	n := float64(max(1, sc.Initial.Replicas))
-	h := sc.Service.HTTP
-	if h == nil {
-		return past{demand: s.MeanRate, cpu: s.MeanRate, memory: s.MeanMemory / n}
-	}
-	rate := s.MeanRate
-	ceiling := sc.Ceiling(sc.Initial.Requests)
-	service := h.CPUSecondsPerRequest
-	if speed := workerSpeed(ceiling, h.BaseCPU.Cores()); speed > 0 {
-		service /= speed
-	}
-	return past{
-		demand: rate,
-		cpu:    n*h.BaseCPU.Cores() + rate*h.CPUSecondsPerRequest,
-		memory: float64(h.BaseMemory) + float64(h.MemoryPerConcurrentRequest)*rate/n*service,
+	rate, ceiling := s.MeanRate, sc.Ceiling(sc.Initial.Requests)
+	switch {
+	case sc.Service.HTTP != nil:
+		h := sc.Service.HTTP
+		service := h.CPUSecondsPerRequest
+		if speed := workerSpeed(ceiling, h.BaseCPU.Cores()); speed > 0 {
+			service /= speed
+		}
+		return past{
+			demand: rate,
+			cpu:    n*h.BaseCPU.Cores() + rate*h.CPUSecondsPerRequest,
+			memory: float64(h.BaseMemory) + float64(h.MemoryPerConcurrentRequest)*rate/n*service,
+		}
+	case sc.Service.Queue != nil:
+		q := sc.Service.Queue
+		busy := 0.0
+		if speed := q.WorkerSpeed(ceiling); speed > 0 {
+			busy = min(float64(q.WorkersPerPod), rate/n*q.CPUSecondsPerItem/speed)
+		}
+		return past{
+			demand: rate,
+			cpu:    n*q.BaseCPU.Cores() + rate*q.CPUSecondsPerItem,
+			memory: float64(q.BaseMemory) + float64(q.MemoryPerItem)*busy, running: n * busy,
+		}
+	case sc.Service.Inference != nil:
+		i := sc.Service.Inference
+		input, output := sc.Demand.tokensAt(from, i)
+		return past{demand: rate, running: rate * (input/i.PrefillTokensPerSecond + output*float64(i.MaxBatch)/i.DecodeTokensPerSecond)}
+	default:
+		return past{demand: rate, cpu: rate, memory: s.MeanMemory / n}
 	}
 }
 
@@ -146,7 +195,7 @@ func workerSpeed(ceiling, base float64) float64 {
 // setup is what the policy is told.
 func (w *world) setup() Setup {
 	sc := *w.sc
-	sc.Demand = Demand{}
+	sc.Demand, sc.Failures, sc.Deploys, sc.Metrics.Outages = Demand{}, nil, nil, nil
 	s := Setup{Scenario: sc, Start: w.sc.Start(), History: w.history()}
 	if w.opts.Progress != nil {
 		s.Alive = func() bool { return w.opts.Progress(0) }
@@ -172,7 +221,7 @@ func (w *world) history() History {
 		p := sc.pastOver(from, from+step)
 		h.Demand.Values[i], h.CPU.Values[i], h.Memory.Values[i] = p.demand, p.cpu, p.memory
 	}
-	if sc.Service.HTTP == nil {
+	if !sc.Service.Requests() {
 		h.Demand.Values = nil
 	}
 	return h
@@ -181,19 +230,22 @@ func (w *world) history() History {
 // observeHistory makes the first observation: that of the last step of the
 // history. Without history it holds no metrics.
 func (w *world) observeHistory() {
-	w.seen = Observation{Step: w.sc.Step, HasDemand: w.sc.Service.HTTP != nil && w.steered > 0}
+	defer func() { w.watch.shown = scrape{end: w.now, o: w.seen, pods: slices.Clone(w.pods0)} }()
+	w.seen = Observation{Step: w.sc.Step, HasDemand: w.sc.Service.Requests() && w.steered > 0}
 	if w.steered < seconds(w.sc.Step) {
 		w.seen.HasDemand = false
 		return
 	}
+	w.seen.MetricsAt = w.sc.Demand.clock(w.steered)
 	p := w.sc.pastOver(w.steered-seconds(w.sc.Step), w.steered)
 	if w.seen.HasDemand {
 		w.seen.DemandRate, w.seen.ServedRate = p.demand, p.demand
 	}
-	w.seen.CPUCores, w.seen.MemoryBytes = p.cpu, p.memory
+	w.seen.CPUCores, w.seen.MemoryBytes, w.seen.Running = p.cpu, p.memory, p.running
 	for _, q := range w.pods {
 		w.pods0 = append(w.pods0, PodObservation{
 			ID: q.id, HasMetrics: true, CPUCores: p.cpu / float64(len(w.pods)), MemoryBytes: p.memory,
+			Running: p.running / float64(len(w.pods)),
 		})
 	}
 }

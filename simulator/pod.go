@@ -11,6 +11,7 @@ type phase uint8
 
 const (
 	pending    phase = iota // Waits for a node.
+	pulling                 // Its node fetches the image.
 	starting                // Runs, does not serve yet.
 	ready                   // Serves.
 	backingOff              // Waits to be restarted after an OOM kill.
@@ -28,8 +29,8 @@ const (
 	throttledAt = 0.99
 )
 
-// pod is one pod. Its amounts in use are accumulated in usage, its requests
-// served in serve.
+// pod is one pod. Its amounts in use are accumulated in usage, its requests in
+// the part that its kind of service has.
 type pod struct {
 	id           int
 	phase        phase
@@ -62,7 +63,10 @@ type pod struct {
 	lastOOM  float64
 
 	use   podUse
-	serve podQueue
+	serve podQueue // Of an http service.
+	flow  podFlow  // Of an http service by formulas.
+	crew  crew     // Of a queue service.
+	batch batch    // Of an inference service.
 }
 
 // podUse is what a pod used since the last flush, and in the present step.
@@ -88,10 +92,8 @@ func (w *world) idle(p *pod) {
 		return
 	}
 	p.use.running += dt
-	if h := w.sc.Service.HTTP; h != nil {
-		p.use.cpu += min(h.StartupCPU.Cores(), p.ceiling) * dt
-		p.use.memory += float64(h.BaseMemory) * dt
-	}
+	p.use.cpu += min(w.sc.Service.StartupCPU().Cores(), p.ceiling) * dt
+	p.use.memory += w.sc.Service.baseMemory() * w.memoryFactor * dt
 }
 
 // setSize puts a request into force.
@@ -107,11 +109,11 @@ func (w *world) setSize(p *pod, r recommender.Resources) {
 
 // startSpeed is how fast a start-up of nominal length goes.
 func (w *world) startSpeed(p *pod) float64 {
-	h := w.sc.Service.HTTP
-	if h == nil || h.StartupCPU == 0 || p.ceiling >= h.StartupCPU.Cores() {
+	need := w.sc.Service.StartupCPU().Cores()
+	if need == 0 || p.ceiling >= need {
 		return 1
 	}
-	return p.ceiling / h.StartupCPU.Cores()
+	return p.ceiling / need
 }
 
 // begin starts the container of a pod that is bound to a node.
@@ -119,7 +121,7 @@ func (w *world) begin(p *pod) {
 	w.flush(p)
 	p.phase = starting
 	p.runSince = w.now
-	p.startLeft = seconds(w.sc.Service.startup())
+	p.startLeft = seconds(w.sc.Service.Startup())
 	p.startAt = w.now
 	p.due = w.now + p.startLeft/w.startSpeed(p)
 }
@@ -172,7 +174,7 @@ func (w *world) phaseEnds(p *pod) {
 	switch p.phase {
 	case starting:
 		w.becomeReady(p)
-	case backingOff:
+	case pulling, backingOff:
 		w.begin(p)
 	case pending, ready, gone:
 	}
@@ -188,6 +190,7 @@ func (w *world) flush(p *pod) {
 	}
 	u := &p.use
 	if dt := w.now - u.since; dt > 0 {
+		w.effects(p, dt)
 		w.charge(p, dt)
 	}
 	u.stepCPU += u.cpu
@@ -205,7 +208,9 @@ func (w *world) charge(p *pod, dt float64) {
 	t.usedCPU += p.use.cpu
 	t.usedMemory += p.use.memory
 	t.borrowedCPU += max(0, cpu-reqCPU) * dt
-	t.cost += pricePerSecond(w.sc.Prices, max(cpu, reqCPU), max(memory, reqMemory)) * dt
+	gpus := float64(w.gpus)
+	t.gpus += gpus * dt
+	t.cost += (pricePerSecond(w.sc.Prices, max(cpu, reqCPU), max(memory, reqMemory)) + w.sc.Prices.GPUHour*gpus/3600) * dt
 	if p.phase == pending {
 		t.pending += dt
 	}

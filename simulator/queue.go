@@ -1,232 +1,368 @@
 package simulator
 
-import "math"
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
 
-// podQueue is the first-come-first-served queue of one http pod: workers of
-// equal speed, each busy with one request, and a ring of waiting ones.
-type podQueue struct {
-	speed   float64 // Cores per worker.
-	workers int
-	room    int // Requests it holds at most.
-	oomAt   int // Requests that need more memory than the limit allows.
+	"github.com/rightsize-dev/rightsize/recommender"
+)
 
-	n        int // Requests in the pod, waiting ones included.
+// queueLoad simulates every item of a queue service: one shared queue, first
+// come first served, from which idle workers take items at random.
+type queueLoad struct {
+	requestLog
+	s       *QueueService
+	arr     *arrivals
+	work    workSampler
+	routing *rand.Rand
+	oomed   bool // A pod was OOM-killed since advance looked last.
+
+	waiting  ring[request]
 	busy     int
-	last     float64 // When the integrals were last brought up to date.
-	busyTime float64 // Integral of busy workers.
-	inTime   float64 // Integral of n.
-
-	next    float64   // Earliest finish, +Inf if no worker is busy.
-	nextAt  int       // The worker it belongs to.
-	finish  []float64 // Per worker, +Inf if idle.
-	serving []serving // Per worker.
-
-	waiting []request // Ring.
-	head    int
-	queued  int
+	inQueue  timed    // Integral of the items that wait.
+	inWork   timed    // Integral of those that are worked on.
+	workers  []worker // Slots, some of pods that are gone.
+	free     []int32  // Slots to use again.
+	idle     []int32  // Workers without an item.
+	finishes finishHeap
 }
 
-// request is one that waits.
-type request struct {
-	arrival float64
-	work    float64 // Core-seconds left.
+// crew is what a pod of a queue service has.
+type crew struct {
+	workers []int32 // Slots of queueLoad.workers.
+	speed   float64 // Cores per worker.
+	busy    int
+	most    int // Items at once that the memory limit allows.
+	last    float64
+	time    float64 // Integral of busy.
 }
 
-// serving is a request at a worker since start.
-type serving struct {
-	request
-	start float64
+// worker is one worker of a pod, with the item it works on if it is busy.
+type worker struct {
+	pod    *pod // nil for a slot that is free.
+	at     int  // Index in queueLoad.idle, -1 if busy.
+	item   request
+	left   float64 // Core-seconds since the speed last changed.
+	finish float64
 }
 
-// newPodQueue is an empty queue at the instant now.
-func newPodQueue(now float64, room int) podQueue {
-	return podQueue{last: now, next: math.Inf(1), room: room}
+// timed is the integral of a quantity over time.
+type timed struct {
+	last, sum float64
 }
 
-// integrate brings the integrals up to date.
-func (q *podQueue) integrate(t float64) {
-	dt := t - q.last
-	q.busyTime += dt * float64(q.busy)
-	q.inTime += dt * float64(q.n)
-	q.last = t
+// add accounts for a quantity that has been n since the last call.
+func (s *timed) add(t float64, n int) {
+	s.sum += (t - s.last) * float64(n)
+	s.last = t
 }
 
-// advance finishes what is finished at t and brings the integrals up to t.
-func (q *podQueue) advance(t float64, done *httpLoad) {
-	for q.next <= t {
-		i, at := q.nextAt, q.next
-		q.integrate(at)
-		q.n--
-		done.served(q.serving[i].arrival, at)
-		if q.queued > 0 {
-			q.serve(i, q.pop(), at)
+// take returns the integral up to t and begins a new one.
+func (s *timed) take(t float64, n int) float64 {
+	s.add(t, n)
+	sum := s.sum
+	s.sum = 0
+	return sum
+}
+
+func newQueueLoad(w *world) *queueLoad {
+	s := w.sc.Service.Queue
+	return &queueLoad{
+		requestLog: newRequestLog(w, w.sc.Objective.WaitSeconds), s: s, arr: newArrivals(w.sc, w.steered, math.Inf(1)),
+		work: newWorkSampler(s.CPUSecondsPerItem, s.CPUCV), routing: newStream(w.sc.Seed, streamRouting),
+		inQueue: timed{last: w.steered}, inWork: timed{last: w.steered},
+	}
+}
+
+// advance serves what arrives and what ends before the instant to. At one
+// instant ends come first.
+func (q *queueLoad) advance(to float64) float64 {
+	for {
+		end := q.nextEnd()
+		if end > to && q.arr.next >= to {
+			return to
+		}
+		t := min(end, q.arr.next)
+		if end <= q.arr.next {
+			q.end(end)
 		} else {
-			q.busy--
-			q.finish[i] = math.Inf(1)
+			item := request{arrival: t, work: q.work.draw(q.arr.rng) * q.w.cpuFactor}
+			q.arr.advance()
+			q.step.arrivals++
+			q.arrived(t, 1)
+			q.enqueue(item, t)
 		}
-		q.findNext()
-	}
-	q.integrate(t)
-}
-
-func (q *podQueue) serve(i int, r request, t float64) {
-	q.serving[i] = serving{request: r, start: t}
-	if q.speed > 0 {
-		q.finish[i] = t + r.work/q.speed
-	} else {
-		q.finish[i] = math.MaxFloat64 // Busy, but never done.
-	}
-}
-
-func (q *podQueue) findNext() {
-	at, next := 0, q.finish[0]
-	for i := 1; i < len(q.finish); i++ {
-		if q.finish[i] < next {
-			at, next = i, q.finish[i]
+		if q.oomed {
+			q.oomed = false
+			return t
 		}
 	}
-	q.nextAt, q.next = at, next
 }
 
-// arrive adds a request at t, to which the queue has been advanced. There has
-// to be room.
-func (q *podQueue) arrive(r request, t float64) {
-	q.n++
-	if q.busy == q.workers {
-		q.push(r)
+// nextEnd is when the next item is done, +Inf if none is worked on.
+func (q *queueLoad) nextEnd() float64 {
+	if len(q.finishes.items) == 0 {
+		return math.Inf(1)
+	}
+	return q.finishes.items[0].at
+}
+
+func (q *queueLoad) enqueue(item request, t float64) {
+	if len(q.idle) > 0 {
+		q.start(item, t)
 		return
 	}
-	q.busy++
-	for i, f := range q.finish {
-		if math.IsInf(f, 1) {
-			q.serve(i, r, t)
-			if q.finish[i] < q.next {
-				q.nextAt, q.next = i, q.finish[i]
+	q.inQueue.add(t, q.waiting.n)
+	q.waiting.push(item)
+}
+
+// start gives an item to an idle worker, of which there has to be one.
+func (q *queueLoad) start(item request, t float64) {
+	i := q.idle[q.routing.IntN(len(q.idle))]
+	q.unidle(i)
+	k := &q.workers[i]
+	p := k.pod
+	p.crew.integrate(t)
+	q.count(p, 1, t)
+	k.item, k.left = item, item.work
+	q.schedule(i, t)
+	if p.crew.busy > p.crew.most {
+		q.w.now = t
+		q.w.oomKill(p)
+		q.oomed = true
+	}
+}
+
+// count adds to the items that a pod works on.
+func (q *queueLoad) count(p *pod, n int, t float64) {
+	q.inWork.add(t, q.busy)
+	q.busy += n
+	p.crew.busy += n
+}
+
+// schedule sets when a worker will have done what is left of its item.
+func (q *queueLoad) schedule(i int32, t float64) {
+	k := &q.workers[i]
+	k.finish = math.MaxFloat64 // Busy, but never done.
+	if speed := k.pod.crew.speed; speed > 0 {
+		k.finish = t + k.left/speed
+	}
+	q.finishes.set(i, k.finish)
+}
+
+// end records an item that is done and begins the next.
+func (q *queueLoad) end(t float64) {
+	i := q.finishes.items[0].worker
+	k := &q.workers[i]
+	q.finishes.remove(i)
+	k.pod.crew.integrate(t)
+	q.count(k.pod, -1, t)
+	q.done(k, t)
+	q.setIdle(i)
+	q.dispatch(t)
+}
+
+// done records an item at its end: what counts is how long it waited.
+func (q *queueLoad) done(k *worker, t float64) {
+	q.served(k.item.arrival, t-k.item.arrival, k.item.waited > q.limit)
+}
+
+// dispatch hands out waiting items as long as there are idle workers.
+func (q *queueLoad) dispatch(t float64) {
+	for q.waiting.n > 0 && len(q.idle) > 0 {
+		q.inQueue.add(t, q.waiting.n)
+		item := q.waiting.pop()
+		item.waited = t - item.arrival
+		q.start(item, t)
+	}
+}
+
+func (c *crew) integrate(t float64) {
+	c.time += (t - c.last) * float64(c.busy)
+	c.last = t
+}
+
+func (q *queueLoad) setIdle(i int32) {
+	q.workers[i].at = len(q.idle)
+	q.idle = append(q.idle, i)
+}
+
+func (q *queueLoad) unidle(i int32) {
+	at, last := q.workers[i].at, len(q.idle)-1
+	moved := q.idle[last]
+	q.idle[at] = moved
+	q.workers[moved].at = at
+	q.idle = q.idle[:last]
+	q.workers[i].at = -1
+}
+
+func (q *queueLoad) settle(p *pod) {
+	if p == nil {
+		return // Nothing is shared.
+	}
+	c, u := &p.crew, &p.use
+	c.integrate(q.w.now)
+	dt := q.w.now - u.since
+	used := min(q.s.BaseCPU.Cores(), p.ceiling)*dt + c.time*c.speed
+	u.cpu += used
+	u.memory += q.w.memoryFactor * (float64(q.s.BaseMemory)*dt + float64(q.s.MemoryPerItem)*c.time)
+	u.running += dt
+	u.readySeconds += dt
+	u.readyCPU += used
+	u.readyCeiling += p.ceiling * dt
+	c.time = 0
+}
+
+func (q *queueLoad) changed(p *pod, how change) {
+	switch how {
+	case joined:
+		q.join(p)
+	case resized:
+		q.fit(p)
+	case removed:
+		q.leave(p, false)
+	case killed:
+		q.leave(p, true)
+	}
+}
+
+// join adds the workers of a pod.
+func (q *queueLoad) join(p *pod) {
+	p.crew = crew{last: q.w.now, workers: p.crew.workers[:0]}
+	for range q.s.WorkersPerPod {
+		i := int32(len(q.workers)) //nolint:gosec // Pods times workers are bounded.
+		if n := len(q.free); n > 0 {
+			i, q.free = q.free[n-1], q.free[:n-1]
+		} else {
+			q.workers = append(q.workers, worker{})
+			q.finishes.place = append(q.finishes.place, -1)
+		}
+		q.workers[i] = worker{pod: p}
+		p.crew.workers = append(p.crew.workers, i)
+		q.setIdle(i)
+	}
+	q.fit(p)
+	if p.phase == ready {
+		q.dispatch(q.w.now)
+	}
+}
+
+// WorkerSpeed is the number of cores each worker of a pod gets that may use
+// that many.
+func (s *QueueService) WorkerSpeed(ceiling float64) float64 {
+	return min(1, max(0, ceiling-s.BaseCPU.Cores())/float64(s.WorkersPerPod))
+}
+
+// MostCPU is the request beyond which a pod's workers get no faster.
+func (s *QueueService) MostCPU(sc *Scenario) recommender.MilliCPU {
+	ratio := sc.Ceiling(sc.Initial.Requests) / sc.Initial.Requests.CPU.Cores()
+	return recommender.FromCores((float64(s.WorkersPerPod) + s.BaseCPU.Cores()) / ratio)
+}
+
+// fit puts the pod's ceiling and memory limit into effect. Items keep the work
+// they have left.
+func (q *queueLoad) fit(p *pod) {
+	c, now := &p.crew, q.w.now
+	old := c.speed
+	c.speed = q.s.WorkerSpeed(p.ceiling)
+	for _, i := range c.workers {
+		if k := &q.workers[i]; k.at < 0 {
+			if old > 0 {
+				k.left = max(0, (k.finish-now)*old)
 			}
-			return
+			q.schedule(i, now)
 		}
 	}
+	c.most = q.most(p)
+	if c.busy > c.most || c.most < 0 {
+		q.w.oomKill(p)
+	}
 }
 
-func (q *podQueue) push(r request) {
-	if q.queued == len(q.waiting) {
-		q.grow()
+// most is how many items at once a pod's memory limit allows, -1 where it does
+// not even allow none.
+func (q *queueLoad) most(p *pod) int {
+	limit := p.memLimit
+	base := float64(q.s.BaseMemory)*q.w.memoryFactor + q.w.leaked(p)
+	each := float64(q.s.MemoryPerItem) * q.w.memoryFactor
+	switch {
+	case base > limit:
+		return -1
+	case base+each*float64(q.s.WorkersPerPod) <= limit:
+		return math.MaxInt
+	default:
+		return int((limit - base) / each)
 	}
-	i := q.head + q.queued
-	if i >= len(q.waiting) {
-		i -= len(q.waiting)
-	}
-	q.waiting[i] = r
-	q.queued++
 }
 
-func (q *podQueue) pop() request {
-	r := q.waiting[q.head]
-	q.head++
-	if q.head == len(q.waiting) {
-		q.head = 0
-	}
-	q.queued--
-	return r
-}
-
-// grow doubles the ring.
-func (q *podQueue) grow() {
-	bigger := make([]request, max(8, 2*len(q.waiting)))
-	for i := range q.queued {
-		bigger[i] = q.waiting[(q.head+i)%len(q.waiting)]
-	}
-	q.waiting, q.head = bigger, 0
-}
-
-// setSpeed changes workers and their speed at t, to which the queue has been
-// advanced. Requests keep the work they have left. Where there are fewer
-// workers than before, the requests started last go back to the head of the
-// queue.
-func (q *podQueue) setSpeed(workers int, speed, t float64) {
-	running := make([]serving, 0, q.busy)
-	for i, f := range q.finish {
-		if math.IsInf(f, 1) {
-			continue
+// leave takes a pod's workers away. What they work on is finished, or, after a
+// kill, goes back to the head of the queue to be done anew.
+func (q *queueLoad) leave(p *pod, killed bool) {
+	c := &p.crew
+	c.integrate(q.w.now)
+	var back []request
+	for _, i := range c.workers {
+		k := &q.workers[i]
+		switch {
+		case k.at >= 0:
+			q.unidle(i)
+		case killed || c.speed <= 0:
+			q.finishes.remove(i)
+			back = append(back, k.item)
+		default:
+			q.finishes.remove(i)
+			q.done(k, k.finish)
 		}
-		s := q.serving[i]
-		s.work = max(0, s.work-(t-s.start)*q.speed)
-		running = append(running, s)
+		*k = worker{}
+		q.free = append(q.free, i)
 	}
-	sortByArrival(running)
-	q.workers, q.speed = workers, speed
-	q.finish = ofLength(q.finish, workers)
-	q.serving = ofLength(q.serving, workers)
-	for i := range q.finish {
-		q.finish[i] = math.Inf(1)
-	}
-	for len(running) > workers {
-		q.pushFront(running[len(running)-1].request)
-		running = running[:len(running)-1]
-	}
-	for i, s := range running {
-		q.serve(i, s.request, t)
-	}
-	q.busy = len(running)
-	for q.queued > 0 && q.busy < workers {
-		q.serve(q.busy, q.pop(), t)
-		q.busy++
-	}
-	q.findNext()
-}
-
-// sortByArrival sorts by insertion: there are few and they are nearly sorted.
-func sortByArrival(s []serving) {
-	for i := 1; i < len(s); i++ {
-		for j := i; j > 0 && s[j].arrival < s[j-1].arrival; j-- {
-			s[j], s[j-1] = s[j-1], s[j]
+	q.count(p, -c.busy, q.w.now)
+	c.workers = c.workers[:0]
+	slices.SortStableFunc(back, func(a, b request) int {
+		switch {
+		case a.arrival > b.arrival:
+			return -1
+		case a.arrival < b.arrival:
+			return 1
 		}
+		return 0
+	})
+	q.inQueue.add(q.w.now, q.waiting.n)
+	for _, item := range back {
+		q.waiting.pushFront(item)
 	}
+	q.dispatch(q.w.now)
 }
 
-func ofLength[T any](s []T, n int) []T {
-	if n <= cap(s) {
-		return s[:n]
-	}
-	return make([]T, n)
+func (q *queueLoad) endStep(o *Observation) {
+	length := seconds(q.w.sc.Step)
+	o.Waiting = q.inQueue.take(q.w.now, q.waiting.n) / length
+	o.Running = q.inWork.take(q.w.now, q.busy) / length
+	q.observe(o)
 }
 
-func (q *podQueue) pushFront(r request) {
-	if q.queued == len(q.waiting) {
-		q.grow()
+// finish serves what is left with the workers there are; what they never can
+// is violated.
+func (q *queueLoad) finish(s *Score) {
+	for end := q.nextEnd(); end < math.MaxFloat64; end = q.nextEnd() {
+		q.end(end)
 	}
-	q.head--
-	if q.head < 0 {
-		q.head = len(q.waiting) - 1
+	for q.waiting.n > 0 {
+		q.unfinished(q.waiting.pop().arrival)
 	}
-	q.waiting[q.head] = r
-	q.queued++
-}
-
-// drop empties the queue and returns the arrival times of what was in it.
-func (q *podQueue) drop() []float64 {
-	times := make([]float64, 0, q.n)
-	for i, f := range q.finish {
-		if !math.IsInf(f, 1) {
-			times = append(times, q.serving[i].arrival)
-			q.finish[i] = math.Inf(1)
+	for i := range q.workers {
+		if k := &q.workers[i]; k.pod != nil && k.at < 0 {
+			q.unfinished(k.item.arrival)
 		}
 	}
-	for q.queued > 0 {
-		times = append(times, q.pop().arrival)
-	}
-	q.n, q.busy, q.next = 0, 0, math.Inf(1)
-	return times
+	q.requestLog.finish(s)
 }
 
-// drain serves all that is left, for which it need not know the time, and
-// returns the arrival times of what can never be served.
-func (q *podQueue) drain(done *httpLoad) []float64 {
-	if q.speed > 0 {
-		for q.n > 0 {
-			q.advance(q.next, done)
-		}
-		return nil
+// unfinished records an item that is never done.
+func (q *queueLoad) unfinished(arrival float64) {
+	if arrival >= q.from {
+		q.unserved++
+		q.violate(arrival, 1)
 	}
-	return q.drop()
 }

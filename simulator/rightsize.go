@@ -3,6 +3,7 @@ package simulator
 import (
 	"time"
 
+	"github.com/rightsize-dev/rightsize/forecaster"
 	"github.com/rightsize-dev/rightsize/recommender"
 )
 
@@ -25,6 +26,12 @@ type RightsizeOptions struct {
 	// FixedReplicas and FixedSize keep replicas or sizes as they are.
 	FixedReplicas bool
 	FixedSize     bool
+	// Naive takes the last value and what that got wrong lately for a
+	// forecast, to show what forecasting is worth.
+	Naive bool
+	// Light and Without are those of forecaster.Options.
+	Light   bool
+	Without []string
 }
 
 // DefaultRightsize returns the intervals of the controller: a decision a
@@ -71,6 +78,7 @@ type rightsizer struct {
 	nextRelation, nextDecide time.Time
 	madeCPU                  time.Time // When the CPU forecast was made.
 	covered                  float64   // What the last decision was made for.
+	reasons                  []recommender.Reason
 	oomKills                 int
 }
 
@@ -90,24 +98,31 @@ func (r *rightsizer) Decide(o Observation) Action {
 	snapshot := r.snapshot(o)
 	r.refresh(o, &snapshot)
 	d := r.core.Decide(snapshot)
-	r.state = d.State
+	r.state, r.reasons = d.State, d.Reasons
 	r.covered = r.cover(load)
 	return r.action(o, d)
 }
 
-// load is what a decision has to cover: the demand where it is known, else the
-// CPU.
+// Reasons are those of the last decision.
+func (r *rightsizer) Reasons() []recommender.Reason { return r.reasons }
+
+// load is what a decision has to cover: the demand where it is known, with
+// what waits worked off within a minute, else the CPU.
 func (r *rightsizer) load(o Observation) float64 {
-	if o.HasDemand {
-		return o.DemandRate
+	switch {
+	case o.HasDemand:
+		return o.DemandRate + o.Waiting/60
+	case r.sc.Service.Requests():
+		return 0 // Not known.
+	default:
+		return o.CPUCores
 	}
-	return o.CPUCores
 }
 
 // cover is the load up to which the decision just made holds.
 func (r *rightsizer) cover(load float64) float64 {
 	f := r.cpu.Forecast
-	if r.sc.Service.HTTP != nil {
+	if r.sc.Service.Requests() {
 		f = r.demand.Forecast
 	}
 	risk := r.o.Risk
@@ -137,7 +152,10 @@ func (r *rightsizer) snapshot(o Observation) recommender.Snapshot {
 		Workload: recommender.Workload{Namespace: "simulator", Kind: "Deployment", Name: sc.Name},
 		Policy: recommender.Policy{
 			Risk: r.o.Risk, HoldSeconds: r.o.ForecastEvery.Seconds(),
-			Objective: recommender.Objective{LatencySeconds: sc.Objective.LatencySeconds, Percentile: sc.Objective.Percentile},
+			Objective: recommender.Objective{
+				LatencySeconds: sc.Objective.LatencySeconds, Percentile: sc.Objective.Percentile, WaitSeconds: sc.Objective.WaitSeconds,
+				TTFTSeconds: sc.Objective.TTFTSeconds, ITLSeconds: sc.Objective.ITLSeconds,
+			},
 			Horizontal: recommender.HorizontalPolicy{
 				Fixed: r.o.FixedReplicas, Min: sc.Bounds.MinReplicas, Max: sc.Bounds.MaxReplicas,
 				StabilizationSeconds: r.o.Stabilization.Seconds(),
@@ -149,7 +167,7 @@ func (r *rightsizer) snapshot(o Observation) recommender.Snapshot {
 			Prices: sc.Prices,
 		},
 		Replicas: recommender.Replicas{
-			Desired: o.Desired, Ready: o.Ready, StartupSeconds: sc.Service.Startup().Seconds(),
+			Desired: o.Desired, Ready: o.Ready, StartupSeconds: (sc.Service.Startup() + sc.Cluster.ImagePull).Seconds(),
 			ResizeSeconds: sc.Cluster.ResizeDelay.Seconds(),
 		},
 		State: r.state,
@@ -160,8 +178,16 @@ func (r *rightsizer) snapshot(o Observation) recommender.Snapshot {
 	}
 	s.Containers = []recommender.Container{{
 		Name: "app", Requests: o.Template, Limits: limits, ThrottledRatio: r.past.throttledRatio(),
-		OOMKills: r.oomKills, LastOOMKill: o.LastOOMKill,
+		OOMKills: r.oomKills, LastOOMKill: o.LastOOMKill, GPUs: sc.Service.GPUsPerPod(),
 	}}
+	switch {
+	case sc.Service.Queue != nil:
+		// A worker uses no more than a core, so that more do nothing.
+		bounds := &s.Policy.Vertical
+		bounds.MaxAllowed.CPU = max(min(bounds.MaxAllowed.CPU, sc.Service.Queue.MostCPU(sc)), bounds.MinAllowed.CPU)
+	case sc.Service.Inference != nil:
+		s.Batch = r.past.batchServer(sc.Service.Inference)
+	}
 	return s
 }
 
@@ -171,32 +197,59 @@ func (r *rightsizer) snapshot(o Observation) recommender.Snapshot {
 func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
 	horizons := recommender.Horizons(*s)
 	p := r.past
+	if r.sc.Service.Inference != nil {
+		r.refreshDemand(o, s, horizons)
+		return
+	}
 	if due(&r.nextRelation, o.Now, relationGap) {
 		r.relation = recommender.FitRelation(p.relation)
 	}
 	if due(&r.nextMemory, o.Now, r.o.MemoryEvery) {
 		memory, share := recommender.ShareMemory(p.memory.series(), p.pods.series(), max(1, o.Ready))
 		r.memory, r.memoryShare = recommender.Summarize(memory, o.Now, horizons), share
+		r.memory.Forecast = r.naive(r.memory.Forecast, memory)
 	}
-	if due(&r.nextDemand, o.Now, r.o.ForecastEvery) {
-		r.demand = recommender.Summarize(p.demand.series(), o.Now, horizons)
-	}
+	r.refreshDemand(o, s, horizons)
 	every := r.o.ForecastEvery
 	if r.demandDecides() {
 		every = max(every, r.o.MemoryEvery)
 	}
 	if !o.Now.Before(r.madeCPU.Add(every)) {
 		r.madeCPU = o.Now
-		r.cpu = recommender.Summarize(p.cpu.series(), o.Now, horizons)
+		r.cpu = r.summarize(&p.cpu, o.Now, horizons)
 	}
-	p.demand.renew(&r.demand)
-	p.cpu.renew(&r.cpu)
-	p.memory.renew(&r.memory)
+	p.cpu.renew(&r.cpu, o.Now)
+	p.memory.renew(&r.memory, o.Now)
 	c := &s.Containers[0]
 	c.CPU, c.Memory, c.MemoryShare = r.cpu, r.memory, r.memoryShare
-	if r.demand.Samples > 0 {
-		s.Demand = &recommender.Demand{Signal: "requests", Unit: "requests/s", Usage: r.demand, Relation: r.relation}
+}
+
+// refreshDemand brings the demand up to date and puts it into the snapshot.
+func (r *rightsizer) refreshDemand(o Observation, s *recommender.Snapshot, horizons []time.Duration) {
+	if due(&r.nextDemand, o.Now, r.o.ForecastEvery) {
+		r.demand = r.summarize(&r.past.demand, o.Now, horizons)
 	}
+	r.past.demand.renew(&r.demand, o.Now)
+	if r.demand.Samples > 0 {
+		s.Demand = &recommender.Demand{
+			Signal: "requests", Unit: "requests/s", Usage: r.demand, Relation: r.relation, Backlog: o.Waiting,
+		}
+	}
+}
+
+// summarize puts the history of a quantity into numbers and forecasts it.
+func (r *rightsizer) summarize(t *track, now time.Time, horizons []time.Duration) recommender.Usage {
+	u := recommender.Describe(t.series(), now)
+	u.Forecast = r.naive(t.forecast(forecaster.Options{Horizons: horizons, Light: r.o.Light, Without: r.o.Without}), t.series())
+	return u
+}
+
+// naive replaces a forecast where the naive one is asked for.
+func (r *rightsizer) naive(f forecaster.Forecast, s forecaster.Series) forecaster.Forecast {
+	if r.o.Naive {
+		return naive(f, s)
+	}
+	return f
 }
 
 // due says whether it is time, and if so sets the next one.

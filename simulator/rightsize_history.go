@@ -37,6 +37,44 @@ type rightsizeHistory struct {
 	relation      []recommender.RelationSample
 	sums          recommender.RelationSample // Of the five minutes under way.
 	count         float64
+	tokens        tokenMeans
+}
+
+// tokenMeans are discounted sums of tokens read and written and of requests
+// served, of inference services.
+type tokenMeans struct {
+	prompt, output, served float64
+	at                     time.Time
+}
+
+// tokenMemory is the time after which a request counts half in the mean number
+// of tokens: prompts change by the hour.
+const tokenMemory = 30 * time.Minute
+
+// add discounts what was and adds what was seen over a step.
+func (m *tokenMeans) add(o Observation) {
+	if !m.at.IsZero() {
+		keep := math.Exp2(-float64(o.Now.Sub(m.at)) / float64(tokenMemory))
+		m.prompt, m.output, m.served = m.prompt*keep, m.output*keep, m.served*keep
+	}
+	m.at = o.Now
+	m.prompt += o.PromptTokenRate * o.Step.Seconds()
+	m.output += o.OutputTokenRate * o.Step.Seconds()
+	m.served += o.ServedRate * o.Step.Seconds()
+}
+
+// batchServer is how a pod serves: as the service is known to, with requests
+// of the size seen lately.
+func (h *rightsizeHistory) batchServer(s *InferenceService) *recommender.BatchServer {
+	b := &recommender.BatchServer{
+		PrefillTokensPerSecond: s.PrefillTokensPerSecond, DecodeTokensPerSecond: s.DecodeTokensPerSecond,
+		MaxBatch: s.MaxBatch, KVCacheTokens: s.KVCacheTokens, PromptTokens: s.PromptTokens, OutputTokens: s.OutputTokens,
+	}
+	const enough = 20 // Requests.
+	if m := h.tokens; m.served >= enough {
+		b.PromptTokens, b.OutputTokens = m.prompt/m.served, max(1, m.output/m.served)
+	}
+	return b
 }
 
 // measured are the means of one step; NaN where unknown.
@@ -63,14 +101,15 @@ func (h *rightsizeHistory) tracks() []*track { return []*track{&h.demand, &h.cpu
 
 // add keeps one observation, unless it is of a step that is held already.
 func (h *rightsizeHistory) add(o Observation) {
-	if !o.Now.After(h.seen) {
+	if !o.MetricsAt.After(h.seen) {
 		return
 	}
+	h.tokens.add(o)
 	m := measured{demand: math.NaN(), cpu: math.NaN(), memory: math.NaN(), pods: float64(o.Ready)}
 	if o.HasDemand {
 		m.demand = o.DemandRate
 	}
-	running, throttled, killed := 0.0, 0.0, 0.0
+	running, unseen, throttled, killed := 0.0, 0.0, 0.0, 0.0
 	for i := range o.Pods {
 		p := &o.Pods[i]
 		if p.HasMetrics {
@@ -78,6 +117,8 @@ func (h *rightsizeHistory) add(o Observation) {
 			if p.Throttled {
 				throttled++
 			}
+		} else if p.Ready && !p.ReadyChanged.After(o.MetricsAt.Add(-o.Step)) {
+			unseen++ // Its scrape failed.
 		}
 		if p.LastOOMKill.After(o.Now.Add(-o.Step)) {
 			killed = max(killed, float64(p.Limits.Memory))
@@ -86,13 +127,13 @@ func (h *rightsizeHistory) add(o Observation) {
 	if running > 0 {
 		// A container that was killed did reach its limit, whatever the
 		// average says.
-		m.cpu, m.memory = o.CPUCores, max(o.MemoryBytes, killed)
+		m.cpu, m.memory = o.CPUCores*(running+unseen)/running, max(o.MemoryBytes, killed)
 		h.throttled = append(h.throttled, throttled/running)
 		if len(h.throttled) > h.throttleSteps {
 			h.throttled = slices.Delete(h.throttled, 0, 1)
 		}
 	}
-	h.put(o.Now, m)
+	h.put(o.MetricsAt, m)
 }
 
 // throttledRatio is the mean share of throttled pods in the last hour.
@@ -122,7 +163,7 @@ func (h *rightsizeHistory) put(end time.Time, m measured) {
 		h.five = h.five.Add(seriesStep)
 	}
 	for i, v := range [...]float64{m.demand, m.cpu, m.memory, m.pods} {
-		h.tracks()[i].put(v)
+		h.tracks()[i].put(v, end)
 	}
 	if !math.IsNaN(m.demand + m.cpu) {
 		h.sums.Demand += m.demand
@@ -173,11 +214,18 @@ type track struct {
 	count  int
 	peak   float64   // Of the minutes of the five under way, NaN before the first.
 	recent []float64 // Minutes, oldest first.
-	last   float64   // The newest step.
+	last   float64   // The newest step that is known, and its end.
+	lastAt time.Time
+
+	model    *forecaster.Model // Of the values, of which it has seen the first fed.
+	horizons []time.Duration
+	fed      int
 }
 
-func (t *track) put(v float64) {
-	t.last = v
+func (t *track) put(v float64, end time.Time) {
+	if !math.IsNaN(v) {
+		t.last, t.lastAt = v, end
+	}
 	switch {
 	case math.IsNaN(v):
 	case t.peaks:
@@ -208,6 +256,27 @@ func (t *track) endFive() {
 	t.peak = math.NaN()
 }
 
+// forecast carries the track's model on to the end of the series and asks it.
+// Without any observation the forecast is not valid.
+func (t *track) forecast(o forecaster.Options) forecaster.Forecast {
+	if t.model == nil || !slices.Equal(t.horizons, o.Horizons) {
+		m, err := forecaster.NewModel(forecaster.Series{Start: t.start, Step: seriesStep, Values: t.values}, o)
+		if err != nil {
+			return forecaster.Forecast{}
+		}
+		t.model, t.horizons, t.fed = m, o.Horizons, len(t.values)
+	}
+	for _, v := range t.values[t.fed:] {
+		t.model.Update(v)
+	}
+	t.fed = len(t.values)
+	f, err := t.model.Forecast()
+	if err != nil {
+		return forecaster.Forecast{}
+	}
+	return f
+}
+
 // series is what is kept, without the five minutes under way.
 func (t *track) series() forecaster.Series {
 	first := max(0, len(t.values)-int(historySpan/seriesStep))
@@ -217,12 +286,12 @@ func (t *track) series() forecaster.Series {
 }
 
 // renew brings the newest figures of u up to date.
-func (t *track) renew(u *recommender.Usage) {
+func (t *track) renew(u *recommender.Usage, now time.Time) {
 	if math.IsNaN(t.last) {
 		return
 	}
 	u.Samples = max(u.Samples, 1)
-	u.AgeSeconds = 0
+	u.AgeSeconds = now.Sub(t.lastAt).Seconds()
 	u.Last = t.last
 	u.Recent = t.last
 	for _, v := range t.recent {

@@ -45,11 +45,11 @@ func TestRightsizeForecastsAreFresh(t *testing.T) {
 		now := begin.Add(time.Duration(i) * 15 * time.Second)
 		rate := 20 - 10*math.Cos(2*math.Pi*float64(i)/5760) + rng.NormFloat64()
 		if i > 720 { // Unlike anything in its history, and so not trusted.
-			rate = 30 + 25*math.Sin(float64(i*i)/500)
+			rate = 20 * math.Exp(2*rng.NormFloat64())
 		}
 		next := r.nextDecide
 		r.Decide(Observation{
-			Now: now, Step: 15 * time.Second, HasDemand: true, DemandRate: rate, CPUCores: 0.1 + 0.02*rate, MemoryBytes: 2e8,
+			Now: now, MetricsAt: now, Step: 15 * time.Second, HasDemand: true, DemandRate: rate, CPUCores: 0.1 + 0.02*rate, MemoryBytes: 2e8,
 			Desired: 2, Ready: 2, Template: size,
 			Pods: []PodObservation{{ID: 1, Ready: true, HasMetrics: true, Requests: size, Wanted: size}},
 		})
@@ -84,7 +84,7 @@ func TestTracks(t *testing.T) {
 	for i := 1; i <= 5*4+1; i++ {
 		now := begin.Add(time.Duration(i) * 15 * time.Second)
 		o := Observation{
-			Now: now, Step: 15 * time.Second, HasDemand: true, DemandRate: float64(i), CPUCores: 1, MemoryBytes: 100, Ready: 2,
+			Now: now, MetricsAt: now, Step: 15 * time.Second, HasDemand: true, DemandRate: float64(i), CPUCores: 1, MemoryBytes: 100, Ready: 2,
 			Pods: []PodObservation{{HasMetrics: true, Limits: recommender.Resources{Memory: 700}}},
 		}
 		if i == 6 {
@@ -100,7 +100,7 @@ func TestTracks(t *testing.T) {
 		t.Errorf("memory %v", got.Values)
 	}
 	var u recommender.Usage
-	h.demand.renew(&u)
+	h.demand.renew(&u, h.seen)
 	if u.Last != 21 || u.Recent != 21 || u.Samples != 1 {
 		t.Errorf("newest figures %+v", u)
 	}

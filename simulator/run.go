@@ -3,6 +3,7 @@ package simulator
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"time"
 
 	"github.com/rightsize-dev/rightsize/recommender"
@@ -71,6 +72,13 @@ type load interface {
 	finish(s *Score)
 }
 
+// podMeter is a load that knows more of a pod than its CPU and memory.
+type podMeter interface {
+	// podMetrics adds what it knows of a pod in the step just ended to o, and
+	// begins the next.
+	podMetrics(p *pod, o *PodObservation)
+}
+
 // change is what happens to a pod that matters to its load.
 type change uint8
 
@@ -96,12 +104,21 @@ type world struct {
 	ready    []*pod // In the order in which they became ready.
 	nodes    []node
 	upcoming []upcoming
-	nextID   int
-	desired  int
-	template recommender.Resources
-	nextDue  float64 // When clusterEvents is due.
-	dirty    bool    // The cluster changed: settleCluster is due.
-	lastOOM  float64 // NaN before the first.
+	gpus     int        // Of a pod.
+	failures []Failure  // To come.
+	deploys  []Deploy   // To come.
+	chance   *rand.Rand // Of what fails.
+	// What requests and memory cost in the present revision.
+	cpuFactor, memoryFactor float64
+	memory                  MemoryEffects
+	watch                   *watch
+	returns                 []float64 // When nodes are back.
+	nextID                  int
+	desired                 int
+	template                recommender.Resources
+	nextDue                 float64 // When clusterEvents is due.
+	dirty                   bool    // The cluster changed: settleCluster is due.
+	lastOOM                 float64 // NaN before the first.
 
 	step    totals // Of the step under way.
 	total   totals // Of the scored span.
@@ -118,12 +135,22 @@ func newWorld(sc *Scenario, opts Options) *world {
 		sc: sc, opts: opts, scored: seconds(sc.Warmup), end: seconds(sc.Warmup + sc.Duration),
 		steered: seconds(sc.Warmup - time.Duration(sc.SteeredSteps())*sc.Step),
 		nodes:   make([]node, sc.Cluster.Nodes), desired: sc.Initial.Replicas, template: sc.Initial.Requests,
-		nextDue: math.Inf(1), lastOOM: math.NaN(),
+		nextDue: math.Inf(1), lastOOM: math.NaN(), gpus: sc.Service.GPUsPerPod(),
+		failures: sc.breakdowns(), deploys: sc.revisions(), chance: newStream(sc.Seed, streamFailures),
+		cpuFactor: 1, memoryFactor: 1, memory: sc.Memory, watch: newWatch(sc),
+	}
+	for i := range w.nodes {
+		w.nodes[i].imageAt = math.NaN()
 	}
 	w.now = w.steered
-	if sc.Service.HTTP != nil {
+	switch {
+	case sc.Service.HTTP != nil:
 		w.load = newHTTPLoad(w)
-	} else {
+	case sc.Service.Queue != nil:
+		w.load = newQueueLoad(w)
+	case sc.Service.Inference != nil:
+		w.load = newInferenceLoad(w)
+	default:
 		w.load = newUsageLoad(w)
 	}
 	if opts.Series {
@@ -142,10 +169,11 @@ func (w *world) populate() {
 		p.created, p.started, p.readyChanged, p.runSince = 0, 0, 0, 0
 		i := w.emptiest(p.size)
 		if i < 0 {
-			w.nodes = append(w.nodes, node{})
+			w.nodes = append(w.nodes, node{imageAt: math.NaN()})
 			i = len(w.nodes) - 1
 		}
-		w.nodes[i].used = w.nodes[i].used.Add(p.size)
+		w.take(&w.nodes[i], p.size)
+		w.nodes[i].imageAt = 0
 		p.node = i
 		p.phase = ready
 		w.ready = append(w.ready, p)
@@ -252,7 +280,7 @@ func (w *world) evict(ids []int) {
 				continue
 			}
 			w.remove(p)
-			w.create()
+			w.scaleTo(w.desired)
 			if w.scoring() {
 				w.counts.evictions++
 			}
@@ -267,7 +295,7 @@ func (w *world) resize(changes []PodResize) {
 		wanted[c.ID] = w.sc.Bounds.Clamp(c.Requests)
 	}
 	for _, p := range w.pods {
-		if want, ok := wanted[p.id]; ok && want != p.want {
+		if want, ok := wanted[p.id]; ok && want != p.want && w.withinQuota(p, want) {
 			p.want = want
 			p.resizeSince = w.now
 		}

@@ -36,6 +36,13 @@ type Scenario struct {
 	Bounds    Bounds
 	Cluster   Cluster
 	Prices    recommender.Prices
+
+	// What may disturb: nothing by default.
+	Memory   MemoryEffects
+	Metrics  MetricsQuality
+	Failures []Failure
+	Deploys  []Deploy
+
 	// Policies holds the settings that override a policy's defaults, by the
 	// policy's name. Each policy knows its own.
 	Policies map[string]Settings
@@ -45,57 +52,18 @@ type Scenario struct {
 // float64 numbers, booleans, lists and maps.
 type Settings map[string]any
 
-// Service is what demand costs; exactly one field is set.
-type Service struct {
-	HTTP  *HTTPService
-	Usage *UsageService
-}
-
-// HTTPService is a service that answers requests.
-type HTTPService struct {
-	// CPUSecondsPerRequest is the mean CPU time of a request in core-seconds,
-	// positive; CPUCV is its coefficient of variation: the distribution is
-	// gamma, which is exponential at 1 and constant at 0.
-	CPUSecondsPerRequest float64
-	CPUCV                float64
-	// BaseCPU and BaseMemory are what a ready pod uses without requests.
-	BaseCPU    recommender.MilliCPU
-	BaseMemory recommender.Bytes
-	// MemoryPerConcurrentRequest comes on top for each request in the pod.
-	MemoryPerConcurrentRequest recommender.Bytes
-	// ConcurrencyPerPod is how many requests a pod holds, waiting ones
-	// included; further ones are dropped.
-	ConcurrencyPerPod int
-	// Startup is the time from a pod's binding to a node to its readiness, if
-	// the CPU it may use is at least StartupCPU.
-	Startup    time.Duration
-	StartupCPU recommender.MilliCPU
-}
-
-// UsageService replays measured usage: its demand is CPU in cores and memory
-// in bytes, both totals that the ready pods share evenly.
-type UsageService struct {
-	// Startup is the time from a pod's binding to a node to its readiness.
-	Startup time.Duration
-}
-
-// startup is the nominal time from binding to readiness.
-func (s Service) startup() time.Duration {
-	if s.HTTP != nil {
-		return s.HTTP.Startup
-	}
-	return s.Usage.Startup
-}
-
-// Startup is the nominal time from a pod's binding to a node to its readiness;
-// it is longer for a pod that may use less than its start-up CPU.
-func (s Service) Startup() time.Duration { return s.startup() }
-
-// Objective is what users expect: a share of the requests, the percentile, in
-// at most LatencySeconds. It is zero for usage services.
+// Objective is what users expect of a share of the requests, the percentile.
+// It is zero for usage services.
 type Objective struct {
+	Percentile float64
+	// LatencySeconds bounds the time from arrival to answer of an http
+	// service, WaitSeconds the time in the queue of a queue service.
 	LatencySeconds float64
-	Percentile     float64
+	WaitSeconds    float64
+	// TTFTSeconds bounds the time to the first token of an inference service,
+	// ITLSeconds the mean time between those that follow. Zero is no bound.
+	TTFTSeconds float64
+	ITLSeconds  float64
 }
 
 // Initial is what runs until a policy changes it. A zero limit means none; the
@@ -129,7 +97,14 @@ type Cluster struct {
 	// pod fits nowhere.
 	Nodes            int
 	Node             recommender.Resources
+	NodeGPUs         int
 	NodeProvisioning time.Duration
+	// ImagePull is the time that a node takes to fetch the image for the first
+	// pod on it. The nodes of the initial pods have it.
+	ImagePull time.Duration
+	// Quota bounds the sum of the requests of all pods, zero for no bound: pods
+	// and resizes that exceed it are refused.
+	Quota recommender.Resources
 	// ResizeDelay is the time from an accepted in-place resize to its effect.
 	ResizeDelay time.Duration
 	// Burst is the share of its request that a pod without a CPU limit may use
@@ -165,6 +140,45 @@ func (sc *Scenario) Ceiling(requests recommender.Resources) float64 {
 		return limit.Cores()
 	}
 	return requests.CPU.Cores() * (1 + sc.Cluster.Burst)
+}
+
+// Revision is the scenario as it is from the n-th deploy on, in order of time:
+// with what requests and memory cost then. Zero is before all.
+func (sc *Scenario) Revision(n int) Scenario {
+	out := *sc
+	if n == 0 {
+		return out
+	}
+	d := sc.revisions()[n-1]
+	grown := func(b recommender.Bytes) recommender.Bytes { return recommender.FromBytes(float64(b) * d.MemoryFactor) }
+	if h := sc.Service.HTTP; h != nil {
+		changed := *h
+		changed.CPUSecondsPerRequest *= d.CPUFactor
+		changed.BaseMemory, changed.MemoryPerConcurrentRequest = grown(h.BaseMemory), grown(h.MemoryPerConcurrentRequest)
+		out.Service.HTTP = &changed
+	}
+	if q := sc.Service.Queue; q != nil {
+		changed := *q
+		changed.CPUSecondsPerItem *= d.CPUFactor
+		changed.BaseMemory, changed.MemoryPerItem = grown(q.BaseMemory), grown(q.MemoryPerItem)
+		out.Service.Queue = &changed
+	}
+	return out
+}
+
+// RevisionOver is the number of the revision that takes the most CPU of those
+// in force over [from, to), in seconds since the scored start.
+func (sc *Scenario) RevisionOver(from, to float64) int {
+	best, most := 0, 1.0
+	for i, d := range sc.revisions() {
+		switch at := seconds(d.At); {
+		case at <= from:
+			best, most = i+1, d.CPUFactor
+		case at < to && d.CPUFactor > most:
+			best, most = i+1, d.CPUFactor
+		}
+	}
+	return best
 }
 
 // SteeredSteps is the number of control steps of the warm-up in which the

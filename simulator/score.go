@@ -5,10 +5,11 @@ import "errors"
 // ErrStopped says that the caller ended the run.
 var ErrStopped = errors.New("simulator: stopped")
 
-// totals are amounts over a span, in core-seconds, byte-seconds and seconds.
+// totals are amounts over a span, in core-, byte- and GPU-seconds and seconds.
 type totals struct {
 	requestedCPU, usedCPU, borrowedCPU float64
 	requestedMemory, usedMemory        float64
+	gpus                               float64
 	cost                               float64
 	throttled                          float64
 	pending                            float64
@@ -21,6 +22,7 @@ func (t *totals) add(o totals) {
 	t.borrowedCPU += o.borrowedCPU
 	t.requestedMemory += o.requestedMemory
 	t.usedMemory += o.usedMemory
+	t.gpus += o.gpus
 	t.cost += o.cost
 	t.throttled += o.throttled
 	t.pending += o.pending
@@ -81,6 +83,7 @@ func (w *world) score() Score {
 		CPUCoreHours:         t.requestedCPU / 3600,
 		CPUBorrowedCoreHours: t.borrowedCPU / 3600,
 		MemoryGiBHours:       t.requestedMemory / 3600 / (1 << 30),
+		GPUHours:             t.gpus / 3600,
 		Cost:                 &cost,
 		ThrottledSeconds:     t.throttled,
 		OOMKills:             t.oomKills,
@@ -92,6 +95,9 @@ func (w *world) score() Score {
 		Restarts:             t.restarts,
 		PendingPodSeconds:    t.pending,
 		Decisions:            w.counts.decisions,
+	}
+	if w.sc.Service.Inference != nil { // What its CPU and memory do is not modelled.
+		s.CPUSlackRatio, s.MemorySlackRatio = nil, nil
 	}
 	w.load.finish(&s)
 	return s

@@ -1,6 +1,7 @@
 package simulator_test
 
 import (
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -57,36 +58,46 @@ func TestHTTPQueues(t *testing.T) {
 		"M/G/2/2 drops": {rate: 150, replicas: 1, cpu: 2000, cv: 2, limit: 1e6, room: 2, want: 1.125 / (1 + 1.5 + 1.125)},
 	}
 	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			sc := httpScenario(tc.rate, tc.replicas, time.Duration(2e6/tc.rate)*time.Second)
-			sc.Initial.Requests.CPU = tc.cpu
-			h := sc.Service.HTTP
-			h.CPUCV, h.BaseCPU = tc.cv, tc.base
-			if tc.room > 0 {
-				h.ConcurrencyPerPod = tc.room
-			}
-			sc.Objective.LatencySeconds = tc.limit
-			s := run(t, sc, simulator.Static())
-			near(t, "violated share", *s.SLOViolatedRequestRatio, tc.want, 0.03)
-			// Conservation: what arrives is served or dropped.
-			near(t, "arrivals", float64(*s.ServedRequests+*s.DroppedRequests), tc.rate*sc.Duration.Seconds(), 0.005)
-			// Work conservation: CPU used is that of the requests served.
-			used := (1 - *s.CPUSlackRatio) * s.CPUCoreHours * 3600 / sc.Duration.Seconds()
-			served := float64(*s.ServedRequests) / sc.Duration.Seconds()
-			near(t, "CPU", used, served*work+tc.base.Cores()*float64(tc.replicas), 0.01)
-		})
+		for how, every := range bothWays() {
+			t.Run(name+how, func(t *testing.T) {
+				t.Parallel()
+				sc := httpScenario(tc.rate, tc.replicas, time.Duration(2e6/tc.rate)*time.Second)
+				sc.Service.HTTP.EveryRequest = every
+				sc.Initial.Requests.CPU = tc.cpu
+				h := sc.Service.HTTP
+				h.CPUCV, h.BaseCPU = tc.cv, tc.base
+				if tc.room > 0 {
+					h.ConcurrencyPerPod = tc.room
+				}
+				sc.Objective.LatencySeconds = tc.limit
+				s := run(t, sc, simulator.Static())
+				near(t, "violated share", *s.SLOViolatedRequestRatio, tc.want, 0.03)
+				// Conservation: what arrives is served or dropped.
+				near(t, "arrivals", float64(*s.ServedRequests+*s.DroppedRequests), tc.rate*sc.Duration.Seconds(), 0.005)
+				// Work conservation: CPU used is that of the requests served.
+				used := (1 - *s.CPUSlackRatio) * s.CPUCoreHours * 3600 / sc.Duration.Seconds()
+				served := float64(*s.ServedRequests) / sc.Duration.Seconds()
+				near(t, "CPU", used, served*work+tc.base.Cores()*float64(tc.replicas), 0.01)
+			})
+		}
 	}
 }
+
+// bothWays are a simulation by formulas and one of every request.
+func bothWays() map[string]bool { return map[string]bool{" by formulas": false, " by requests": true} }
 
 // TestHTTPPercentiles: the sojourn time of M/M/1 is exponential with rate
 // μ-λ = 30 a second, so its p-quantile is -ln(1-p)/30. The histogram adds at
 // most 0.8 %.
 func TestHTTPPercentiles(t *testing.T) {
 	t.Parallel()
-	s := run(t, httpScenario(70, 1, 8*time.Hour), simulator.Static())
-	for p, got := range map[float64]*float64{0.5: s.LatencyP50Seconds, 0.95: s.LatencyP95Seconds, 0.99: s.LatencyP99Seconds} {
-		near(t, "quantile", *got, -math.Log(1-p)/30, 0.03)
+	for how, every := range bothWays() {
+		sc := httpScenario(70, 1, 8*time.Hour)
+		sc.Service.HTTP.EveryRequest = every
+		s := run(t, sc, simulator.Static())
+		for p, got := range map[float64]*float64{0.5: s.LatencyP50Seconds, 0.95: s.LatencyP95Seconds, 0.99: s.LatencyP99Seconds} {
+			near(t, "quantile"+how, *got, -math.Log(1-p)/30, 0.03)
+		}
 	}
 }
 
@@ -97,8 +108,49 @@ func TestHTTPMemory(t *testing.T) {
 	sc := httpScenario(70, 1, 8*time.Hour)
 	h := sc.Service.HTTP
 	h.BaseMemory, h.MemoryPerConcurrentRequest = 100*recommender.MiB, 10*recommender.MiB
-	s := run(t, sc, simulator.Static())
-	near(t, "memory", (1-*s.MemorySlackRatio)*1024, 100+10*7.0/3, 0.01)
+	for how, every := range bothWays() {
+		sc.Service.HTTP.EveryRequest = every
+		s := run(t, sc, simulator.Static())
+		near(t, "memory"+how, (1-*s.MemorySlackRatio)*1024, 100+10*7.0/3, 0.01)
+	}
+}
+
+// TestPollaczekKhinchine: the mean number in M/G/1 is ρ + ρ²(1+cv²)/(2(1-ρ)), as
+// the memory of requests shows it.
+func TestPollaczekKhinchine(t *testing.T) {
+	t.Parallel()
+	for _, cv := range []float64{0, 0.5, 1, 2} {
+		for _, rho := range []float64{0.5, 0.8} {
+			for how, every := range bothWays() {
+				sc := httpScenario(100*rho, 1, 16*time.Hour)
+				h := sc.Service.HTTP
+				h.CPUCV, h.MemoryPerConcurrentRequest, h.EveryRequest = cv, recommender.MiB, every
+				s := run(t, sc, simulator.Static())
+				want := rho + rho*rho*(1+cv*cv)/(2*(1-rho))
+				near(t, fmt.Sprintf("number at ρ %v and cv %v%s", rho, cv, how), (1-*s.MemorySlackRatio)*1024, want, 0.04)
+			}
+		}
+	}
+}
+
+// TestThrottling: the CPU that arrives in 15 s has the mean λb·15 and the
+// standard deviation b·√(15λ(1+cv²)) (compound Poisson). A pod is throttled in
+// about as many steps as that exceeds 99 % of what it can do; work that is left
+// over from the step before shifts it a little.
+func TestThrottling(t *testing.T) {
+	t.Parallel()
+	for _, rho := range []float64{0.5, 0.88, 0.9, 0.92} {
+		for how, every := range bothWays() {
+			sc := httpScenario(rho*50, 1, 5*24*time.Hour)
+			sc.Service.HTTP.CPUSecondsPerRequest, sc.Service.HTTP.EveryRequest = 0.02, every
+			s := run(t, sc, simulator.Static())
+			z := (0.99 - rho) * 15 / (0.02 * math.Sqrt(15*50*rho*2))
+			want := 0.5 * math.Erfc(z/math.Sqrt2)
+			if got := s.ThrottledSeconds / sc.Duration.Seconds(); math.Abs(got-want) > 0.4*want+0.001 {
+				t.Errorf("ρ %v%s: throttled in %v of the time, want about %v", rho, how, got, want)
+			}
+		}
+	}
 }
 
 // TestArrivalsArePoisson: counts of a Poisson process have the variance of

@@ -101,7 +101,7 @@ func (u *usageLoad) kill() bool {
 		share := u.share(u.memory())
 		var victims []*pod
 		for _, p := range u.w.ready {
-			if share > p.memLimit {
+			if share+u.w.leaked(p) > p.memLimit {
 				victims = append(victims, p)
 			}
 		}

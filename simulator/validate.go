@@ -32,14 +32,6 @@ func (c *checker) require(ok bool, path, format string, args ...any) {
 	}
 }
 
-func (c *checker) positive(path string, v float64) {
-	c.require(v > 0 && !math.IsInf(v, 0), path, "must be > 0, got %v", v)
-}
-
-func (c *checker) notNegative(path string, v float64) {
-	c.require(v >= 0 && !math.IsInf(v, 0), path, "must be >= 0, got %v", v)
-}
-
 func (c *checker) positiveSpan(path string, d time.Duration) {
 	c.require(d > 0, path, "must be > 0, got %v", d)
 }
@@ -67,36 +59,11 @@ func (sc *Scenario) Validate() error {
 	sc.checkInitial(c)
 	sc.checkBounds(c)
 	sc.checkCluster(c)
+	sc.checkDisturbances(c)
 	c.notNegative("spec.prices.cpuCoreHour", sc.Prices.CPUCoreHour)
 	c.notNegative("spec.prices.memoryGiBHour", sc.Prices.MemoryGiBHour)
 	c.notNegative("spec.prices.gpuHour", sc.Prices.GPUHour)
 	return c.err
-}
-
-func (sc *Scenario) checkService(c *checker) {
-	h, u := sc.Service.HTTP, sc.Service.Usage
-	c.require((h == nil) != (u == nil), "spec.service", "needs exactly one of http and usage")
-	if u != nil {
-		c.notNegativeSpan("spec.service.usage.startup", u.Startup)
-		c.require(sc.Objective == Objective{}, "spec.objective", "must be absent for a usage service")
-	}
-	if h == nil || c.err != nil {
-		return
-	}
-	const path = "spec.service.http."
-	c.positive(path+"cpuSecondsPerRequest", h.CPUSecondsPerRequest)
-	c.notNegative(path+"cpuCV", h.CPUCV)
-	c.require(h.CPUCV <= 10, path+"cpuCV", "must be at most 10, got %v", h.CPUCV)
-	c.notNegative(path+"baseCPU", h.BaseCPU.Cores())
-	c.notNegative(path+"baseMemory", float64(h.BaseMemory))
-	c.notNegative(path+"memoryPerConcurrentRequest", float64(h.MemoryPerConcurrentRequest))
-	c.require(h.ConcurrencyPerPod >= 1, path+"concurrencyPerPod", "must be at least 1, got %d", h.ConcurrencyPerPod)
-	c.require(h.ConcurrencyPerPod <= 1_000_000, path+"concurrencyPerPod", "must be at most 1000000, got %d", h.ConcurrencyPerPod)
-	c.notNegativeSpan(path+"startup", h.Startup)
-	c.notNegative(path+"startupCPU", h.StartupCPU.Cores())
-	c.positive("spec.objective.latencySeconds", sc.Objective.LatencySeconds)
-	p := sc.Objective.Percentile
-	c.require(p > 0 && p < 1, "spec.objective.percentile", "must be between 0 and 1, got %v", p)
 }
 
 func (sc *Scenario) checkDemand(c *checker) {
@@ -105,6 +72,12 @@ func (sc *Scenario) checkDemand(c *checker) {
 	c.require(len(d.Offsets) > 0, path, "has no rows")
 	c.require(len(d.Rate) == len(d.Offsets), path, "has %d rows and %d rates", len(d.Offsets), len(d.Rate))
 	c.require(d.Memory == nil || len(d.Memory) == len(d.Offsets), path, "has %d rows and %d memory values", len(d.Offsets), len(d.Memory))
+	tokens := len(d.Offsets)
+	if d.Arrivals != nil {
+		tokens = len(d.Arrivals)
+	}
+	c.require(d.PromptTokens == nil || len(d.PromptTokens) == tokens, path, "has %d rows and %d numbers of prompt tokens", tokens, len(d.PromptTokens))
+	c.require(d.OutputTokens == nil || len(d.OutputTokens) == tokens, path, "has %d rows and %d numbers of output tokens", tokens, len(d.OutputTokens))
 	c.require(slices.IsSorted(d.Offsets) && slices.IsSorted(d.Arrivals), path, "times are not ascending")
 	if c.err != nil {
 		return
@@ -113,6 +86,8 @@ func (sc *Scenario) checkDemand(c *checker) {
 	c.require(!math.IsNaN(d.Copies) && d.Copies >= 0 && d.Copies <= 1e6, path+".scale", "must be between 0 and 1e6 for a request trace, got %v", d.Copies)
 	sc.checkValues(c, d.Rate, "demand")
 	sc.checkValues(c, d.Memory, "memory")
+	sc.checkTokens(c, d.PromptTokens, "prompt tokens")
+	sc.checkTokens(c, d.OutputTokens, "output tokens")
 	need := seconds(sc.Warmup + sc.Duration)
 	c.require(d.End >= need-1e-6, "spec.duration", "the demand ends %s after its start, warmup and duration need %s",
 		span(d.End), span(need))
@@ -134,13 +109,27 @@ func (sc *Scenario) checkValues(c *checker, values []float64, what string) {
 	}
 }
 
+// checkTokens refuses what is no number of tokens.
+func (sc *Scenario) checkTokens(c *checker, values []float64, what string) {
+	for i, v := range values {
+		if !math.IsNaN(v) && !(v >= 0 && v <= 1e9) {
+			c.require(false, "spec.demand", "%s in row %d are %v, which is not a number of tokens", what, i+1, v)
+			return
+		}
+	}
+}
+
 func (sc *Scenario) checkInitial(c *checker) {
 	in := sc.Initial
 	const path = "spec.initial."
 	c.require(in.Replicas >= 0, path+"replicas", "must be at least 0, got %d", in.Replicas)
 	c.require(in.Replicas <= 100_000, path+"replicas", "must be at most 100000, got %d", in.Replicas)
-	c.positive(path+"requests.cpu", in.Requests.CPU.Cores())
-	c.positive(path+"requests.memory", float64(in.Requests.Memory))
+	if sc.Service.Inference == nil { // GPUs alone are enough for that one.
+		c.positive(path+"requests.cpu", in.Requests.CPU.Cores())
+		c.positive(path+"requests.memory", float64(in.Requests.Memory))
+	}
+	c.notNegative(path+"requests.cpu", in.Requests.CPU.Cores())
+	c.notNegative(path+"requests.memory", float64(in.Requests.Memory))
 	c.require(in.Limits.CPU == 0 || in.Limits.CPU >= in.Requests.CPU, path+"limits.cpu", "is below the request")
 	c.require(in.Limits.Memory == 0 || in.Limits.Memory >= in.Requests.Memory, path+"limits.memory", "is below the request")
 	c.require(in.Requests.CPU <= sc.Cluster.Node.CPU, path+"requests.cpu", "%v cores do not fit a node of %v",
@@ -170,6 +159,12 @@ func (sc *Scenario) checkCluster(c *checker) {
 	c.require(k.Nodes <= 1_000_000, path+"nodes", "must be at most 1000000, got %d", k.Nodes)
 	c.positive(path+"nodeCPU", k.Node.CPU.Cores())
 	c.positive(path+"nodeMemory", float64(k.Node.Memory))
+	c.require(k.NodeGPUs >= 0, path+"nodeGPUs", "must be at least 0, got %d", k.NodeGPUs)
+	c.require(k.NodeGPUs <= 1000, path+"nodeGPUs", "must be at most 1000, got %d", k.NodeGPUs)
+	if sc.Service.Inference != nil {
+		gpus := sc.Service.Inference.GPUsPerPod
+		c.require(k.NodeGPUs >= gpus, path+"nodeGPUs", "a node of %d GPUs has no room for a pod of %d", k.NodeGPUs, gpus)
+	}
 	c.notNegativeSpan(path+"nodeProvisioning", k.NodeProvisioning)
 	c.notNegativeSpan(path+"resizeDelay", k.ResizeDelay)
 	c.notNegative(path+"burst", k.Burst)

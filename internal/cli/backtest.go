@@ -24,6 +24,9 @@ type backtestOptions struct {
 	horizons  []time.Duration
 	quantiles []float64
 	origins   int
+	light     bool
+	without   []string
+	only      string
 	output    string
 	file      string
 }
@@ -58,6 +61,10 @@ Exit codes: 0 ok, 1 a file could not be used (the others are still printed),
   # scores for a dashboard
   rightsize backtest web.csv --origins 50 -o json -f scores.json
 
+  # what is the profile of the week worth, and what would it do alone?
+  rightsize backtest web.csv --without weekly-fast,weekly-slow
+  rightsize backtest web.csv --only weekly-fast
+
   # one service out of a file that holds many
   rightsize backtest mesh.csv --where service=cart --column cpu_millicores`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
@@ -73,8 +80,13 @@ Exit codes: 0 ok, 1 a file could not be used (the others are still printed),
 	f.StringVar(&o.column, "column", "", "the column to use (default every column of numbers)")
 	f.StringVar(&o.where, "where", "", "use only rows in which COLUMN=VALUE")
 	f.DurationSliceVar(&o.horizons, "horizons", forecaster.DefaultHorizons(), "how far ahead to forecast")
+	f.Lookup("horizons").DefValue = durationList(forecaster.DefaultHorizons())
 	f.Float64SliceVar(&o.quantiles, "quantiles", forecaster.BacktestLevels(), "quantiles to forecast, between 0 and 1")
+	f.Lookup("quantiles").DefValue = floatList(forecaster.BacktestLevels())
 	f.IntVar(&o.origins, "origins", 200, "how many forecasts to make per series")
+	f.BoolVar(&o.light, "light", false, "use the light forecaster, for very many series")
+	f.StringSliceVar(&o.without, "without", nil, "leave out these parts of the forecaster (a wrong name lists them)")
+	f.StringVar(&o.only, "only", "", "forecast by this point forecast and its past errors alone")
 	f.StringVarP(&o.output, "output", "o", "table", "table, json or csv")
 	f.StringVarP(&o.file, "file", "f", "", "write the result to this file instead of stdout")
 	return cmd
@@ -86,6 +98,9 @@ func (o *backtestOptions) check(cmd *cobra.Command) error {
 	}
 	if o.origins < 1 {
 		return usageErrorf("%s: --origins %d is not positive", cmd.CommandPath(), o.origins)
+	}
+	if err := (forecaster.Options{Without: o.without, Only: o.only}).CheckParts(); err != nil {
+		return usageErrorf("%s: %w", cmd.CommandPath(), err)
 	}
 	if _, _, err := splitWhere(o.where); err != nil {
 		return usageErrorf("%s: %w", cmd.CommandPath(), err)
@@ -177,7 +192,7 @@ func (o *backtestOptions) readFile(path string) ([]*backtestSeries, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := forecaster.BacktestOptions{Horizons: o.horizons, Levels: o.quantiles, Origins: o.origins}
+	options := forecaster.BacktestOptions{Horizons: o.horizons, Levels: o.quantiles, Origins: o.origins, Light: o.light, Without: o.without, Only: o.only}
 	var out []*backtestSeries
 	var first error
 	for _, p := range picked {

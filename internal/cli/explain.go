@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -120,31 +118,9 @@ func (o *explainOptions) fromFile(t target) (recommender.Snapshot, error) {
 
 // fromPrometheus collects and builds the snapshot of the one workload.
 func (o *explainOptions) fromPrometheus(ctx context.Context, t target) (recommender.Snapshot, error) {
-	if t.namespace != "" {
-		switch {
-		case !o.changed("namespace"):
-			if err := o.gather.set.Set("namespace", t.namespace); err != nil {
-				return recommender.Snapshot{}, usageErrorf("namespace %q: %w", t.namespace, err)
-			}
-		case !slices.Contains(o.gather.prometheus.cfg.Namespaces, t.namespace):
-			return recommender.Snapshot{}, usageErrorf("%s is not in the namespaces of --namespace", t)
-		}
-	}
-	g, err := o.gather.prepare(o.streams, holdForPeople)
+	found, err := o.gather.find(ctx, o.streams, "explain", t)
 	if err != nil {
 		return recommender.Snapshot{}, err
 	}
-	fleet, err := g.fleet(ctx)
-	if err != nil {
-		return recommender.Snapshot{}, fmt.Errorf("explain %s: %w", t, err)
-	}
-	ids := make([]recommender.Workload, 0, len(fleet.Workloads))
-	for _, w := range fleet.Workloads {
-		ids = append(ids, w.ID)
-	}
-	i, err := t.among(ids, nil, g.collector.Source())
-	if err != nil {
-		return recommender.Snapshot{}, err
-	}
-	return g.build(fleet, fleet.Workloads[i]), nil
+	return found.gathering.build(found.fleet, found.workload), nil
 }

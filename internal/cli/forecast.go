@@ -84,6 +84,7 @@ Exit codes: 0 ok, 1 the file could not be used, 2 wrong usage.`,
 	f.StringVar(&o.where, "where", "", "use only rows in which COLUMN=VALUE")
 	f.DurationVar(&o.horizon, "horizon", time.Hour, "how far ahead to forecast")
 	f.Float64SliceVar(&o.quantiles, "quantiles", forecaster.BacktestLevels(), "quantiles to forecast, between 0 and 1")
+	f.Lookup("quantiles").DefValue = floatList(forecaster.BacktestLevels())
 	f.StringVar(&o.events, "events", "", "a YAML file of known events: {name, start, end, factor or override}")
 	f.StringVarP(&o.output, "output", "o", "csv", "csv, json or html")
 	f.StringVarP(&o.file, "file", "f", "", "write the result to this file instead of stdout")

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +24,8 @@ const (
 	chartTop, chartRight    = 12.0, 10.0
 	// chartHistory is how many past values are drawn at most.
 	chartHistory = 1200
+	// chartLines is how many steps the grid has at most, but for rounding.
+	chartLines = 5
 )
 
 // forecastPage is what the template shows. Paths are in the chart's units.
@@ -52,10 +55,11 @@ type forecastRow struct {
 	Point, Max    []string
 }
 
-// chart maps instants and values to the plane.
+// chart maps instants and values to the plane. The lines of its grid are at
+// round values, step apart, from low to top.
 type chart struct {
-	from, to time.Time
-	low, top float64
+	from, to       time.Time
+	low, top, step float64
 }
 
 func (c chart) x(at time.Time) float64 {
@@ -119,7 +123,48 @@ func newChart(history forecaster.Series, f forecaster.Forecast) chart {
 	if c.top <= c.low {
 		c.top = c.low + max(1, math.Abs(c.low))
 	}
+	c.step = roundStep((c.top - c.low) / chartLines)
+	c.low, c.top = math.Floor(c.low/c.step)*c.step, math.Ceil(c.top/c.step)*c.step
 	return c
+}
+
+// roundStep is the smallest of 1, 2 and 5 times a power of ten that is at least
+// v, which is above zero.
+func roundStep(v float64) float64 {
+	power := math.Pow(10, math.Floor(math.Log10(v)))
+	for _, f := range []float64{1, 2, 5} {
+		if f*power >= v {
+			return f * power
+		}
+	}
+	return 10 * power
+}
+
+// axisText is a value of a grid with lines step apart, in few characters.
+func axisText(v, step float64) string {
+	size, unit := 1.0, ""
+	for _, s := range []struct {
+		size float64
+		unit string
+	}{{1e3, "k"}, {1e6, "M"}, {1e9, "G"}, {1e12, "T"}} {
+		if math.Abs(v) >= s.size {
+			size, unit = s.size, s.unit
+		}
+	}
+	digits := max(0, -int(math.Floor(math.Log10(step/size)+1e-9)))
+	text := strconv.FormatFloat(v/size, 'f', min(digits, 12), 64)
+	if strings.Contains(text, ".") {
+		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	return text + unit
+}
+
+// cellText has five digits, or all those before the point.
+func cellText(v float64) string {
+	if math.Abs(v) >= 1e4 && math.Abs(v) < 1e15 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return fmt.Sprintf("%.5g", v)
 }
 
 // history is the path of the past, broken at gaps, thinned to its maxima where
@@ -175,11 +220,11 @@ func (c chart) bands(data *forecastPage, history forecaster.Series, f forecaster
 	data.MaxLevel = formatFloat(f.Levels[n-1])
 }
 
-// grid adds five values and up to ten instants to read the chart by.
+// grid adds some round values and up to ten instants to read the chart by.
 func (c chart) grid(data *forecastPage) {
-	for k := range 5 {
-		v := c.low + (c.top-c.low)*float64(k)/4
-		data.Ticks = append(data.Ticks, forecastTick{At: coordinate(c.y(v)), Label: fmt.Sprintf("%.4g", v)})
+	for k := range int(math.Round((c.top-c.low)/c.step)) + 1 {
+		v := c.low + c.step*float64(k)
+		data.Ticks = append(data.Ticks, forecastTick{At: coordinate(c.y(v)), Label: axisText(v, c.step)})
 	}
 	spacing := time.Minute
 	for _, d := range []time.Duration{5 * time.Minute, 15 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour} {
@@ -209,8 +254,8 @@ func (d *forecastPage) table(f forecaster.Forecast) {
 	for i, h := range f.Horizons {
 		row := forecastRow{Time: f.Origin.Add(h).UTC().Format(time.RFC3339), Horizon: shortDuration(h)}
 		for j := range f.Levels {
-			row.Point = append(row.Point, fmt.Sprintf("%.5g", f.Point[i][j]))
-			row.Max = append(row.Max, fmt.Sprintf("%.5g", f.Max[i][j]))
+			row.Point = append(row.Point, cellText(f.Point[i][j]))
+			row.Max = append(row.Max, cellText(f.Max[i][j]))
 		}
 		d.Rows = append(d.Rows, row)
 	}

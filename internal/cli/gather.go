@@ -98,6 +98,45 @@ func (g *gatherFlags) prepare(s Streams, defaultHold time.Duration) (*gathering,
 	return out, err
 }
 
+// foundWorkload is the one workload that a user named.
+type foundWorkload struct {
+	gathering *gathering
+	fleet     *collector.Fleet
+	workload  collector.Workload
+}
+
+// find reads the history of the one workload that is meant, to do something
+// with it that errors name.
+func (g *gatherFlags) find(ctx context.Context, s Streams, what string, t target) (foundWorkload, error) {
+	if t.namespace != "" {
+		switch {
+		case !g.set.Changed("namespace"):
+			if err := g.set.Set("namespace", t.namespace); err != nil {
+				return foundWorkload{}, usageErrorf("namespace %q: %w", t.namespace, err)
+			}
+		case !slices.Contains(g.prometheus.cfg.Namespaces, t.namespace):
+			return foundWorkload{}, usageErrorf("%s is not in the namespaces of --namespace", t)
+		}
+	}
+	ready, err := g.prepare(s, holdForPeople)
+	if err != nil {
+		return foundWorkload{}, err
+	}
+	fleet, err := ready.fleet(ctx)
+	if err != nil {
+		return foundWorkload{}, fmt.Errorf("%s %s: %w", what, t, err)
+	}
+	ids := make([]recommender.Workload, 0, len(fleet.Workloads))
+	for _, w := range fleet.Workloads {
+		ids = append(ids, w.ID)
+	}
+	i, err := t.among(ids, nil, ready.collector.Source())
+	if err != nil {
+		return foundWorkload{}, err
+	}
+	return foundWorkload{ready, fleet, fleet.Workloads[i]}, nil
+}
+
 // fleet reads what there is. A Prometheus without a workload is an error that
 // says what was looked for.
 func (g *gathering) fleet(ctx context.Context) (*collector.Fleet, error) {

@@ -58,7 +58,11 @@ func Main(ctx context.Context, program string, args []string, s Streams) int {
 		_, _ = fmt.Fprintln(s.Err, "rightsize: interrupted")
 		return ExitFailed
 	}
-	_, _ = fmt.Fprintf(s.Err, "rightsize: %v\n", err)
+	message := err.Error()
+	if !strings.HasPrefix(message, root.CommandPath()+" ") { // About a command, which it names.
+		message = "rightsize: " + message
+	}
+	_, _ = fmt.Fprintln(s.Err, message)
 	if coded, ok := errors.AsType[*codeError](err); ok {
 		if coded.code == ExitUsage {
 			_, _ = fmt.Fprintf(s.Err, "See '%s --help'.\n", root.CommandPath())
@@ -111,6 +115,7 @@ Exit codes: 0 ok, 1 it failed, 2 wrong usage, 3 a budget was exceeded.`,
 		newForecastCommand(s),
 		newReportCommand(s),
 		newSimulateCommand(s),
+		newTraceCommand(s),
 		newVersionCommand(s),
 	)
 	return root
@@ -138,10 +143,22 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 
 // output opens the file that -f names for writing results, or Out for "" and
 // "-". The returned function finishes it: a file only replaces an older one
-// once it has been written whole.
+// once it has been written whole. What is no file, such as a pipe or a device,
+// is written to.
 func (s Streams) output(path string) (io.Writer, func(error) error, error) {
 	if path == "" || path == "-" {
 		return s.Out, func(err error) error { return err }, nil
+	}
+	mode := os.FileMode(0o644)
+	if info, err := os.Stat(path); err == nil {
+		if !info.Mode().IsRegular() {
+			w, err := os.OpenFile(path, os.O_WRONLY, 0) //nolint:gosec // The path is the user's.
+			return w, func(runErr error) error { return errors.Join(runErr, w.Close()) }, err
+		}
+		mode = info.Mode().Perm()
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
@@ -153,7 +170,7 @@ func (s Streams) output(path string) (io.Writer, func(error) error, error) {
 			_ = os.Remove(tmp.Name())
 			return err
 		}
-		if err := os.Chmod(tmp.Name(), 0o644); err != nil { //nolint:gosec // A report is for reading.
+		if err := os.Chmod(tmp.Name(), mode); err != nil {
 			return err
 		}
 		return os.Rename(tmp.Name(), path)

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -34,7 +35,9 @@ func TestScript(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PROMETHEUS_URL", "")
 			env.Setenv("RIGHTSIZE_TRACES", os.Getenv("RIGHTSIZE_TRACES"))
-			return nil
+			root, err := filepath.Abs("../..")
+			env.Setenv("REPOSITORY", root)
+			return err
 		},
 		Condition: func(cond string) (bool, error) {
 			return cond == "traces" && os.Getenv("RIGHTSIZE_TRACES") != "", nil

@@ -2,18 +2,16 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
+	"github.com/rightsize-dev/rightsize/internal/judge"
 	"github.com/rightsize-dev/rightsize/internal/report/scores"
 	"github.com/rightsize-dev/rightsize/internal/scenario"
 	"github.com/rightsize-dev/rightsize/simulator"
@@ -22,22 +20,31 @@ import (
 
 // simulateOptions are the flags of the simulate command.
 type simulateOptions struct {
-	streams  Streams
+	resultOptions
 	files    []string
 	policies []string
-	output   string
-	file     string
-	budgets  string
 	seed     int64
-	series   bool
 	timings  bool
+	pareto   bool
+	bursts   []float64
+	workers  int
+	shard    string
+}
+
+// resultOptions are those of what is written about a simulation.
+type resultOptions struct {
+	streams Streams
+	output  string
+	file    string
+	budgets string
+	series  bool
 }
 
 // simulateFormats are what -o can be.
 func simulateFormats() []string { return []string{"table", "json", "html", "junit", "markdown"} }
 
 func newSimulateCommand(s Streams) *cobra.Command {
-	o := &simulateOptions{streams: s}
+	o := &simulateOptions{resultOptions: resultOptions{streams: s}}
 	cmd := &cobra.Command{
 		Use:   "simulate SCENARIO.yaml...",
 		Short: "Replay demand against autoscaling policies and score them",
@@ -45,10 +52,17 @@ func newSimulateCommand(s Streams) *cobra.Command {
 autoscaling policies and prints what each would have cost and how well it would
 have served. The same scenario and seed give the same result, byte for byte.
 
-Policies: ` + strings.Join(baseline.Names(), ", ") + `. The oracle knows the demand; it
-always runs, since every cost is compared with its own, and is listed if asked
-for. docs/simulator.md describes scenario files, what is simulated, and what
-each score means.
+Policies: ` + strings.Join(baseline.Names(), ", ") + `.
+Further ones, which run if --policies names them: ` + strings.Join(baseline.AllNames()[len(baseline.Names()):], ", ") + `.
+The oracle knows the demand; it always runs, since every cost is compared with
+its own, and is listed if asked for. docs/simulator.md describes scenario files,
+what is simulated, and what each score means.
+
+With --pareto each policy runs at all settings of its own safety knobs, at each
+of --bursts, and what is printed is what it costs at equal violations.
+
+With --shard i/n only every n-th run is done and written as JSON, for
+"simulate merge" to put together: docs/ci.md has a Kubernetes Job that does it.
 
 Exit codes: 0 ok, 1 it failed, 2 wrong usage, 3 a budget of --budgets was
 exceeded.`,
@@ -59,26 +73,41 @@ exceeded.`,
   rightsize simulate scenarios/*.yaml --policies hpa,rightsize -o json --series
 
   # gate a change in CI
-  rightsize simulate scenarios/*.yaml --budgets budgets.yaml -o junit -f junit.xml`,
+  rightsize simulate scenarios/*.yaml --budgets budgets.yaml -o junit -f junit.xml
+
+  # what each policy costs at equal violations, on a page
+  rightsize simulate scenarios/*.yaml --pareto -o html -f pareto.html`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.files = args
-			if err := o.check(cmd); err != nil {
+			shard, err := o.check(cmd)
+			if err != nil {
 				return err
 			}
-			return o.run(cmd.Context())
+			return o.run(cmd.Context(), shard)
 		},
 	}
 	f := cmd.Flags()
 	f.StringSliceVar(&o.policies, "policies", baseline.Names(), "the policies to score, in this order")
+	o.addFlags(cmd)
+	f.Int64Var(&o.seed, "seed", 0, "use this seed instead of the scenario's")
+	f.BoolVar(&o.timings, "timings", false, "say on stderr how long each run took")
+	f.BoolVar(&o.pareto, "pareto", false, "run each policy at all settings of its safety knobs")
+	f.Float64SliceVar(&o.bursts, "bursts", []float64{0, 0.5, 1}, "the values of cluster.burst to run at with --pareto")
+	f.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "how many runs to do at a time; the result does not depend on it")
+	f.StringVar(&o.shard, "shard", "", "do only part i of n, as i/n, and write it for simulate merge")
+	o.setFlags(cmd)
+	cmd.AddCommand(newMergeCommand(s))
+	return cmd
+}
+
+// addFlags adds those of what is written.
+func (o *resultOptions) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
 	f.StringVarP(&o.output, "output", "o", "table", strings.Join(simulateFormats(), ", "))
 	f.StringVarP(&o.file, "file", "f", "", "write the result to this file instead of stdout")
 	f.StringVar(&o.budgets, "budgets", "", "a YAML list of {scenario, policy, metric, max|min, of?} to check")
-	f.Int64Var(&o.seed, "seed", 0, "use this seed instead of the scenario's")
 	f.BoolVar(&o.series, "series", false, "add the course of each run to the JSON, minute by minute")
-	f.BoolVar(&o.timings, "timings", false, "say on stderr how long each run took")
-	o.setFlags(cmd)
-	return cmd
 }
 
 // setFlags makes the seed tell whether it was given.
@@ -90,24 +119,66 @@ func (o *simulateOptions) setFlags(cmd *cobra.Command) {
 	}
 }
 
-func (o *simulateOptions) check(cmd *cobra.Command) error {
+// check looks at the flags alone, and returns the shard.
+func (o *simulateOptions) check(cmd *cobra.Command) (judge.Shard, error) {
+	path := cmd.CommandPath()
+	if err := o.checkFormat(cmd); err != nil {
+		return judge.Shard{}, err
+	}
+	if len(o.policies) == 0 {
+		return judge.Shard{}, usageErrorf("%s: --policies is empty", path)
+	}
+	for i, name := range o.policies {
+		if !slices.Contains(baseline.AllNames(), name) {
+			return judge.Shard{}, usageErrorf("%s: unknown policy %q (known: %s)", path, name, strings.Join(baseline.AllNames(), ", "))
+		}
+		if slices.Contains(o.policies[:i], name) {
+			return judge.Shard{}, usageErrorf("%s: policy %s is named twice", path, name)
+		}
+	}
+	switch {
+	case cmd.Flags().Changed("seed") && o.seed < 0:
+		return judge.Shard{}, usageErrorf("%s: --seed %d is negative", path, o.seed)
+	case o.workers < 1:
+		return judge.Shard{}, usageErrorf("%s: --workers must be at least 1, got %d", path, o.workers)
+	case cmd.Flags().Changed("bursts") && !o.pareto:
+		return judge.Shard{}, usageErrorf("%s: --bursts needs --pareto", path)
+	case o.pareto && (o.budgets != "" || o.series):
+		return judge.Shard{}, usageErrorf("%s: --pareto goes with neither --budgets nor --series", path)
+	case o.pareto && len(o.bursts) == 0:
+		return judge.Shard{}, usageErrorf("%s: --bursts is empty", path)
+	}
+	for i, burst := range o.bursts {
+		if !(burst >= 0 && burst <= 1000) || slices.Contains(o.bursts[:i], burst) {
+			return judge.Shard{}, usageErrorf("%s: --bursts must be different numbers from 0 to 1000, got %v", path, o.bursts)
+		}
+	}
+	return o.checkShard(cmd)
+}
+
+// checkShard reads --shard, with which what is written is a shard.
+func (o *simulateOptions) checkShard(cmd *cobra.Command) (judge.Shard, error) {
+	if !cmd.Flags().Changed("shard") {
+		return judge.Shard{}, nil
+	}
+	path := cmd.CommandPath()
+	first, second, ok := strings.Cut(o.shard, "/")
+	i, err1 := strconv.Atoi(first)
+	n, err2 := strconv.Atoi(second)
+	if !ok || err1 != nil || err2 != nil || i < 1 || i > n {
+		return judge.Shard{}, usageErrorf("%s: --shard must be i/n with i from 1 to n, got %q", path, o.shard)
+	}
+	if o.budgets != "" || cmd.Flags().Changed("output") && o.output != "json" {
+		return judge.Shard{}, usageErrorf("%s: --shard writes JSON: give --output and --budgets to simulate merge", path)
+	}
+	return judge.Shard{Index: i, Count: n}, nil
+}
+
+// checkFormat looks at --output.
+func (o *resultOptions) checkFormat(cmd *cobra.Command) error {
 	path := cmd.CommandPath()
 	if !slices.Contains(simulateFormats(), o.output) {
 		return usageErrorf("%s: --output %q is not one of %s", path, o.output, strings.Join(simulateFormats(), ", "))
-	}
-	if len(o.policies) == 0 {
-		return usageErrorf("%s: --policies is empty", path)
-	}
-	for i, name := range o.policies {
-		if !slices.Contains(baseline.Names(), name) {
-			return usageErrorf("%s: unknown policy %q (known: %s)", path, name, strings.Join(baseline.Names(), ", "))
-		}
-		if slices.Contains(o.policies[:i], name) {
-			return usageErrorf("%s: policy %s is named twice", path, name)
-		}
-	}
-	if cmd.Flags().Changed("seed") && o.seed < 0 {
-		return usageErrorf("%s: --seed %d is negative", path, o.seed)
 	}
 	if o.output == "junit" && o.budgets == "" {
 		return usageErrorf("%s: --output junit needs --budgets, each of which is a test case", path)
@@ -115,64 +186,39 @@ func (o *simulateOptions) check(cmd *cobra.Command) error {
 	return nil
 }
 
-func (o *simulateOptions) run(ctx context.Context) error {
-	budgets, err := o.readBudgets()
+func (o *simulateOptions) run(ctx context.Context, shard judge.Shard) error {
+	budgets, err := o.readBudgets(o.policies)
 	if err != nil {
 		return err
 	}
-	jobs, err := o.load()
+	plan, err := o.plan(shard)
 	if err != nil {
 		return err
 	}
-	if err := o.simulate(ctx, jobs); err != nil {
-		return err
-	}
-	lists := make([]simulator.ScoreList, len(jobs))
-	for i, j := range jobs {
-		lists[i] = j.list(o.policies)
-	}
-	checks := scores.CheckBudgets(budgets, lists)
-	w, finish, err := o.streams.output(o.file)
+	tasks := plan.Part(shard)
+	meter := newRunMeter(o.streams, len(tasks))
+	runs, err := plan.Run(ctx, tasks, o.workers, meter.set)
+	meter.finish()
 	if err != nil {
 		return err
 	}
-	if err := finish(o.write(w, lists, checks)); err != nil {
-		return err
-	}
-	return o.verdict(checks)
-}
-
-// readBudgets reads the budgets, of which each policy has to be run.
-func (o *simulateOptions) readBudgets() ([]scores.Budget, error) {
-	if o.budgets == "" {
-		return nil, nil
-	}
-	budgets, err := scenario.LoadBudgets(o.budgets)
-	if err != nil {
-		return nil, err
-	}
-	for i, b := range budgets {
-		for _, name := range []string{b.Policy, b.Of} {
-			if name != "" && !slices.Contains(o.policies, name) {
-				return nil, usageErrorf("%s: [%d]: policy %q is not among --policies (%s)", o.budgets, i, name, strings.Join(o.policies, ", "))
-			}
+	o.sayTimings(plan, runs)
+	result := plan.File(shard, runs)
+	if shard != (judge.Shard{}) {
+		w, finish, err := o.streams.output(o.file)
+		if err != nil {
+			return err
 		}
+		return finish(result.Write(w))
 	}
-	return budgets, nil
+	return o.conclude(result, budgets)
 }
 
-// simulation is one scenario with the results of its policies.
-type simulation struct {
-	scenario simulator.Scenario
-	policies []simulator.Policy // The oracle first, which takes the longest.
-	results  []simulator.Result
-	took     []time.Duration
-}
-
-// load reads the scenarios and makes their policies, so that mistakes show
-// before anything runs.
-func (o *simulateOptions) load() ([]*simulation, error) {
-	var out []*simulation
+// plan reads the scenarios and makes their policies, so that mistakes show
+// before anything runs. A shard holds the course of its runs, whatever is made
+// of it when it is merged.
+func (o *simulateOptions) plan(shard judge.Shard) (*judge.Plan, error) {
+	var scenarios []simulator.Scenario
 	seen := map[string]string{}
 	for _, path := range o.files {
 		sc, err := scenario.Load(path)
@@ -186,129 +232,57 @@ func (o *simulateOptions) load() ([]*simulation, error) {
 		if o.seed >= 0 {
 			sc.Seed = uint64(o.seed)
 		}
-		j := &simulation{scenario: sc}
-		if err := baseline.CheckSettings(&j.scenario); err != nil {
+		if err := baseline.CheckSettings(&sc); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		for _, name := range append([]string{baseline.Oracle}, o.policies...) {
-			if name == baseline.Oracle && len(j.policies) > 0 {
-				continue
-			}
-			p, err := baseline.New(name, &j.scenario)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", path, err)
-			}
-			j.policies = append(j.policies, p)
-		}
-		j.results = make([]simulator.Result, len(j.policies))
-		j.took = make([]time.Duration, len(j.policies))
-		out = append(out, j)
+		scenarios = append(scenarios, sc)
 	}
-	return out, nil
+	page := o.output == "html" || shard != (judge.Shard{})
+	options := judge.Options{Mode: judge.Scores, Policies: o.policies, Series: o.series || page, Course: page}
+	if o.pareto {
+		options = judge.Options{Mode: judge.Pareto, Policies: o.policies, Bursts: o.bursts}
+	}
+	return judge.NewPlan(scenarios, options)
 }
 
-// list puts the results in the order asked for.
-func (j *simulation) list(order []string) simulator.ScoreList {
-	var results []simulator.Result
-	for _, name := range order {
-		i := slices.IndexFunc(j.results, func(r simulator.Result) bool { return r.Policy == name })
-		results = append(results, j.results[i])
+// readBudgets reads the budgets, of which each policy has to be run.
+func (o *resultOptions) readBudgets(policies []string) ([]scores.Budget, error) {
+	if o.budgets == "" {
+		return nil, nil
 	}
-	return simulator.NewScoreList(j.scenario.Name, results, j.results[0])
-}
-
-// simulate runs every policy on every scenario, as many at a time as there are
-// processors.
-func (o *simulateOptions) simulate(ctx context.Context, jobs []*simulation) error {
-	meter := newRunMeter(o.streams, jobs)
-	defer meter.finish()
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	run := 0
-	for _, j := range jobs {
-		for i := range j.policies {
-			at := run
-			run++
-			group.Go(func() error {
-				if ctx.Err() != nil {
-					return ctx.Err()
-				}
-				began := time.Now()
-				r, err := simulator.Run(j.scenario, j.policies[i], simulator.Options{
-					Series: o.series || o.output == "html",
-					Progress: func(share float64) bool {
-						meter.set(at, share)
-						return ctx.Err() == nil
-					},
-				})
-				if errors.Is(err, simulator.ErrStopped) {
-					return context.Cause(ctx)
-				}
-				if err != nil {
-					return fmt.Errorf("scenario %s, policy %s: %w", j.scenario.Name, j.policies[i].Name, err)
-				}
-				j.results[i], j.took[i] = r, time.Since(began)
-				return nil
-			})
+	budgets, err := scenario.LoadBudgets(o.budgets)
+	if err != nil {
+		return nil, err
+	}
+	for i, b := range budgets {
+		for _, name := range []string{b.Policy, b.Of} {
+			if name != "" && !slices.Contains(policies, name) {
+				return nil, usageErrorf("%s: [%d]: policy %q is not among --policies (%s)", o.budgets, i, name, strings.Join(policies, ", "))
+			}
 		}
 	}
-	if err := group.Wait(); err != nil {
+	return budgets, nil
+}
+
+// conclude writes what all runs amount to.
+func (o *resultOptions) conclude(result judge.ShardFile, budgets []scores.Budget) error {
+	w, finish, err := o.streams.output(o.file)
+	if err != nil {
 		return err
 	}
-	o.sayTimings(jobs)
-	return nil
-}
-
-// sayTimings writes how long runs took. The oracle's time holds the making of
-// its plan.
-func (o *simulateOptions) sayTimings(jobs []*simulation) {
-	if !o.timings {
-		return
+	if result.Mode == judge.Pareto {
+		return finish(o.writePareto(w, judge.NewParetoReport(result)))
 	}
-	for _, j := range jobs {
-		for i, p := range j.policies {
-			line := fmt.Sprintf("%s %s: %v", j.scenario.Name, p.Name, j.took[i].Round(10*time.Millisecond))
-			if served := j.results[i].Score.ServedRequests; served != nil && *served > 0 {
-				line += fmt.Sprintf(", %d ns per request", j.took[i].Nanoseconds()/int64(*served)) //nolint:gosec // Counts fit.
-			}
-			_, _ = fmt.Fprintln(o.streams.Err, line)
-		}
+	lists := result.Lists()
+	checks := scores.CheckBudgets(budgets, lists)
+	if err := finish(o.write(w, result, lists, checks)); err != nil {
+		return err
 	}
+	return o.verdict(checks)
 }
 
-// runMeter adds up the progress of parallel runs.
-type runMeter struct {
-	mu     sync.Mutex
-	shares []float64
-	bar    *progress
-}
-
-// runParts is how many parts a run has on the progress bar.
-const runParts = 100
-
-func newRunMeter(s Streams, jobs []*simulation) *runMeter {
-	n := 0
-	for _, j := range jobs {
-		n += len(j.policies)
-	}
-	return &runMeter{shares: make([]float64, n), bar: s.startProgress("simulate", n*runParts)}
-}
-
-func (m *runMeter) set(run int, share float64) {
-	m.mu.Lock()
-	before := int(m.shares[run] * runParts)
-	m.shares[run] = max(m.shares[run], share)
-	after := int(m.shares[run] * runParts)
-	m.mu.Unlock()
-	if after > before {
-		m.bar.add(after - before)
-	}
-}
-
-func (m *runMeter) finish() { m.bar.finish() }
-
-// write writes the result in the format asked for.
-func (o *simulateOptions) write(w io.Writer, lists []simulator.ScoreList, checks []scores.Check) error {
+// write writes scores in the format asked for.
+func (o *resultOptions) write(w io.Writer, result judge.ShardFile, lists []simulator.ScoreList, checks []scores.Check) error {
 	switch o.output {
 	case "json":
 		if !o.series {
@@ -320,7 +294,7 @@ func (o *simulateOptions) write(w io.Writer, lists []simulator.ScoreList, checks
 		}
 		return scores.JSON(w, lists)
 	case "html":
-		return scores.HTML(w, lists)
+		return scores.HTML(w, result, lists)
 	case "junit":
 		return scores.JUnit(w, checks)
 	case "markdown":
@@ -330,8 +304,22 @@ func (o *simulateOptions) write(w io.Writer, lists []simulator.ScoreList, checks
 	}
 }
 
+// writePareto writes a comparison in the format asked for.
+func (o *resultOptions) writePareto(w io.Writer, r judge.ParetoReport) error {
+	switch o.output {
+	case "json":
+		return scores.ParetoJSON(w, r)
+	case "html":
+		return scores.ParetoHTML(w, r)
+	case "markdown":
+		return scores.ParetoMarkdown(w, r)
+	default:
+		return scores.ParetoTable(w, r, o.streams.style(o.file).Width)
+	}
+}
+
 // verdict says on stderr which budgets were exceeded.
-func (o *simulateOptions) verdict(checks []scores.Check) error {
+func (o *resultOptions) verdict(checks []scores.Check) error {
 	for _, c := range checks {
 		switch {
 		case c.Skipped:

@@ -102,7 +102,7 @@ func (x *collection) workload(w, raw recommender.Workload, names []string) Workl
 		if len(removed) > 0 {
 			out.Facts = append(out.Facts, recommender.Fact{
 				Code: recommender.FactWarning,
-				Message: fmt.Sprintf("containers that are not among those of the newest pod are left out: %s (removed, init containers, or sidecars that are init containers)",
+				Message: fmt.Sprintf("containers that are not among those of the newest pod are left out: %s (removed, or init containers)",
 					strings.Join(removed, ", ")),
 			})
 		}
@@ -135,7 +135,8 @@ func (x *collection) container(w, raw recommender.Workload, name string) Contain
 	c := Container{
 		Name:     name,
 		Requests: x.now.requests[template], Limits: x.now.limits[template], GPUs: x.now.gpus[template],
-		CPU: x.history(tableCPU, k), CPUMaxPod: x.history(tableCPUMaxPod, k),
+		Sidecar: x.now.sidecars[template],
+		CPU:     x.history(tableCPU, k), CPUMaxPod: x.history(tableCPUMaxPod, k),
 		Memory: x.history(tableMemory, k), Throttled: x.history(tableThrottled, k),
 	}
 	restarts, _ := events(x.history(tableRestarts, k))

@@ -72,6 +72,8 @@ func (x *collection) read(ctx context.Context) error {
 	if x.found, err = x.discover(ctx, x.run, x.scope, x.fine); err != nil {
 		return err
 	}
+	// Which containers are sidecars says nothing without those that are not.
+	x.scope.sidecars = x.found.series[countSidecars] > 0 && x.found.series["kube_pod_container_info"] > 0
 	x.missing(x.run, x.found)
 	x.owners = newOwners(x.scope.cluster)
 	x.groups = x.budget.groups(x.found.loads, weightUsage(), x.day())

@@ -19,6 +19,7 @@ import (
 const (
 	countNodePods  = "pods of nodes"
 	countRelabeled = "relabeled pods"
+	countSidecars  = "sidecars"
 	countTotal     = "total "
 )
 
@@ -197,6 +198,7 @@ func (c *Collector) counted(s scope) (string, string) {
 		parts = append(parts, count(m[0], s.state(m[0])))
 	}
 	parts = append(parts, count("container_oom_events_total", s.usage("container_oom_events_total")),
+		count(countSidecars, s.sidecarInfo()),
 		count(countNodePods, fmt.Sprintf("max by (%s) (%s)", s.pod(), s.state("kube_pod_owner", equal("owner_kind", "Node")))),
 		count(countRelabeled, s.state("kube_pod_owner", notEqual("exported_pod", ""))+" or "+s.state("kube_pod_owner", notEqual("exported_namespace", ""))))
 	seen := map[string]bool{}

@@ -120,8 +120,9 @@ func (c *client) classifyNetwork(f *failure, err error) {
 		qe.Hint = "give the certificate authority by --tls-ca-file and, if need be, --tls-server-name"
 		return
 	}
-	if alert, ok := errors.AsType[tls.AlertError](err); ok {
-		qe.Message, qe.Hint = alert.Error(), "does the server ask for a client certificate? See --tls-cert-file"
+	// How crypto/tls wraps the alert of the other side, which has no exported type.
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
+		qe.Message, qe.Hint = op.Error(), "does the server ask for a client certificate? See --tls-cert-file"
 		return
 	}
 	if strings.Contains(err.Error(), "server gave HTTP response to HTTPS client") {

@@ -56,6 +56,8 @@ type Container struct {
 	Restarts    int
 	// GPUs is the number of GPUs requested by each pod's container.
 	GPUs int
+	// Sidecar says that it is an init container that keeps running.
+	Sidecar bool
 }
 
 // Signal is one series about a workload beyond its containers.

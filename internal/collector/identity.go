@@ -48,17 +48,17 @@ func (x *collection) identityTasks() []task {
 		defer x.now.mu.Unlock()
 		x.now.created[x.owners.of(sample.Metric)] = time.Unix(int64(sample.Value), 0)
 	})
-	instant("kube_pod_container_info", "the containers", s.ofNewest("max", "kube_pod_container_info", window, nil, "container"), x.noteContainer)
+	instant("kube_pod_container_info", "the containers", s.ofNewest("info", window, nil), x.noteContainer)
 	resources := matcher{"resource", "=~", "cpu|memory|nvidia_com_gpu|amd_com_gpu|gpu_intel_com_i915|gpu_intel_com_xe"}
 	for _, m := range []struct {
-		metric, what string
-		into         map[key]recommender.Resources
+		what string
+		into map[key]recommender.Resources
 	}{
-		{"kube_pod_container_resource_requests", "requests", x.now.requests},
-		{"kube_pod_container_resource_limits", "limits", x.now.limits},
+		{"requests", x.now.requests},
+		{"limits", x.now.limits},
 	} {
-		expr := s.ofNewest("max", m.metric, window, []matcher{resources}, "container", "resource")
-		instant(m.metric, m.what, expr, func(sample *model.Sample) {
+		expr := s.ofNewest("resource_"+m.what, window, []matcher{resources}, "resource")
+		instant("kube_pod_container_resource_"+m.what, m.what, expr, func(sample *model.Sample) {
 			k := key{x.owners.of(sample.Metric), string(sample.Metric["container"])}
 			x.now.amount(m.into, k, sample.Metric["resource"], float64(sample.Value))
 		})
@@ -84,7 +84,11 @@ func (x *collection) noteContainer(sample *model.Sample) {
 	if x.now.containers[w] == nil {
 		x.now.containers[w] = map[string]bool{}
 	}
-	x.now.containers[w][string(sample.Metric["container"])] = true
+	name := string(sample.Metric["container"])
+	x.now.containers[w][name] = true
+	if sample.Metric[labelSidecar] != "" {
+		x.now.sidecars[key{w, name}] = true
+	}
 }
 
 // controller reads a workload from a series that kube-state-metrics has about

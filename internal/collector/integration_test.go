@@ -82,7 +82,11 @@ func simulateWeb(c *cluster, rollout, end time.Time) {
 			containers: []simContainer{
 				app,
 				{name: "proxy", cpu: 0.05, memory: steady(30 * mib), requestCPU: 0.02, requestMemory: 32 * mib},
-				{name: "init-db", cpu: 0.01, memory: steady(10 * mib)},
+				{name: "init-db", cpu: 0.01, memory: steady(10 * mib), requestCPU: 4, requestMemory: 4096 * mib},
+				{
+					name: "mesh", cpu: 0.03, memory: steady(40 * mib), requestCPU: 0.1, requestMemory: 64 * mib, limitMemory: 64 * mib,
+					restarts: []time.Time{end.Add(-100 * time.Minute)}, oom: true, sidecar: true,
+				},
 			},
 		})
 		// Two jobs scrape the same pod; both count the same requests.
@@ -218,6 +222,7 @@ func TestRealPrometheus(t *testing.T) {
 	})
 	t.Run("selector", func(t *testing.T) { checkSelector(t, cfg, fleet, end) })
 	t.Run("catalogue", func(t *testing.T) { checkCatalogue(t, base) })
+	t.Run("presets", func(t *testing.T) { checkPresets(t, cfg, fleet, end) })
 	t.Run("restricted", func(t *testing.T) { checkRestricted(t, cfg, fleet, end) })
 }
 
@@ -250,8 +255,18 @@ func containerOf(t *testing.T, w collector.Workload, name string) collector.Cont
 
 func checkWeb(t *testing.T, web, west collector.Workload, end time.Time) {
 	before, after := end.Add(-10*time.Hour), end.Add(-time.Hour)
-	if len(web.Containers) != 2 || len(web.Facts) != 1 || !strings.Contains(web.Facts[0].Message, "init-db") {
-		t.Errorf("containers are %d, facts %v; want app and proxy, and a fact about init-db", len(web.Containers), web.Facts)
+	if len(web.Containers) != 3 || len(web.Facts) != 1 || !strings.Contains(web.Facts[0].Message, "left out: init-db (") {
+		t.Errorf("containers are %d, facts %v; want app, mesh and proxy, and a fact about init-db", len(web.Containers), web.Facts)
+	}
+	mesh := containerOf(t, web, "mesh")
+	wantMesh := recommender.Resources{CPU: 100, Memory: 64 * recommender.MiB}
+	if !mesh.Sidecar || mesh.Requests != wantMesh || mesh.Limits.Memory != wantMesh.Memory || mesh.Restarts != 2 || mesh.OOMKills != 2 {
+		t.Errorf("the native sidecar is %v with requests %v, limits %v, %d restarts, %d OOM kills; want true, %v, its memory, 2 and 2",
+			mesh.Sidecar, mesh.Requests, mesh.Limits, mesh.Restarts, mesh.OOMKills, wantMesh)
+	}
+	near(t, "CPU of the native sidecar", at(t, mesh.CPU, after), 0.06)
+	if containerOf(t, web, "proxy").Sidecar {
+		t.Error("proxy is a container, not an init container")
 	}
 	app := containerOf(t, web, "app")
 	near(t, "CPU before the rollout", at(t, app.CPU, before), 0.5)
@@ -377,6 +392,25 @@ func checkSelector(t *testing.T, cfg collector.Config, whole *collector.Fleet, e
 		}
 		if diff := cmp.Diff(webs, fleet.Workloads, equateSeries()); diff != "" {
 			t.Errorf("%s gives something else (-whole +selected):\n%s", selector, diff)
+		}
+	}
+}
+
+// checkPresets: what other distributions ask for fits this Prometheus, too, and
+// changes nothing; clusters are told apart without being looked for.
+func checkPresets(t *testing.T, cfg collector.Config, whole *collector.Fleet, end time.Time) {
+	for _, preset := range []string{collector.PresetKubePrometheusStack, collector.PresetThanos, collector.PresetMimir, collector.PresetGoogle} {
+		cfg.Preset = preset
+		c, err := collector.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fleet, err := c.Collect(t.Context(), end, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", preset, err)
+		}
+		if diff := cmp.Diff(whole.Workloads, fleet.Workloads, equateSeries()); diff != "" {
+			t.Errorf("%s gives something else (-generic +preset):\n%s", preset, diff)
 		}
 	}
 }

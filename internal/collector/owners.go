@@ -116,6 +116,8 @@ type current struct {
 	requests   map[key]recommender.Resources
 	limits     map[key]recommender.Resources
 	gpus       map[key]int
+	// sidecars are those containers that are init containers.
+	sidecars map[key]bool
 	// existing are the controllers that say themselves that they exist.
 	existing map[recommender.Workload]bool
 	// selected are the workloads that the selector selects; nil means all.
@@ -126,7 +128,7 @@ func newCurrent() *current {
 	return &current{
 		created: map[recommender.Workload]time.Time{}, containers: map[recommender.Workload]map[string]bool{},
 		requests: map[key]recommender.Resources{}, limits: map[key]recommender.Resources{}, gpus: map[key]int{},
-		existing: map[recommender.Workload]bool{},
+		sidecars: map[key]bool{}, existing: map[recommender.Workload]bool{},
 	}
 }
 

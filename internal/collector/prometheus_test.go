@@ -234,6 +234,7 @@ type simContainer struct {
 	gpus                      float64
 	restarts                  []time.Time
 	oom                       bool // Restarts, or the end of a job, are OOM kills.
+	sidecar                   bool // An init container that keeps running.
 }
 
 func (p pod) during(value func(t time.Time) float64) func(t time.Time) (float64, bool) {
@@ -291,16 +292,24 @@ func (c *cluster) pod(p pod) {
 
 func (c *cluster) container(p pod, k simContainer, id []string) {
 	id = append(slices.Clone(id), "container", k.name)
-	if !strings.HasPrefix(k.name, "init-") {
-		c.state("kube_pod_container_info", p.during(steady(1)), id...)
+	prefix := "kube_pod_container_"
+	switch { // kube-state-metrics: docs/metrics/workload/pod-metrics.md.
+	case k.sidecar:
+		prefix = "kube_pod_init_container_"
+		c.state(prefix+"info", p.during(steady(1)), append(slices.Clone(id), "restart_policy", "Always")...)
+	case strings.HasPrefix(k.name, "init-"):
+		prefix = "kube_pod_init_container_"
+		c.state(prefix+"info", p.during(steady(1)), append(slices.Clone(id), "restart_policy", "")...)
+	default:
+		c.state(prefix+"info", p.during(steady(1)), id...)
 	}
 	for resource, v := range map[string]float64{"cpu": k.requestCPU, "memory": k.requestMemory, "nvidia_com_gpu": k.gpus} {
 		if v > 0 {
-			c.state("kube_pod_container_resource_requests", p.during(steady(v)), append(slices.Clone(id), "resource", resource, "node", "n1")...)
+			c.state(prefix+"resource_requests", p.during(steady(v)), append(slices.Clone(id), "resource", resource, "node", "n1")...)
 		}
 	}
 	if k.limitMemory > 0 {
-		c.state("kube_pod_container_resource_limits", p.during(steady(k.limitMemory)), append(slices.Clone(id), "resource", "memory", "node", "n1")...)
+		c.state(prefix+"resource_limits", p.during(steady(k.limitMemory)), append(slices.Clone(id), "resource", "memory", "node", "n1")...)
 	}
 	count := func(t time.Time) float64 {
 		n := 0.0
@@ -311,15 +320,15 @@ func (c *cluster) container(p pod, k simContainer, id []string) {
 		}
 		return n
 	}
-	c.state("kube_pod_container_status_restarts_total", p.during(count), id...)
+	c.state(prefix+"status_restarts_total", p.during(count), id...)
 	if k.oom && len(k.restarts) > 0 {
-		c.state("kube_pod_container_status_last_terminated_reason", func(t time.Time) (float64, bool) {
+		c.state(prefix+"status_last_terminated_reason", func(t time.Time) (float64, bool) {
 			_, ok := p.during(count)(t)
 			return 1, ok && count(t) > 0
 		}, append(slices.Clone(id), "reason", "OOMKilled")...)
 	}
 	if k.oom && len(k.restarts) == 0 { // The last minute of a job's pod.
-		c.state("kube_pod_container_status_terminated_reason", func(t time.Time) (float64, bool) {
+		c.state(prefix+"status_terminated_reason", func(t time.Time) (float64, bool) {
 			_, ok := p.during(steady(1))(t)
 			return 1, ok && !t.Before(p.to.Add(-time.Minute))
 		}, append(slices.Clone(id), "reason", "OOMKilled")...)

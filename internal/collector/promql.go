@@ -17,6 +17,8 @@ type scope struct {
 	namespaces matchers
 	// window is that of rates.
 	window time.Duration
+	// sidecars says that there are init containers that keep running.
+	sidecars bool
 }
 
 // in returns the scope restricted to a set of namespaces.
@@ -99,40 +101,63 @@ func (s scope) throttled() string {
 		s.perOwner("sum", s.rate("container_cpu_cfs_periods_total"), owners, "container"))
 }
 
+// over applies a function over a window, which ended offset ago, to the series
+// of containers, folded to one for each. They may have several names: their
+// containers differ.
+func (s scope) over(function string, selectors []string, window, offset time.Duration) string {
+	back := ""
+	if offset > 0 {
+		back = " offset " + promDuration(offset)
+	}
+	parts := make([]string, len(selectors))
+	for i, selector := range selectors {
+		parts[i] = fmt.Sprintf("%s(%s[%s]%s)", function, selector, promDuration(window), back)
+	}
+	return fmt.Sprintf("max by (%s) (%s)", s.container(), strings.Join(parts, " or "))
+}
+
 // growth is by how much a counter of containers grew within the window. Unlike
 // increase it neither extrapolates nor loses what happens between the last
 // sample of one window and the first of the next; a counter that is not there
 // in the window before starts from its smallest value.
-func (s scope) growth(selector string, window time.Duration) string {
-	return fmt.Sprintf("clamp_min(max by (%[1]s) (max_over_time(%[2]s[%[3]s])) - "+
-		"(max by (%[1]s) (max_over_time(%[2]s[%[3]s] offset %[3]s)) or max by (%[1]s) (min_over_time(%[2]s[%[3]s]))), 0)",
-		s.container(), selector, promDuration(window))
+func (s scope) growth(selectors []string, window time.Duration) string {
+	return fmt.Sprintf("clamp_min(%s - (%s or %s), 0)", s.over("max_over_time", selectors, window, 0),
+		s.over("max_over_time", selectors, window, window), s.over("min_over_time", selectors, window, 0))
+}
+
+// statuses selects series of kube_pod_container_status_… of containers and,
+// where there are sidecars, of init containers.
+func (s scope) statuses(what string, extra ...matcher) []string {
+	out := []string{s.state("kube_pod_container_status_"+what, extra...)}
+	if s.sidecars {
+		out = append(out, s.state("kube_pod_init_container_status_"+what, extra...))
+	}
+	return out
 }
 
 func (s scope) restarts(window time.Duration) string {
-	return s.perOwner("sum", s.growth(s.state("kube_pod_container_status_restarts_total"), window), s.owners(window), "container") + " > 0"
+	return s.perOwner("sum", s.growth(s.statuses("restarts_total"), window), s.owners(window), "container") + " > 0"
 }
 
 // oomRestarts counts restarts after which the last termination was for want of
 // memory.
 func (s scope) oomRestarts(window time.Duration) string {
-	killed := fmt.Sprintf("(%s and on (%s) max by (%[2]s) (%s) == 1)",
-		s.growth(s.state("kube_pod_container_status_restarts_total"), window), s.container(),
-		s.state("kube_pod_container_status_last_terminated_reason", equal("reason", "OOMKilled")))
+	killed := fmt.Sprintf("(%s and on (%s) max by (%[2]s) (%s) == 1)", s.growth(s.statuses("restarts_total"), window), s.container(),
+		strings.Join(s.statuses("last_terminated_reason", equal("reason", "OOMKilled")), " or "))
 	return s.perOwner("sum", killed, s.owners(window), "container") + " > 0"
 }
 
 // oomEvents counts what the kernel reported.
 func (s scope) oomEvents(window time.Duration) string {
-	return s.perOwner("sum", s.growth(s.usage("container_oom_events_total"), window), s.owners(window), "container") + " > 0"
+	return s.perOwner("sum", s.growth([]string{s.usage("container_oom_events_total")}, window), s.owners(window), "container") + " > 0"
 }
 
 // oomTerminated counts containers that ended for want of memory and were not
 // restarted, such as those of jobs.
 func (s scope) oomTerminated(window time.Duration) string {
-	selector := s.state("kube_pod_container_status_terminated_reason", equal("reason", "OOMKilled"))
-	ended := fmt.Sprintf("(max by (%[1]s) (max_over_time(%[2]s[%[3]s])) == 1 unless on (%[1]s) max by (%[1]s) (max_over_time(%[2]s[%[3]s] offset %[3]s)) == 1)",
-		s.container(), selector, promDuration(window))
+	selectors := s.statuses("terminated_reason", equal("reason", "OOMKilled"))
+	ended := fmt.Sprintf("(%s == 1 unless on (%s) %s == 1)",
+		s.over("max_over_time", selectors, window, 0), s.container(), s.over("max_over_time", selectors, window, window))
 	return s.perOwner("sum", ended, s.owners(window), "container")
 }
 
@@ -184,11 +209,31 @@ func (s scope) newest(window time.Duration) string {
 		s.owner(), s.pod(), s.state("kube_pod_created"), promDuration(window), s.owners(window))
 }
 
-// ofNewest is a value of the containers of the newest pod of each owner.
-func (s scope) ofNewest(agg, metric string, window time.Duration, extra []matcher, labels ...string) string {
-	one := fmt.Sprintf("max by (%s) (last_over_time(%s[%s]))", s.by(append([]string{"namespace", "pod"}, labels...)...),
-		s.state(metric, extra...), promDuration(window))
-	return s.perOwner(agg, one, "("+s.newest(window)+" * 0 + 1)", labels...)
+// labelSidecar marks containers of the newest pods that are sidecars.
+const labelSidecar = "sidecar"
+
+// ofNewest is a value of the containers of the newest pod of each owner: the
+// metric is kube_pod_container_ and what. Native sidecars, init containers that
+// keep running, are among them; kube-state-metrics has them, like any init
+// container, under names of their own, and tells which they are by one metric.
+func (s scope) ofNewest(what string, window time.Duration, extra []matcher, labels ...string) string {
+	w := promDuration(window)
+	all := fmt.Sprintf("last_over_time(%s[%s])", s.state("kube_pod_container_"+what, extra...), w)
+	labels = append([]string{"container"}, labels...)
+	if s.sidecars {
+		of := fmt.Sprintf("last_over_time(%s[%s])", s.state("kube_pod_init_container_"+what, extra...), w)
+		is := fmt.Sprintf("last_over_time(%s[%s])", s.sidecarInfo(), w)
+		all += fmt.Sprintf(` or label_replace(%s and on (%s) %s, %q, "true", "", "")`, of, s.container(), is, labelSidecar)
+		labels = append(labels, labelSidecar)
+	}
+	one := fmt.Sprintf("max by (%s) (%s)", s.by(append([]string{"namespace", "pod"}, labels...)...), all)
+	return s.perOwner("max", one, "("+s.newest(window)+" * 0 + 1)", labels...)
+}
+
+// sidecarInfo selects one series for each native sidecar. The label is there
+// since kube-state-metrics 2.11.
+func (s scope) sidecarInfo() string {
+	return s.state("kube_pod_init_container_info", equal("restart_policy", "Always"))
 }
 
 // existing lists the controllers that exist at the end of the window.

@@ -212,6 +212,8 @@ func remedy(r recommender.Reason, s recommender.Snapshot) string {
 		return "limits: a higher CPU limit, or none, would show how much CPU is really wanted"
 	case recommender.ReasonOOMKilled:
 		return "a week without a kill for want of memory"
+	case recommender.ReasonBacklog:
+		return "the end of the backlog"
 	case recommender.ReasonMemoryTrend:
 		return "the end of the growth of memory: look for a leak"
 	case recommender.ReasonBounded, recommender.ReasonShort:
@@ -225,8 +227,8 @@ func remedy(r recommender.Reason, s recommender.Snapshot) string {
 		return "time without a wish for more pods: policy horizontal.stabilization"
 	case recommender.ReasonWithinTolerance:
 		return "a larger difference between what is requested and what is needed"
-	case recommender.ReasonForecast, recommender.ReasonReactiveFloor, recommender.ReasonQueueing, recommender.ReasonMemoryPeak,
-		recommender.ReasonCheapest, recommender.ReasonPerRun:
+	case recommender.ReasonForecast, recommender.ReasonReactiveFloor, recommender.ReasonQueueing,
+		recommender.ReasonMemoryPeak, recommender.ReasonCheapest, recommender.ReasonPerRun:
 		return ""
 	default:
 		return ""

@@ -1,15 +1,15 @@
 package report
 
 import (
-	"crypto/sha256"
 	"embed"
-	"encoding/base64"
 	"fmt"
 	"html/template"
 	"io"
+
+	"github.com/rightsize-dev/rightsize/internal/report/uplot"
 )
 
-//go:embed assets/page.html.tmpl assets/page.css assets/page.js assets/uPlot.iife.min.js assets/uPlot.min.css assets/LICENSE.uPlot
+//go:embed assets/page.html.tmpl assets/page.css assets/page.js
 var assets embed.FS
 
 // HTML writes one page that holds everything it needs: its policy forbids the
@@ -34,11 +34,9 @@ func HTML(w io.Writer, r Report) error {
 type pageAssets struct{ template, css, library, script string }
 
 func readAssets() (pageAssets, error) {
-	var p pageAssets
-	var license, chartCSS string
+	p := pageAssets{library: uplot.Script()}
 	for name, to := range map[string]*string{
 		"page.html.tmpl": &p.template, "page.css": &p.css, "page.js": &p.script,
-		"uPlot.iife.min.js": &p.library, "uPlot.min.css": &chartCSS, "LICENSE.uPlot": &license,
 	} {
 		data, err := assets.ReadFile("assets/" + name)
 		if err != nil {
@@ -46,8 +44,7 @@ func readAssets() (pageAssets, error) {
 		}
 		*to = string(data)
 	}
-	p.css = chartCSS + "\n" + p.css
-	p.library = "/*\nuPlot\n" + license + "\n*/\n" + p.library
+	p.css = uplot.Style() + "\n" + p.css
 	return p, nil
 }
 
@@ -59,11 +56,5 @@ const earlyScript = `document.documentElement.classList.add("js");`
 // styles, told by their hashes, and load nothing.
 func (p pageAssets) contentPolicy() string {
 	return fmt.Sprintf("default-src 'none'; script-src %s %s %s; style-src %s; base-uri 'none'; form-action 'none'",
-		sourceHash(earlyScript), sourceHash(p.library), sourceHash(p.script), sourceHash(p.css))
-}
-
-// sourceHash is the hash that a content security policy names a script by.
-func sourceHash(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+		uplot.SourceHash(earlyScript), uplot.SourceHash(p.library), uplot.SourceHash(p.script), uplot.SourceHash(p.css))
 }

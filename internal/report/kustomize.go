@@ -89,14 +89,19 @@ func kustomizePatch(d recommender.Decision) (map[string]any, bool) {
 		metadata["namespace"] = d.Workload.Namespace
 	}
 	patch := map[string]any{"apiVersion": apiVersion, "kind": d.Workload.Kind, "metadata": metadata}
-	var containers []any
+	lists := map[string][]any{}
 	for _, c := range d.Containers {
-		if c.Target != c.Requests || c.TargetLimits != c.Limits {
-			containers = append(containers, map[string]any{"name": c.Name, "resources": patchResources(c)})
+		if c.Target == c.Requests && c.TargetLimits == c.Limits {
+			continue
 		}
+		list := "containers"
+		if c.Sidecar {
+			list = "initContainers"
+		}
+		lists[list] = append(lists[list], map[string]any{"name": c.Name, "resources": patchResources(c)})
 	}
-	if len(containers) > 0 {
-		setPath(patch, path, "containers", containers)
+	for list, containers := range lists {
+		setPath(patch, path, list, containers)
 	}
 	if d.Workload.Scalable() && d.DesiredReplicas != d.CurrentReplicas {
 		setPath(patch, []string{"spec"}, "replicas", d.DesiredReplicas)

@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +13,27 @@ import (
 
 	"github.com/rightsize-dev/rightsize/internal/report"
 )
+
+// merge applies the patch of a report to a live object.
+func merge(t *testing.T, live string, r report.Report, into *appsv1.Deployment) {
+	t.Helper()
+	_, patch, _ := strings.Cut(write(t, report.FormatKustomize, r, report.Style{}), "---\n")
+	original, err := yaml.YAMLToJSON([]byte(live))
+	if err != nil {
+		t.Fatal(err)
+	}
+	change, err := yaml.YAMLToJSON([]byte(patch))
+	if err != nil {
+		t.Fatal(err)
+	}
+	merged, err := strategicpatch.StrategicMergePatch(original, change, appsv1.Deployment{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.UnmarshalStrict(merged, into); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // TestPatchMerges applies the patch of a Deployment as kustomize does: lists
 // of containers merge by name, and null takes a limit away.
@@ -30,24 +52,8 @@ spec:
       - {name: log, image: "log:1"}
       - {name: proxy, image: "proxy:1", resources: {requests: {cpu: 100m, memory: 64Mi}, limits: {cpu: 200m, memory: 1Gi}}}
 `
-	r := report.Report{At: at(), Version: "v0", Items: []report.Item{shop()}}
-	_, patch, _ := strings.Cut(write(t, report.FormatKustomize, r, report.Style{}), "---\n")
-	original, err := yaml.YAMLToJSON([]byte(live))
-	if err != nil {
-		t.Fatal(err)
-	}
-	change, err := yaml.YAMLToJSON([]byte(patch))
-	if err != nil {
-		t.Fatal(err)
-	}
-	merged, err := strategicpatch.StrategicMergePatch(original, change, appsv1.Deployment{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	var got appsv1.Deployment
-	if err := yaml.UnmarshalStrict(merged, &got); err != nil {
-		t.Fatal(err)
-	}
+	merge(t, live, report.Report{At: at(), Version: "v0", Items: []report.Item{shop()}}, &got)
 	if *got.Spec.Replicas != 4 {
 		t.Errorf("%d replicas, want 4", *got.Spec.Replicas)
 	}
@@ -75,5 +81,38 @@ spec:
 	}
 	if got := amount(got.Spec.Template.Spec.Containers[0].Resources.Requests, corev1.ResourceEphemeralStorage); got != "1Gi" {
 		t.Errorf("ephemeral storage %q was lost", got)
+	}
+}
+
+// A native sidecar is patched where it stands: among the init containers.
+func TestPatchOfSidecar(t *testing.T) {
+	t.Parallel()
+	const live = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop, namespace: web}
+spec:
+  template:
+    spec:
+      initContainers:
+      - {name: migrate, image: "migrate:1"}
+      - {name: proxy, image: "proxy:1", restartPolicy: Always, resources: {requests: {cpu: 100m, memory: 64Mi}}}
+      containers:
+      - {name: app, image: "shop:1", resources: {requests: {cpu: 2, memory: 2Gi}}}
+`
+	item := shop()
+	for i := range item.Decision.Containers {
+		c := &item.Decision.Containers[i]
+		c.Sidecar = c.Name == "proxy"
+	}
+	var got appsv1.Deployment
+	merge(t, live, report.Report{At: at(), Version: "v0", Items: []report.Item{item}}, &got)
+	spec := got.Spec.Template.Spec
+	if len(spec.InitContainers) != 2 || len(spec.Containers) != 1 {
+		t.Fatalf("%d init containers and %d containers, want 2 and 1", len(spec.InitContainers), len(spec.Containers))
+	}
+	proxy := spec.InitContainers[slices.IndexFunc(spec.InitContainers, func(c corev1.Container) bool { return c.Name == "proxy" })]
+	if cpu := proxy.Resources.Requests.Cpu().String(); cpu != "120m" || *proxy.RestartPolicy != corev1.ContainerRestartPolicyAlways {
+		t.Errorf("the sidecar requests %s with restart policy %v, want 120m and Always", cpu, *proxy.RestartPolicy)
 	}
 }

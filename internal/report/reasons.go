@@ -23,6 +23,7 @@ func byWeight() []recommender.ReasonCode {
 		recommender.ReasonBounded,
 		recommender.ReasonMemoryTrend,
 		recommender.ReasonReactiveFloor,
+		recommender.ReasonBacklog,
 		recommender.ReasonPerRun,
 		recommender.ReasonQueueing,
 		recommender.ReasonForecast,

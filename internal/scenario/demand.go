@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,8 @@ type source struct {
 	usage                   bool
 	cpuColumn, memoryColumn string
 	cpuScale, memoryScale   float64
+
+	tokens bool // Of inference services.
 }
 
 func readDemand(o *object) source {
@@ -147,6 +150,11 @@ func (s source) readRows(sc *simulator.Scenario, table *Table) error {
 	if memory != nil {
 		d.Memory = memory[first:]
 	}
+	if s.tokens {
+		if d.PromptTokens, d.OutputTokens, err = tokensIn(table, first); err != nil {
+			return err
+		}
+	}
 	sc.Demand = d
 	return s.span(sc, table)
 }
@@ -189,9 +197,13 @@ func (s source) readRequests(sc *simulator.Scenario, table *Table) error {
 	epoch := table.Time(0).Add(s.start)
 	origin := float64(epoch.UnixNano()) / float64(time.Second)
 	d := simulator.Demand{Epoch: epoch, Copies: s.scale, Arrivals: []float64{}}
-	for _, at := range requests.Arrivals {
-		if at >= origin {
-			d.Arrivals = append(d.Arrivals, at-origin)
+	first := sort.SearchFloat64s(requests.Arrivals, origin)
+	for _, at := range requests.Arrivals[first:] {
+		d.Arrivals = append(d.Arrivals, at-origin)
+	}
+	if s.tokens {
+		if d.PromptTokens, d.OutputTokens, err = tokensIn(table, first); err != nil {
+			return err
 		}
 	}
 	if len(d.Arrivals) == 0 {
@@ -201,6 +213,28 @@ func (s source) readRequests(sc *simulator.Scenario, table *Table) error {
 	d.Offsets, d.Rate = perMinute(d.Arrivals, s.scale)
 	sc.Demand = d
 	return s.span(sc, table)
+}
+
+// tokensIn returns the columns of prompt and output tokens from a row on, nil
+// where there is none: prompt_tokens and output_tokens, or else their means.
+func tokensIn(table *Table, first int) (prompts, outputs []float64, err error) {
+	column := func(name string) ([]float64, error) {
+		for _, name := range []string{name, "mean_" + name} {
+			if slices.Contains(slices.Concat(table.Columns(), table.TextColumns()), name) {
+				values, err := table.Numbers(name)
+				if err != nil {
+					return nil, fmt.Errorf("spec.demand.file: %w", err)
+				}
+				return values[first:], nil
+			}
+		}
+		return nil, nil
+	}
+	if prompts, err = column("prompt_tokens"); err != nil {
+		return nil, nil, err
+	}
+	outputs, err = column("output_tokens")
+	return prompts, outputs, err
 }
 
 // perMinute is the rate in requests a second of each minute from offset 0.

@@ -56,6 +56,24 @@ func (o *object) value(name string) any {
 
 func (o *object) has(name string) bool { return o.value(name) != nil }
 
+// objects returns a list of mappings, empty where it is absent.
+func (o *object) objects(name string) []*object {
+	list, ok := o.value(name).([]any)
+	if !ok && o.has(name) {
+		o.fail(name, "must be a list, got %s", shown(o.fields[name]))
+	}
+	var out []*object
+	for i, v := range list {
+		item := fmt.Sprintf("%s[%d]", name, i)
+		fields, ok := v.(map[string]any)
+		if !ok {
+			o.fail(item, "must be a mapping, got %s", shown(v))
+		}
+		out = append(out, &object{path: o.join(item), fields: fields, known: map[string]bool{}, err: o.err})
+	}
+	return out
+}
+
 // object returns a mapping, empty where it is absent.
 func (o *object) object(name string) *object {
 	child := &object{path: o.join(name), known: map[string]bool{}, err: o.err}
@@ -87,6 +105,18 @@ func (o *object) text(name string) string {
 	default:
 		o.fail(name, "must be a string, got %s", shown(v))
 		return ""
+	}
+}
+
+func (o *object) flag(name string) bool {
+	switch v := o.value(name).(type) {
+	case nil:
+		return false
+	case bool:
+		return v
+	default:
+		o.fail(name, "must be true or false, got %s", shown(v))
+		return false
 	}
 }
 

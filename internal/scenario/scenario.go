@@ -9,8 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -117,78 +115,15 @@ func readRoot(root *object) (simulator.Scenario, source) {
 	readService(spec.object("service"), &sc, &src)
 	objective := spec.object("objective")
 	sc.Objective = readObjective(objective, spec.has("objective"), sc.Service)
-	sc.Cluster = readCluster(spec.object("cluster"))
+	sc.Cluster = readCluster(spec.object("cluster"), sc.Service)
 	sc.Initial = readInitial(spec.object("initial"))
 	sc.Bounds = readBounds(spec.object("bounds"), sc.Cluster)
 	sc.Prices = readPrices(spec.object("prices"))
 	sc.Policies = readPolicies(spec.object("policies"))
+	readDisturbances(spec, &sc)
 	spec.required("demand", "service", "initial", "bounds")
 	spec.done()
 	return sc, src
-}
-
-func readService(o *object, sc *simulator.Scenario, src *source) {
-	kinds := []string{"http", "queue", "inference", "usage"}
-	given := slices.DeleteFunc(slices.Clone(kinds), func(k string) bool { return !o.has(k) })
-	o.done()
-	if len(given) != 1 {
-		o.fail("", "needs exactly one of %s, got %d", strings.Join(kinds, ", "), len(given))
-		return
-	}
-	switch kind := given[0]; kind {
-	case "http":
-		sc.Service.HTTP = readHTTP(o.object(kind))
-	case "usage":
-		sc.Service.Usage = readUsage(o.object(kind), src)
-	default:
-		o.fail(kind, "this version does not simulate %s services, only http and usage", kind)
-	}
-}
-
-func readHTTP(o *object) *simulator.HTTPService {
-	defer o.done()
-	o.required("cpuSecondsPerRequest")
-	return &simulator.HTTPService{
-		CPUSecondsPerRequest:       o.number("cpuSecondsPerRequest", 0),
-		CPUCV:                      o.number("cpuCV", 1),
-		BaseCPU:                    o.cpu("baseCPU", 0),
-		BaseMemory:                 o.memory("baseMemory", 0),
-		MemoryPerConcurrentRequest: o.memory("memoryPerConcurrentRequest", 0),
-		ConcurrencyPerPod:          o.integer("concurrencyPerPod", 100),
-		Startup:                    o.duration("startup", 30*time.Second),
-		StartupCPU:                 o.cpu("startupCPU", 0),
-	}
-}
-
-func readUsage(o *object, src *source) *simulator.UsageService {
-	defer o.done()
-	o.required("cpuColumn")
-	src.usage = true
-	src.cpuColumn = o.text("cpuColumn")
-	src.memoryColumn = o.text("memoryColumn")
-	src.cpuScale = readScale(o, "cpuScale")
-	src.memoryScale = readScale(o, "memoryScale")
-	return &simulator.UsageService{Startup: o.duration("startup", 30*time.Second)}
-}
-
-func readScale(o *object, name string) float64 {
-	v := o.number(name, 1)
-	if v <= 0 {
-		o.fail(name, "must be > 0, got %v", v)
-	}
-	return v
-}
-
-func readObjective(o *object, given bool, service simulator.Service) simulator.Objective {
-	if service.HTTP == nil {
-		if given && service.Usage != nil {
-			o.fail("", "must be absent for a usage service: any loss counts")
-		}
-		return simulator.Objective{}
-	}
-	defer o.done()
-	o.required("latencySeconds")
-	return simulator.Objective{LatencySeconds: o.number("latencySeconds", 0), Percentile: o.number("percentile", 0.95)}
 }
 
 func readInitial(o *object) simulator.Initial {
@@ -221,16 +156,24 @@ func readBounds(o *object, cluster simulator.Cluster) simulator.Bounds {
 	}
 }
 
-func readCluster(o *object) simulator.Cluster {
+// gpusOfNode is how many GPUs a node of an inference service has where the
+// file does not say: the usual eight.
+const gpusOfNode = 8
+
+func readCluster(o *object, service simulator.Service) simulator.Cluster {
 	defer o.done()
-	if gpus := o.integer("nodeGPUs", 0); gpus < 0 {
-		o.fail("nodeGPUs", "must be >= 0, got %d", gpus)
+	gpus := 0
+	if service.Inference != nil {
+		gpus = max(gpusOfNode, service.Inference.GPUsPerPod)
 	}
 	return simulator.Cluster{
 		Nodes: o.integer("nodes", 50),
 		Node: recommender.Resources{
 			CPU: o.cpu("nodeCPU", 16000), Memory: o.memory("nodeMemory", 64*recommender.GiB),
 		},
+		NodeGPUs:         o.integer("nodeGPUs", gpus),
+		ImagePull:        o.duration("imagePull", 0),
+		Quota:            o.resources("quota", recommender.Resources{}),
 		NodeProvisioning: o.duration("nodeProvisioning", 120*time.Second),
 		ResizeDelay:      o.duration("resizeDelay", 3*time.Second),
 		Burst:            o.number("burst", 0),

@@ -10,12 +10,16 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/rightsize-dev/rightsize/internal/report/scores"
 	"github.com/rightsize-dev/rightsize/internal/scenario"
 	"github.com/rightsize-dev/rightsize/recommender"
 	"github.com/rightsize-dev/rightsize/simulator"
 )
+
+// scenarios is the folder of the scenarios on generated demand.
+const scenarios = "../../simulator/testdata/scenarios"
 
 func read(t testing.TB, name string) string {
 	t.Helper()
@@ -159,6 +163,111 @@ func TestScenarioOfRequests(t *testing.T) {
 	}
 }
 
+// TestLoadServices reads every field of a queue and of a language model.
+func TestLoadServices(t *testing.T) {
+	t.Parallel()
+	queue, err := scenario.Load(filepath.Join(scenarios, "queue.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := simulator.Service{Queue: &simulator.QueueService{
+		CPUSecondsPerItem: 0.5, CPUCV: 1, WorkersPerPod: 4, BaseMemory: 150 * recommender.MiB, MemoryPerItem: 20 * recommender.MiB,
+		Startup: 30 * time.Second,
+	}}
+	if diff := cmp.Diff(want, queue.Service); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(simulator.Objective{WaitSeconds: 60, Percentile: 0.95}, queue.Objective); diff != "" {
+		t.Error(diff)
+	}
+	model, err := scenario.Load(filepath.Join(scenarios, "inference.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = simulator.Service{Inference: &simulator.InferenceService{
+		PrefillTokensPerSecond: 8000, DecodeTokensPerSecond: 1600, MaxBatch: 32, KVCacheTokens: 100000, GPUsPerPod: 1,
+		Startup: 3 * time.Minute, PromptTokens: 800, OutputTokens: 200,
+	}}
+	if diff := cmp.Diff(want, model.Service); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(simulator.Objective{TTFTSeconds: 2, ITLSeconds: 0.1, Percentile: 0.95}, model.Objective); diff != "" {
+		t.Error(diff)
+	}
+	if model.Cluster.NodeGPUs != 8 || model.Prices.GPUHour != 2.5 || len(model.Demand.PromptTokens) != len(model.Demand.Rate) {
+		t.Errorf("%d GPUs at %v, tokens in %d rows", model.Cluster.NodeGPUs, model.Prices.GPUHour, len(model.Demand.PromptTokens))
+	}
+}
+
+// TestLoadDisturbances reads every field that is off by default.
+func TestLoadDisturbances(t *testing.T) {
+	t.Parallel()
+	text := strings.NewReplacer(
+		"startupCPU: 500m}", "startupCPU: 500m, timeout: 2s, retries: 3, retryDelay: 100ms, memoryGrowthPerHour: 10Mi, pageCache: 200Mi, everyRequest: true}",
+		"burst: 0}", "burst: 0, imagePull: 40s, quota: {cpu: 20, memory: 40Gi}}",
+		"  policies:", `  metrics: {delay: 30s, missingRatio: 0.05, outages: [{at: 2h, for: 20m}]}
+  failures: [{at: 1h, pods: 2, for: 10s}, {at: 90m, nodes: 1}]
+  deploys: [{at: 3h, cpuSecondsPerRequestFactor: 1.5}, {at: 4h, memoryFactor: 2}]
+  policies:`).Replace(read(t, "web.yaml"))
+	sc, err := scenario.Parse([]byte(text), scenarios)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := sc.Service.HTTP
+	if h.Timeout != 2*time.Second || h.Retries != 3 || h.RetryDelay != 100*time.Millisecond || !h.EveryRequest {
+		t.Errorf("clients %+v", h)
+	}
+	want := simulator.Scenario{
+		Memory:   simulator.MemoryEffects{GrowthPerHour: 10 << 20, PageCache: 200 << 20},
+		Metrics:  simulator.MetricsQuality{Delay: 30 * time.Second, MissingRatio: 0.05, Outages: []simulator.Outage{{At: 2 * time.Hour, For: 20 * time.Minute}}},
+		Failures: []simulator.Failure{{At: time.Hour, Pods: 2, For: 10 * time.Second}, {At: 90 * time.Minute, Nodes: 1}},
+		Deploys:  []simulator.Deploy{{At: 3 * time.Hour, CPUFactor: 1.5, MemoryFactor: 1}, {At: 4 * time.Hour, CPUFactor: 1, MemoryFactor: 2}},
+	}
+	got := simulator.Scenario{Memory: sc.Memory, Metrics: sc.Metrics, Failures: sc.Failures, Deploys: sc.Deploys}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if sc.Cluster.ImagePull != 40*time.Second || sc.Cluster.Quota != (recommender.Resources{CPU: 20000, Memory: 40 * recommender.GiB}) {
+		t.Errorf("cluster %+v", sc.Cluster)
+	}
+}
+
+// TestTokens: a request trace and a rate file say how long prompts and outputs
+// are, by either name.
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, csv string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(csv), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("trace.csv", "arrival_s,prompt_tokens,output_tokens\n0,5,6\n10,7,\n10,8,9\n70,1,2\n130,3,4\n")
+	write("rates.csv", "timestamp_s,requests_per_s,mean_prompt_tokens\n0,1,100\n60,2,\n120,3,300\n")
+	nan := math.NaN()
+	cases := map[string]struct {
+		demand           string
+		prompts, outputs []float64
+	}{
+		"trace": {"file: trace.csv, column: requests, start: 10s", []float64{7, 8, 1, 3}, []float64{nan, 9, 2, 4}},
+		"rates": {"file: rates.csv, column: requests_per_s", []float64{100, nan, 300}, nil},
+	}
+	for name, tc := range cases {
+		text := strings.NewReplacer("file: inference.csv, column: requests_per_s", tc.demand, "warmup: 24h", "warmup: 0s").
+			Replace(read(t, "inference.yaml"))
+		sc, err := scenario.Parse([]byte(text), dir)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(tc.prompts, sc.Demand.PromptTokens, cmpopts.EquateNaNs()); diff != "" {
+			t.Errorf("%s: prompt tokens: %s", name, diff)
+		}
+		if diff := cmp.Diff(tc.outputs, sc.Demand.OutputTokens, cmpopts.EquateNaNs()); diff != "" {
+			t.Errorf("%s: output tokens: %s", name, diff)
+		}
+	}
+}
+
 // TestErrors: what is wrong is named with its path.
 func TestErrors(t *testing.T) {
 	t.Parallel()
@@ -175,7 +284,13 @@ func TestErrors(t *testing.T) {
 		"negative quantity":  {"web.yaml", "baseCPU: 50m", "baseCPU: -50m", "spec.service.http.baseCPU: must be an amount"},
 		"huge quantity":      {"web.yaml", "baseCPU: 50m", "baseCPU: 9E", "spec.service.http.baseCPU: 9E cores are more than any machine has"},
 		"two services":       {"web.yaml", "  objective:", "    usage: {cpuColumn: x_cores}\n  objective:", "spec.service: needs exactly one of http, queue, inference, usage, got 2"},
-		"other service":      {"crowd.yaml", "http: {", "queue: {workersPerPod: 4, ", "spec.service.queue: this version does not simulate queue services"},
+		"other service":      {"crowd.yaml", "http: {", "queue: {workersPerPod: 4, ", "spec.service.queue.cpuSecondsPerItem: is required"},
+		"no wait objective":  {"queue.yaml", "waitSeconds: 60, ", "", "spec.objective.waitSeconds: is required"},
+		"other objective":    {"queue.yaml", "waitSeconds: 60, ", "waitSeconds: 60, latencySeconds: 1, ", "spec.objective.latencySeconds: unknown field"},
+		"no workers":         {"queue.yaml", "workersPerPod: 4", "workersPerPod: 0", "spec.service.queue.workersPerPod: must be at least 1, got 0"},
+		"no batch":           {"inference.yaml", "maxBatch: 32, ", "", "spec.service.inference.maxBatch: is required"},
+		"no TTFT or ITL":     {"inference.yaml", "ttftSeconds: 2, itlSeconds: 0.1, ", "", "spec.objective: needs ttftSeconds or itlSeconds"},
+		"no room for a pod":  {"inference.yaml", "nodeGPUs: 8", "nodeGPUs: 0", "spec.cluster.nodeGPUs: a node of 0 GPUs has no room for a pod of 1"},
 		"no objective":       {"web.yaml", "latencySeconds: 0.5, ", "", "spec.objective.latencySeconds: is required"},
 		"useless objective":  {"usage.yaml", "  initial:", "  objective: {latencySeconds: 1}\n  initial:", "spec.objective: must be absent"},
 		"no such file":       {"web.yaml", "file: web.csv", "file: gone.csv", "spec.demand.file: open "},
@@ -192,6 +307,14 @@ func TestErrors(t *testing.T) {
 		"upside-down bounds": {"web.yaml", "maxReplicas: 20", "maxReplicas: 1", "spec.bounds.maxReplicas: must be at least 1 and minReplicas, got 1"},
 		"limit below":        {"web.yaml", "limits: {memory: 256Mi}", "limits: {memory: 255Mi}", "spec.initial.limits.memory: is below the request"},
 		"other variable":     {"web.yaml", "file: web.csv", "file: '${HOME}/web.csv'", "spec.demand.file: ${HOME}/web.csv: only ${RIGHTSIZE_TRACES} is replaced in a path"},
+		"failures of what":   {"web.yaml", "  policies:", "  failures: [{at: 1h, disks: 1}]\n  policies:", "spec.failures[0].disks: unknown field (known: at, for, nodes, pods)"},
+		"failure in words":   {"web.yaml", "  policies:", "  failures: [soon]\n  policies:", `spec.failures[0]: must be a mapping, got "soon"`},
+		"failures in words":  {"web.yaml", "  policies:", "  failures: often\n  policies:", `spec.failures: must be a list, got "often"`},
+		"late deploy":        {"web.yaml", "  policies:", "  deploys: [{at: 24h}]\n  policies:", "spec.deploys[0].at: must be within the scored span of 24h0m0s, got 24h0m0s"},
+		"endless outage":     {"web.yaml", "  policies:", "  metrics: {outages: [{at: 1h}]}\n  policies:", "spec.metrics.outages[0].for: is required"},
+		"often missing":      {"web.yaml", "  policies:", "  metrics: {missingRatio: 2}\n  policies:", "spec.metrics.missingRatio: must be from 0 to 1, got 2"},
+		"maybe every":        {"web.yaml", "cpuCV: 1.0", "cpuCV: 1.0, everyRequest: maybe", `spec.service.http.everyRequest: must be true or false, got "maybe"`},
+		"small quota":        {"web.yaml", "burst: 0}", "burst: 0, quota: {cpu: 1}}", "spec.cluster.quota.cpu: the initial pods request 1.5, more than 1"},
 		"half a replica":     {"web.yaml", "replicas: 3", "replicas: 2.5", "spec.initial.replicas: must be a whole number, got 2.5"},
 	}
 	for name, tc := range cases {
@@ -310,7 +433,7 @@ func TestBudgets(t *testing.T) {
 // FuzzParse: whatever a scenario file holds, there is a scenario that can be
 // simulated or an error, and no panic.
 func FuzzParse(f *testing.F) {
-	for _, name := range []string{"web.yaml", "crowd.yaml", "usage.yaml"} {
+	for _, name := range []string{"web.yaml", "crowd.yaml", "usage.yaml", "queue.yaml", "inference.yaml"} {
 		f.Add(read(f, name))
 	}
 	f.Add("a: &a [*a]")

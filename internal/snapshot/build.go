@@ -70,7 +70,7 @@ func lastCount(s forecaster.Series, now time.Time) int {
 func container(w collector.Workload, c collector.Container, now time.Time, horizons []time.Duration) recommender.Container {
 	out := recommender.Container{
 		Name: c.Name, Requests: c.Requests, Limits: c.Limits,
-		OOMKills: c.OOMKills, LastOOMKill: c.LastOOMKill, Restarts: c.Restarts, GPUs: c.GPUs,
+		OOMKills: c.OOMKills, LastOOMKill: c.LastOOMKill, Restarts: c.Restarts, GPUs: c.GPUs, Sidecar: c.Sidecar,
 		CPU: recommender.Summarize(c.CPU, now, horizons),
 	}
 	out.CPU.Imbalance = imbalance(c, w.Ready, now)

@@ -1,42 +1,39 @@
 package baseline
 
 import (
-	"math"
 	"time"
 
 	"github.com/rightsize-dev/rightsize/simulator"
 )
 
-// HPAOptions are the constants of the Horizontal Pod Autoscaler; see
+// HPAOptions are the settings of the Horizontal Pod Autoscaler; see
 // [DefaultHPA] for where they come from.
 type HPAOptions struct {
 	// TargetPercent is the CPU utilisation of the requests to aim for.
 	TargetPercent int64
-	// Tolerance is the relative distance from the target that is ignored.
+	// Tolerance is the relative distance from the target that is ignored,
+	// where Behavior does not say otherwise.
 	Tolerance float64
 	// Sync is the interval of decisions.
 	Sync time.Duration
-	// DownStabilization and UpStabilization are the windows of which the
-	// largest and smallest recommendation binds.
+	// DownStabilization is the window of which the largest recommendation
+	// binds, where Behavior does not say otherwise.
 	DownStabilization time.Duration
-	UpStabilization   time.Duration
-	// UpPods and UpPercent may be added each UpPeriod, whichever is more.
-	UpPods    int
-	UpPercent float64
-	UpPeriod  time.Duration
 	// InitializationPeriod is the age up to which a pod's CPU counts only if
 	// it was ready while it was measured; ReadinessDelay is that up to which
 	// an unready pod counts as one that has never been ready.
 	InitializationPeriod time.Duration
 	ReadinessDelay       time.Duration
+	// Behavior is spec.behavior of the object; nil for none.
+	Behavior *HPABehavior
 }
 
-// DefaultHPA returns the defaults of Kubernetes v1.37 (kube-controller-manager
-// flags and autoscaling/v2 behaviour), with a target of 80 %.
+// DefaultHPA returns the defaults of kube-controller-manager v1.37 (pkg/
+// controller/podautoscaler/config/v1alpha1/defaults.go), with a target of 80 %
+// and without spec.behavior, as `kubectl autoscale` makes it.
 func DefaultHPA() HPAOptions {
 	return HPAOptions{
 		TargetPercent: 80, Tolerance: 0.1, Sync: 15 * time.Second, DownStabilization: 5 * time.Minute,
-		UpPods: 4, UpPercent: 100, UpPeriod: 15 * time.Second,
 		InitializationPeriod: 5 * time.Minute, ReadinessDelay: 30 * time.Second,
 	}
 }
@@ -45,10 +42,18 @@ func DefaultHPA() HPAOptions {
 func hpaOptions(s *settings) HPAOptions {
 	o := DefaultHPA()
 	o.TargetPercent = int64(s.number("targetUtilizationPercent", float64(o.TargetPercent), 1, 1000))
+	hpaFlags(s, &o)
+	return o
+}
+
+// hpaFlags reads what any autoscaler that works through an HPA has: the flags
+// of kube-controller-manager and spec.behavior.
+func hpaFlags(s *settings, o *HPAOptions) {
 	o.Tolerance = s.number("tolerance", o.Tolerance, 0, 1)
 	o.DownStabilization = s.duration("downscaleStabilization", o.DownStabilization)
-	o.UpStabilization = s.duration("upscaleStabilization", o.UpStabilization)
-	return o
+	o.InitializationPeriod = s.duration("cpuInitializationPeriod", o.InitializationPeriod)
+	o.ReadinessDelay = s.duration("initialReadinessDelay", o.ReadinessDelay)
+	o.Behavior = readBehavior(s, o)
 }
 
 func buildHPA(sc *simulator.Scenario, s *settings) (simulator.Policy, error) {
@@ -57,34 +62,26 @@ func buildHPA(sc *simulator.Scenario, s *settings) (simulator.Policy, error) {
 		return simulator.Policy{}, s.err
 	}
 	bounds := sc.Bounds
-	return simulator.Policy{Name: "hpa", Every: o.Sync, New: func(simulator.Setup) (simulator.Decider, error) {
-		return NewHPA(o, bounds), nil
+	return simulator.Policy{Name: "hpa", Every: o.Sync, New: func(setup simulator.Setup) (simulator.Decider, error) {
+		return NewHPA(o, bounds, setup.Start), nil
 	}}, nil
 }
 
 // HPA is the algorithm of the Horizontal Pod Autoscaler on CPU utilisation,
-// with the clock of the simulation: replica calculator, stabilisation and rate
-// limits as in pkg/controller/podautoscaler of Kubernetes v1.37
+// with the clock of the simulation: the replica calculator, and stabilisation
+// and rate limits as in pkg/controller/podautoscaler of Kubernetes v1.37
 // (replica_calculator.go, horizontal.go).
 type HPA struct {
-	o      HPAOptions
-	bounds simulator.Bounds
-	wishes []hpaWish   // Unstabilised recommendations, oldest first.
-	events []hpaChange // Scale-ups and scale-downs, oldest first.
+	o     HPAOptions
+	start time.Time // An instant at which a step of metrics ends.
+	scale *hpaScale
 }
 
-type hpaWish struct {
-	at       time.Time
-	replicas int
+// NewHPA returns an HPA that has not seen anything. Start is an instant at
+// which a step of metrics ends, such as the scored start.
+func NewHPA(o HPAOptions, bounds simulator.Bounds, start time.Time) *HPA {
+	return &HPA{o: o, start: start, scale: newHPAScale(o, bounds)}
 }
-
-type hpaChange struct {
-	at    time.Time
-	delta int
-}
-
-// NewHPA returns an HPA that has not seen anything.
-func NewHPA(o HPAOptions, bounds simulator.Bounds) *HPA { return &HPA{o: o, bounds: bounds} }
 
 // Decide changes replicas only.
 func (h *HPA) Decide(o simulator.Observation) simulator.Action {
@@ -95,179 +92,30 @@ func (h *HPA) Decide(o simulator.Observation) simulator.Action {
 
 // Replicas is what the autoscaler would set the scale to.
 func (h *HPA) Replicas(o simulator.Observation) int {
-	current := o.Desired
-	if h.wishes == nil {
-		h.wishes = []hpaWish{{at: o.Now, replicas: current}}
-	}
-	var want int
-	switch {
-	case current == 0:
-		return 0 // Scaling is disabled at zero.
-	case current > h.bounds.MaxReplicas:
-		want = h.bounds.MaxReplicas
-	case current < h.bounds.MinReplicas:
-		want = h.bounds.MinReplicas
-	default:
-		metric, ok := h.fromMetrics(o)
-		if !ok {
-			return current
-		}
-		want = h.limit(o.Now, current, h.stabilize(o.Now, current, metric))
-	}
-	if want != current {
-		h.events = append(h.events, hpaChange{at: o.Now, delta: want - current})
-	}
-	return want
+	return h.scale.next(o.Now, o.Desired, func() (int, bool) { return h.utilization(o) })
 }
 
-// hpaPod is a pod in the replica calculator, in milli-CPU.
-type hpaPod struct{ usage, request int64 }
-
-// hpaPods are the pods of one calculation by what is known of them.
-type hpaPods struct{ measured, unready, missing []hpaPod }
-
-// group sorts the pods as groupPods does.
-func (h *HPA) group(o simulator.Observation) hpaPods {
-	var g hpaPods
-	for i := range o.Pods {
-		p := &o.Pods[i]
-		pod := hpaPod{usage: int64(math.Round(p.CPUCores * 1000)), request: int64(p.Requests.CPU)}
-		switch {
-		case p.Pending:
-			g.unready = append(g.unready, pod)
-		case !p.HasMetrics:
-			g.missing = append(g.missing, pod)
-		case h.unready(o, p):
-			g.unready = append(g.unready, pod)
-		default:
-			g.measured = append(g.measured, pod)
-		}
+// utilization is what the replica calculator recommends for CPU utilisation.
+func (h *HPA) utilization(o simulator.Observation) (int, bool) {
+	c := hpaCalculator{
+		down: h.scale.down.Tolerance, up: h.scale.up.Tolerance, missing: max(100, h.o.TargetPercent),
+		ratio: func(usage, request int64) float64 { return percentRatio(usage, request, h.o.TargetPercent) },
 	}
-	return g
+	return c.replicas(o.Desired, h.group(o))
 }
 
-// unready says whether a pod's CPU says nothing about its load yet.
-func (h *HPA) unready(o simulator.Observation, p *simulator.PodObservation) bool {
-	if p.Started.Add(h.o.InitializationPeriod).After(o.Now) {
-		// Ready, but measured before it was.
-		return !p.Ready || o.Now.Before(p.ReadyChanged.Add(o.Step))
+// stepEnd is when the step ended that the averages in o are of. Start is an
+// instant at which one ends.
+func stepEnd(o simulator.Observation, start time.Time) time.Time {
+	if !o.MetricsAt.IsZero() {
+		return o.MetricsAt
 	}
-	return !p.Ready && p.Started.Add(h.o.ReadinessDelay).After(p.ReadyChanged)
-}
-
-// ratio is utilisation over target; the utilisation is cut to whole percent as
-// the controller does.
-func (h *HPA) ratio(pods ...[]hpaPod) float64 {
-	var usage, request int64
-	for _, part := range pods {
-		for _, p := range part {
-			usage += p.usage
-			request += p.request
-		}
+	if o.Step <= 0 {
+		return o.Now
 	}
-	if request == 0 {
-		return 1
+	since := o.Now.Sub(start) % o.Step
+	if since < 0 {
+		since += o.Step
 	}
-	return float64(usage*100/request) / float64(h.o.TargetPercent)
-}
-
-func (h *HPA) tolerated(ratio float64) bool {
-	return ratio >= 1-h.o.Tolerance && ratio <= 1+h.o.Tolerance
-}
-
-// fromMetrics is GetResourceReplicas. The boolean is false where no pod has
-// metrics that count.
-func (h *HPA) fromMetrics(o simulator.Observation) (int, bool) {
-	g := h.group(o)
-	if len(g.measured) == 0 {
-		return 0, false
-	}
-	current := o.Desired
-	ratio := h.ratio(g.measured)
-	upWithUnready := len(g.unready) > 0 && ratio > 1
-	if !upWithUnready && len(g.missing) == 0 {
-		if h.tolerated(ratio) {
-			return current, true
-		}
-		return int(math.Ceil(ratio * float64(len(g.measured)))), true
-	}
-	all := [][]hpaPod{g.measured}
-	if ratio != 1 {
-		all = append(all, h.assumeMissing(g.missing, ratio))
-	}
-	if upWithUnready {
-		all = append(all, assume(g.unready, 0))
-	}
-	again := h.ratio(all...)
-	if h.tolerated(again) || (ratio < 1 && again > 1) || (ratio > 1 && again < 1) {
-		return current, true
-	}
-	n := 0
-	for _, part := range all {
-		n += len(part)
-	}
-	want := int(math.Ceil(again * float64(n)))
-	if (again < 1 && want > current) || (again > 1 && want < current) {
-		return current, true
-	}
-	return want, true
-}
-
-// assumeMissing takes pods without metrics to use all of their request, or the
-// target where that is more, before scaling down, and nothing before scaling
-// up.
-func (h *HPA) assumeMissing(pods []hpaPod, ratio float64) []hpaPod {
-	if ratio < 1 {
-		return assume(pods, max(100, h.o.TargetPercent))
-	}
-	return assume(pods, 0)
-}
-
-// assume sets the usage to a percentage of the request.
-func assume(pods []hpaPod, percent int64) []hpaPod {
-	for i := range pods {
-		pods[i].usage = pods[i].request * percent / 100
-	}
-	return pods
-}
-
-// stabilize moves from the current replicas only as far as all recent
-// recommendations agree.
-func (h *HPA) stabilize(now time.Time, current, want int) int {
-	up, down := want, want
-	old := h.wishes
-	h.wishes = old[:0]
-	for _, w := range old {
-		inUp := w.at.After(now.Add(-h.o.UpStabilization))
-		inDown := w.at.After(now.Add(-h.o.DownStabilization))
-		if inUp {
-			up = min(up, w.replicas)
-		}
-		if inDown {
-			down = max(down, w.replicas)
-		}
-		if inUp || inDown {
-			h.wishes = append(h.wishes, w)
-		}
-	}
-	h.wishes = append(h.wishes, hpaWish{at: now, replicas: want})
-	return min(max(current, up), down)
-}
-
-// limit applies the rate limits of scaling up (those of scaling down are
-// 100 % a period, so none) and the bounds.
-func (h *HPA) limit(now time.Time, current, want int) int {
-	added, removed := 0, 0
-	keep := h.events[:0]
-	for _, e := range h.events {
-		if e.at.After(now.Add(-h.o.UpPeriod)) {
-			added += max(0, e.delta)
-			removed += max(0, -e.delta)
-			keep = append(keep, e)
-		}
-	}
-	h.events = keep
-	start := current - added + removed
-	ceiling := max(start+h.o.UpPods, int(math.Ceil(float64(start)*(1+h.o.UpPercent/100))), current)
-	return h.bounds.ClampReplicas(min(want, ceiling))
+	return o.Now.Add(-since)
 }

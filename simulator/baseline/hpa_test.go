@@ -52,37 +52,65 @@ func observe(pods ...simulator.PodObservation) simulator.Observation {
 }
 
 // TestHPAMetrics walks the replica calculator's branches with a target of 50 %,
-// by the rules of replica_calculator.go of Kubernetes v1.37. The arithmetic is
-// in the names.
+// by the rules that Kubernetes documents for the algorithm ("Algorithm details"
+// of the page on horizontal pod autoscaling) and that replica_calculator_test.go
+// of v1.37 holds it to. The name says the rule, the arithmetic stands beside.
 func TestHPAMetrics(t *testing.T) {
 	t.Parallel()
+	type pods = []simulator.PodObservation
 	cases := map[string]struct {
-		pods []simulator.PodObservation
+		pods pods
 		want int
 	}{
-		"ceil(3·0.9/0.5) = 6":                 {[]simulator.PodObservation{podAt(0.9), podAt(0.9), podAt(0.9)}, 6},
-		"within 10 % of the target":           {[]simulator.PodObservation{podAt(0.55), podAt(0.55)}, 2},
-		"56 % is outside, ceil(2·1.12) = 3":   {[]simulator.PodObservation{podAt(0.56), podAt(0.56)}, 3},
-		"55.9 % is cut to 55 and so within":   {[]simulator.PodObservation{podAt(0.559), podAt(0.559)}, 2},
-		"a pending pod counts as idle":        {[]simulator.PodObservation{podAt(0.9), podAt(0.9), pendingPod()}, 4}, // 180/300 = 60 %; ceil(3·1.2).
-		"pending pods may undo the need":      {[]simulator.PodObservation{podAt(0.7), podAt(0.7), pendingPod(), pendingPod()}, 4},
-		"a missing pod counts as idle":        {[]simulator.PodObservation{podAt(0.9), podAt(0.9), withoutMetrics()}, 4},
-		"nobody measured, nothing done":       {[]simulator.PodObservation{pendingPod(), withoutMetrics()}, 2},
-		"still starting: does not count":      {[]simulator.PodObservation{podAt(0.9), podAt(0.9), unreadySince(time.Minute, time.Minute, 1)}, 4},
-		"measured before it was ready":        {[]simulator.PodObservation{podAt(0.9), podAt(0.9), startedAgo(time.Minute, 5*time.Second, 1)}, 4},
-		"measured since it is ready":          {[]simulator.PodObservation{podAt(0.9), podAt(0.9), startedAgo(time.Minute, 20*time.Second, 0.9)}, 6},
-		"old and never ready: does not count": {[]simulator.PodObservation{podAt(0.9), podAt(0.9), unreadySince(time.Hour, time.Hour, 1)}, 4},
-		"old and lately unready: counts":      {[]simulator.PodObservation{podAt(0.9), podAt(0.9), unreadySince(time.Hour, time.Minute, 0.9)}, 6},
+		"desired = ceil(current · usage/target)":        {pods{podAt(0.9), podAt(0.9), podAt(0.9)}, 6},                                   // ceil(3·1.8) = 6.
+		"the mean over pods counts":                     {pods{podAt(0.3), podAt(0.5), podAt(0.7)}, 3},                                   // 50 %.
+		"the ratio within 0.1 of 1 is skipped":          {pods{podAt(0.55), podAt(0.55)}, 2},                                             // 1.1.
+		"and at the other end of the tolerance":         {pods{podAt(0.45), podAt(0.45)}, 2},                                             // 0.9.
+		"outside of the tolerance it is not":            {pods{podAt(0.56), podAt(0.56)}, 3},                                             // ceil(2·1.12).
+		"utilisation is an integer percentage":          {pods{podAt(0.559), podAt(0.559)}, 2},                                           // 55 %.
+		"a pending pod counts as 0 % on a scale-up":     {pods{podAt(0.9), podAt(0.9), pendingPod()}, 4},                                 // 180/300 = 60 %, ceil(3·1.2).
+		"no scale-up where unready pods reverse it":     {pods{podAt(0.7), podAt(0.7), pendingPod(), pendingPod()}, 4},                   // 140/400 = 35 %.
+		"unready pods do not count on a scale-down":     {pods{podAt(0.2), podAt(0.2), pendingPod()}, 1},                                 // ceil(2·0.4).
+		"a missing pod counts as 0 % on a scale-up":     {pods{podAt(0.9), podAt(0.9), withoutMetrics()}, 4},                             // As a pending one.
+		"a missing pod counts as 100 % on the way down": {pods{podAt(0.3), podAt(0.3), podAt(0.3), withoutMetrics()}, 4},                 // 190/400 = 47 %: tolerated.
+		"no scale-down where missing pods reverse it":   {pods{podAt(0.1), withoutMetrics(), withoutMetrics()}, 3},                       // 210/300 = 70 %.
+		"at the target, missing pods change nothing":    {pods{podAt(0.5), withoutMetrics()}, 2},                                         // 50 %.
+		"no metrics at all: no change":                  {pods{pendingPod(), withoutMetrics()}, 2},                                       // Nothing is known.
+		"initialising and unready: left out":            {pods{podAt(0.9), podAt(0.9), unreadySince(time.Minute, time.Minute, 1)}, 4},    // As a pending one.
+		"measured before it became ready: left out":     {pods{podAt(0.9), podAt(0.9), startedAgo(time.Minute, 5*time.Second, 1)}, 4},    // 5 s of 15.
+		"measured wholly after: counts":                 {pods{podAt(0.9), podAt(0.9), startedAgo(time.Minute, 15*time.Second, 0.9)}, 6}, // 90 %.
+		"unready since its start, old: never was ready": {pods{podAt(0.9), podAt(0.9), unreadySince(time.Hour, time.Hour, 1)}, 4},        // Within 30 s of the start.
+		"unready, but was ready once: counts":           {pods{podAt(0.9), podAt(0.9), unreadySince(time.Hour, time.Minute, 0.9)}, 6},    // Later than that.
+		"initialisation ends after 5 minutes":           {pods{podAt(0.9), podAt(0.9), startedAgo(5*time.Minute, time.Second, 0.9)}, 6},  // Ready for 1 s, but old.
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			// Without stabilisation, so that one look is enough.
 			o := baseline.DefaultHPA()
-			o.TargetPercent = 50
-			if got := baseline.NewHPA(o, wideBounds()).Replicas(observe(tc.pods...)); got != tc.want {
+			o.TargetPercent, o.DownStabilization = 50, 0
+			if got := baseline.NewHPA(o, wideBounds(), hpaNow()).Replicas(observe(tc.pods...)); got != tc.want {
 				t.Errorf("%d replicas, want %d", got, tc.want)
 			}
 		})
+	}
+}
+
+// TestHPAMetricsBetweenSteps: where a step is longer than the sync, metrics are
+// as old as the end of the last step, and so a pod that became ready half a
+// minute ago was measured before.
+func TestHPAMetricsBetweenSteps(t *testing.T) {
+	t.Parallel()
+	o := baseline.DefaultHPA()
+	o.TargetPercent = 50
+	seen := observe(podAt(0.9), podAt(0.9), startedAgo(4*time.Minute, 70*time.Second, 0.9))
+	seen.Step = time.Minute
+	if got := baseline.NewHPA(o, wideBounds(), hpaNow()).Replicas(seen); got != 6 {
+		t.Errorf("%d replicas where a step has just ended, want 6", got)
+	}
+	// The last step ended 30 s ago and began 20 s before the pod was ready.
+	if got := baseline.NewHPA(o, wideBounds(), hpaNow().Add(-30*time.Second)).Replicas(seen); got != 4 {
+		t.Errorf("%d replicas in the midst of a step, want 4", got)
 	}
 }
 
@@ -93,7 +121,7 @@ func TestHPAScalesDownWithMissingPods(t *testing.T) {
 	t.Parallel()
 	o := baseline.DefaultHPA()
 	o.TargetPercent = 50
-	h := baseline.NewHPA(o, wideBounds())
+	h := baseline.NewHPA(o, wideBounds(), hpaNow())
 	seen := observe(podAt(0.2), podAt(0.2), podAt(0.2), podAt(0.2), withoutMetrics())
 	for at := time.Duration(0); at < 5*time.Minute; at += 15 * time.Second {
 		seen.Now = hpaNow().Add(at)
@@ -104,24 +132,6 @@ func TestHPAScalesDownWithMissingPods(t *testing.T) {
 	seen.Now = hpaNow().Add(5 * time.Minute)
 	if got := h.Replicas(seen); got != 4 {
 		t.Errorf("%d replicas after 5m, want 4", got)
-	}
-}
-
-// TestHPARateLimit: from 1 pod at most 4 more in 15 s, then twice as many.
-func TestHPARateLimit(t *testing.T) {
-	t.Parallel()
-	h := baseline.NewHPA(baseline.DefaultHPA(), wideBounds())
-	n := 1
-	for i, want := range []int{5, 10, 20, 40} {
-		pods := make([]simulator.PodObservation, n)
-		for k := range pods {
-			pods[k] = podAt(30) // Borrows what it can: 3000 %.
-		}
-		seen := observe(pods...)
-		seen.Now = hpaNow().Add(time.Duration(i) * 15 * time.Second)
-		if n = h.Replicas(seen); n != want {
-			t.Fatalf("%d replicas after %d periods, want %d", n, i+1, want)
-		}
 	}
 }
 
@@ -141,7 +151,8 @@ func TestHPABounds(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := baseline.NewHPA(baseline.DefaultHPA(), bounds).Replicas(observe(tc.pods...)); got != tc.want {
+			h := baseline.NewHPA(baseline.DefaultHPA(), bounds, hpaNow())
+			if got := h.Replicas(observe(tc.pods...)); got != tc.want {
 				t.Errorf("%d replicas, want %d", got, tc.want)
 			}
 		})

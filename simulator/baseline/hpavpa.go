@@ -6,18 +6,34 @@ import (
 	"github.com/rightsize-dev/rightsize/simulator"
 )
 
-// buildHPAVPA makes the policy hpa+vpa. It takes the settings of both.
+// hpaVPASettings are those of both, and what the Vertical Pod Autoscaler
+// controls.
+type hpaVPASettings struct {
+	horizontal HPAOptions
+	vertical   vpaSettings
+	controlled []model.ResourceName
+}
+
+func readHPAVPA(s *settings) hpaVPASettings {
+	out := hpaVPASettings{
+		horizontal: hpaOptions(s), vertical: readVPASettings(s), controlled: []model.ResourceName{model.ResourceMemory},
+	}
+	if s.text("controlledResources", "memory", "memory", "both") == "both" {
+		out.controlled = []model.ResourceName{model.ResourceCPU, model.ResourceMemory}
+	}
+	return out
+}
+
+// buildHPAVPA makes the policy hpa+vpa.
 func buildHPAVPA(sc *simulator.Scenario, s *settings) (simulator.Policy, error) {
-	horizontal, vertical := hpaOptions(s), readVPASettings(s)
+	both := readHPAVPA(s)
 	if s.err != nil {
 		return simulator.Policy{}, s.err
 	}
 	bounds := sc.Bounds
-	return simulator.Policy{Name: "hpa+vpa", Every: horizontal.Sync, New: func(setup simulator.Setup) (simulator.Decider, error) {
+	return simulator.Policy{Name: "hpa+vpa", Every: both.horizontal.Sync, New: func(setup simulator.Setup) (simulator.Decider, error) {
 		return &hpaVPADecider{
-			hpa:   NewHPA(horizontal, bounds),
-			vpa:   newVPA(setup, vertical, []model.ResourceName{model.ResourceMemory}),
-			setup: setup,
+			hpa: NewHPA(both.horizontal, bounds, setup.Start), vpa: newVPA(setup, both.vertical, both.controlled), setup: setup,
 		}, nil
 	}}, nil
 }
@@ -25,7 +41,8 @@ func buildHPAVPA(sc *simulator.Scenario, s *settings) (simulator.Policy, error) 
 // hpaVPADecider is the pair as it is advised to be used: the Horizontal Pod Autoscaler
 // sets replicas by CPU utilisation, and the Vertical Pod Autoscaler, with
 // memory as its only controlled resource, sets memory requests and with them
-// limits. CPU requests stay, so that the two do not chase each other.
+// limits. CPU requests stay, so that the two do not chase each other, unless
+// controlledResources is both: that is what one is advised against.
 type hpaVPADecider struct {
 	hpa   *HPA
 	vpa   *vpaDecider

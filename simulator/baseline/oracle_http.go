@@ -29,7 +29,8 @@ type httpPods struct {
 	sc    *simulator.Scenario
 	rungs []httpRung
 	rates []float64 // Per pod, ascending in equal ratio.
-	// best[q] is the rung to take at each rate where a node holds q pods.
+	// best[q] is the rung to take at each rate where a node holds q pods, or
+	// under a quota where there are q.
 	best    map[int][]int16
 	penalty float64
 	// only is the one rung to take, -1 for the best.
@@ -151,7 +152,7 @@ func (p *httpPods) memory(room int) (recommender.Bytes, bool) {
 		return b.MinAllowed.Memory, true
 	}
 	h := p.sc.Service.HTTP
-	need := float64(h.BaseMemory) + float64(h.MemoryPerConcurrentRequest)*float64(room)
+	need := leaked(p.sc) + float64(h.BaseMemory) + float64(h.MemoryPerConcurrentRequest)*float64(room)
 	request := max(b.MinAllowed.Memory, recommender.FromBytes(need*memoryMargin/ratio))
 	most := min(b.MaxAllowed.Memory, p.sc.Cluster.Node.Memory)
 	return min(request, most), request <= most
@@ -166,6 +167,9 @@ func (p *httpPods) price(penalty float64) {
 // pick rounds the rate of a pod up to the next of the tables.
 func (p *httpPods) pick(n int, l load) choice {
 	q := (n + max(1, p.sc.Cluster.Nodes) - 1) / max(1, p.sc.Cluster.Nodes)
+	if p.sc.Cluster.Quota != (recommender.Resources{}) {
+		q = n // What is left of the quota for each depends on the number.
+	}
 	i, k := p.index(l.rate/float64(n)), p.only
 	if k < 0 {
 		best := p.best[q]

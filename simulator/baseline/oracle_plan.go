@@ -17,8 +17,13 @@ type choice struct {
 }
 
 // load is the demand of one step: the largest rate within it in requests a
-// second or cores, and the largest total of memory in bytes.
-type load struct{ rate, memory float64 }
+// second or cores, and the largest total of memory in bytes. For inference
+// services it has the mean tokens of a request, and where the scenario has
+// deploys the revision that is in force.
+type load struct {
+	rate, memory, input, output float64
+	revision                    int
+}
 
 // pods is a model of what pods cost and miss.
 type pods interface {
@@ -81,8 +86,16 @@ func newPlanner(sc *simulator.Scenario) *planner {
 	start, end := sc.Warmup.Seconds(), (sc.Warmup + sc.Duration).Seconds()
 	for t := start - p.lead; t < end-1e-9; t += p.length {
 		s := demand.Over(t, min(t+p.length, end))
-		p.loads = append(p.loads, load{rate: s.MaxRate, memory: s.MaxMemory})
+		l := load{rate: s.MaxRate, memory: s.MaxMemory}
+		if i := sc.Service.Inference; i != nil {
+			l.input, l.output = demand.TokensOver(t, min(t+p.length, end), i)
+		}
+		if len(sc.Deploys) > 0 {
+			l.revision = sc.RevisionOver(t-start, t-start+p.length)
+		}
+		p.loads = append(p.loads, l)
 	}
+	p.postpone()
 	p.total = demand.Over(start, end).MeanRate * (end - start)
 	p.counts = countsBetween(sc.Bounds.MinReplicas, sc.Bounds.MaxReplicas)
 	return p
@@ -114,13 +127,11 @@ func countsBetween(lo, hi int) []int {
 
 // startup is how long a pod of the given size takes to be ready.
 func (p *planner) startup(size recommender.Resources) float64 {
-	s := p.sc.Service.Startup().Seconds()
-	if h := p.sc.Service.HTTP; h != nil {
-		if ceiling := p.sc.Ceiling(size); ceiling > 0 && ceiling < h.StartupCPU.Cores() {
-			s *= h.StartupCPU.Cores() / ceiling
-		}
+	s, need := p.sc.Service.Startup().Seconds(), p.sc.Service.StartupCPU().Cores()
+	if ceiling := p.sc.Ceiling(size); ceiling > 0 && ceiling < need {
+		s *= need / ceiling
 	}
-	return s + p.extra
+	return s + p.sc.Cluster.ImagePull.Seconds() + p.extra
 }
 
 // scored is the length of step t within the scored span.
@@ -138,9 +149,10 @@ func (p *planner) closed(t int) bool {
 	return float64(t)*p.length < p.startup(p.sc.Initial.Requests)
 }
 
-// unitPrice is that of a core and a GiB for a second.
+// unitPrice is that of a core, a GiB and a pod's GPUs for a second.
 func unitPrice(sc *simulator.Scenario) float64 {
-	return (sc.Prices.CPUCoreHour + sc.Prices.MemoryGiBHour + 1e-9) / 3600
+	gpus := sc.Prices.GPUHour * float64(sc.Service.GPUsPerPod())
+	return (sc.Prices.CPUCoreHour + sc.Prices.MemoryGiBHour + gpus + 1e-9) / 3600
 }
 
 // cheapest and dearest are prices of a violated request far below and far
@@ -250,10 +262,17 @@ func (p *planner) stage(t int, l load, penalty float64, costs []float64) ([]floa
 		c := p.pods.pick(n, l)
 		costs[i] = (c.cost + penalty*c.bad) * float64(n) * weight
 		if costs[i] < best {
-			best, start = costs[i], c.cost*p.startup(c.size)*weight/p.length
+			best, start = costs[i], p.starting(c)*p.startup(c.size)*weight/p.length
 		}
 	}
 	return costs, start
+}
+
+// starting is what a pod costs a second while it starts: what it is chosen to
+// cost, or its start-up CPU where that is more.
+func (p *planner) starting(c choice) float64 {
+	cpu := min(p.sc.Service.StartupCPU().Cores(), p.sc.Ceiling(c.size))
+	return max(c.cost, costOf(p.sc.Prices, cpu, float64(c.size.Memory)))
 }
 
 // transit finds the best predecessor of every number of pods. Before the first

@@ -4,6 +4,8 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/rightsize-dev/rightsize/simulator"
 )
 
 // podModel is the queue of one http pod as the oracle computes it: Poisson
@@ -77,49 +79,6 @@ func (m podModel) longer(x float64) float64 {
 	}
 }
 
-// states is the stationary distribution of an M/M/k/K queue in the form that
-// is needed of it.
-type states struct {
-	free   float64 // Probability of a free worker.
-	waits  float64 // Of having to wait, with room.
-	full   float64 // Of no room.
-	rho    float64
-	places int // In the queue.
-}
-
-// statesOf computes the distribution for load erlangs on k workers. The
-// probabilities of 0..k come from the Erlang B recurrence, those above fall by
-// ρ each.
-func statesOf(k int, load float64, room int) states {
-	if room < k {
-		k = room // The other workers never get anything.
-	}
-	b := 1.0
-	for j := 1; j <= k; j++ {
-		b = load * b / (float64(j) + load*b)
-	}
-	// b is p(k)/(p(0)+…+p(k)) without a queue. Of the states k, k+1, …, room
-	// the weights are b·ρ^i.
-	s := states{rho: load / float64(k), places: room - k}
-	sum, top := geometric(s.rho, s.places), math.Pow(s.rho, float64(s.places))
-	total := (1 - b) + b*(sum+top)
-	s.free = (1 - b) / total
-	s.waits = b * sum / total
-	s.full = b * top / total
-	return s
-}
-
-// geometric is 1 + ρ + … + ρ^(n-1).
-func geometric(rho float64, n int) float64 {
-	if n <= 0 {
-		return 0
-	}
-	if math.Abs(rho-1) < 1e-9 {
-		return float64(n)
-	}
-	return (1 - math.Pow(rho, float64(n))) / (1 - rho)
-}
-
 // violated is the share of requests that are dropped or late on a pod that may
 // use that many cores at a rate per second.
 func (m podModel) violated(cores, rate float64) float64 {
@@ -129,10 +88,10 @@ func (m podModel) violated(cores, rate float64) float64 {
 		return 1
 	}
 	mean := m.work / speed
-	s := statesOf(k, rate*mean, m.room)
+	s := simulator.NewBoundedQueue(k, rate*mean, m.room)
 	long := m.longer(m.limit / mean)
-	if s.waits < negligible {
-		return min(1, s.full+s.free*long+s.waits)
+	if s.Waits < negligible {
+		return min(1, s.Full+s.Free*long+s.Waits)
 	}
 	waited, share := 0.0, 0.0
 	finishing := float64(min(k, m.room)) / mean
@@ -141,47 +100,13 @@ func (m podModel) violated(cores, rate float64) float64 {
 		if left < 0 {
 			break
 		}
-		waited += p.share * s.beyond(finishing*left/m.stretch)
+		waited += p.share * s.Beyond(finishing*left/m.stretch)
 		share += p.share
 	}
 	if share > 0 {
 		waited *= (1 - long) / share
 	}
-	return min(1, s.full+s.free*long+s.waits*(long+waited))
-}
-
-// beyond is the probability that a request which has to wait still does when
-// the workers, all busy, were expected to finish y requests: that fewer are
-// finished than were before it, the number of which is geometric,
-//
-//	Σ_i Poisson(i; y)·P(more than i before it, or i = those before it).
-func (s states) beyond(y float64) float64 {
-	if s.places <= 0 {
-		return 0
-	}
-	if s.rho <= 0 {
-		return math.Exp(-y)
-	}
-	spread := 9*math.Sqrt(y) + 20
-	from := max(0, int(y-spread))
-	to := min(s.places-1, int(y+spread))
-	lg, _ := math.Lgamma(float64(from + 1))
-	p := math.Exp(float64(from)*math.Log(max(y, 1e-300)) - y - lg)
-	sum, power := 0.0, math.Pow(s.rho, float64(from))
-	top := math.Pow(s.rho, float64(s.places))
-	flat := math.Abs(s.rho-1) < 1e-9
-	for i := from; i <= to; i++ {
-		// The request at place m = 0… of the queue waits for m+1 ends: it is
-		// still there after i of them if m >= i.
-		there := (power - top) / (1 - top)
-		if flat {
-			there = 1 - float64(i)/float64(s.places)
-		}
-		sum += p * there
-		p *= y / float64(i+1)
-		power *= s.rho
-	}
-	return min(1, max(0, sum))
+	return min(1, s.Full+s.Free*long+s.Waits*(long+waited))
 }
 
 // inPod is the number of requests in a pod that is exceeded by an arrival with
@@ -215,12 +140,7 @@ func (m podModel) meanInPod(cores, rate float64) float64 {
 		return float64(m.room)
 	}
 	load := rate * m.work / speed
-	s := statesOf(k, load, m.room)
-	queue := s.waits * m.stretch
-	if rho := s.rho; rho < 0.999 {
-		queue *= rho / (1 - rho)
-	} else {
-		queue *= float64(s.places) / 2
-	}
-	return min(float64(m.room), load*(1-s.full)+queue)
+	s := simulator.NewBoundedQueue(k, load, m.room)
+	busy := load * (1 - s.Full)
+	return min(float64(m.room), busy+(s.Mean()-busy)*m.stretch)
 }

@@ -38,6 +38,7 @@ func TestViolatedMatchesSimulation(t *testing.T) {
 			t.Parallel()
 			sc := constantScenario(tc.rate, 2e6/tc.rate)
 			h := sc.Service.HTTP
+			h.EveryRequest = true
 			h.CPUCV, h.BaseCPU, h.ConcurrencyPerPod = tc.cv, recommender.FromCores(tc.base), tc.room
 			sc.Objective.LatencySeconds = tc.limit
 			sc.Initial.Requests.CPU = recommender.FromCores(tc.cores)

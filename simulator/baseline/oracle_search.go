@@ -23,6 +23,9 @@ const (
 	// where one run has fewer, and trialRuns how many runs there are at most.
 	trialRequests = 10e6
 	trialRuns     = 5
+	// queueRuns is trialRuns where late requests come in few long spells: of
+	// queues in which items may wait for as long as a spell lasts.
+	queueRuns = 20
 	// spell is how many late requests go together: those of one busy spell.
 	// The number of late requests scatters as if there were so many times
 	// fewer of them.
@@ -31,8 +34,9 @@ const (
 
 // planOracle plans, tries the plan out with other random draws, and plans
 // again with a smaller or larger budget until the constraint is met and hardly
-// anything of it is left.
-func planOracle(sc *simulator.Scenario, alive func() bool) (*oracle, error) {
+// anything of it is left. A size that never changes is a plan, too, and the
+// better one where changes are dearer than the planner knows, or refused.
+func planOracle(sc *simulator.Scenario, alive func() bool) (simulator.Decider, error) {
 	s := newOracleSearch(sc)
 	s.alive = alive
 	for range oracleTries {
@@ -45,10 +49,38 @@ func planOracle(sc *simulator.Scenario, alive func() bool) (*oracle, error) {
 			break
 		}
 	}
-	if s.best != nil {
+	fixed, err := s.fixedPlan()
+	switch {
+	case err != nil:
+		return nil, err
+	case fixed != nil:
+		return fixed, nil
+	case s.best != nil:
 		return s.best, nil
+	case s.likely != nil:
+		s.likely.meets = true
+		return s.likely, nil
+	default:
+		return s.last, nil
 	}
-	return s.last, nil
+}
+
+// fixedPlan is the best size that never changes, nil unless it meets the
+// constraint and is cheaper than the best plan. It is tried out with other
+// random draws than those that are scored.
+func (s *oracleSearch) fixedPlan() (*fixedSize, error) {
+	sc := *s.sc
+	sc.Seed ^= oracleSeed
+	search := newStaticSearch(&sc)
+	const worthTrying = 1.02 // The model does not know the price to the percent.
+	if s.best != nil && search.cheapest(oracleRatio, 1).cost > worthTrying*s.bestCost {
+		return nil, nil //nolint:nilnil // Nothing is no problem.
+	}
+	f, err := search.find(s.alive)
+	if err != nil || !f.meets || s.best != nil && f.spent >= s.bestCost {
+		return nil, err
+	}
+	return f, nil
 }
 
 // oracleSearch looks for the cheapest plan that meets the constraint.
@@ -63,12 +95,16 @@ type oracleSearch struct {
 	model      pods
 	best, last *oracle
 	bestCost   float64
+	// likely is the cheapest plan that meets the constraint in expectation,
+	// though not in every run.
+	likely     *oracle
+	likelyCost float64
 }
 
 func newOracleSearch(sc *simulator.Scenario) *oracleSearch {
-	s := &oracleSearch{sc: sc, slack: 1, bestCost: math.Inf(1), total: newPlanner(sc).total}
+	s := &oracleSearch{sc: sc, slack: 1, bestCost: math.Inf(1), likelyCost: math.Inf(1), total: newPlanner(sc).total}
 	s.share = oracleRatio
-	if sc.Service.HTTP != nil {
+	if sc.Service.Requests() {
 		s.share = 0.97 * oracleRatio * max(0.3, 1-2*s.scatter(oracleRatio))
 	}
 	return s
@@ -98,12 +134,31 @@ func (s *oracleSearch) next() *oracle {
 }
 
 func (s *oracleSearch) newModel(p *planner) pods {
-	if s.sc.Service.HTTP == nil {
-		u := newUsagePods(s.sc)
+	if len(s.sc.Deploys) == 0 {
+		return s.modelOf(s.sc, p)
+	}
+	revised := &revisedPods{}
+	for n := range len(s.sc.Deploys) + 1 {
+		sc := s.sc.Revision(n)
+		revised.models = append(revised.models, s.modelOf(&sc, p))
+	}
+	return revised
+}
+
+// modelOf is the model of one revision.
+func (s *oracleSearch) modelOf(sc *simulator.Scenario, p *planner) pods {
+	switch service := sc.Service; {
+	case service.HTTP != nil:
+		return newHTTPPods(sc, p.most()/float64(p.counts[0]), p.total, s.memoryFull)
+	case service.Queue != nil:
+		return newQueuePods(sc)
+	case service.Inference != nil:
+		return newInferencePods(sc)
+	default:
+		u := newUsagePods(sc)
 		u.slack = s.slack
 		return u
 	}
-	return newHTTPPods(s.sc, p.most()/float64(p.counts[0]), p.total, s.memoryFull)
 }
 
 // grow plans with new nodes, where those that exist do not suffice: pods of
@@ -115,7 +170,7 @@ func (s *oracleSearch) grow() (*plan, *planner) {
 		cost float64
 	}
 	var all []candidate
-	for _, model := range s.fixedSizes() {
+	for _, model := range s.fixedSizes(s.model) {
 		p := newPlanner(s.sc)
 		p.extra = s.sc.Cluster.NodeProvisioning.Seconds()
 		p.pods = model
@@ -137,9 +192,19 @@ func (s *oracleSearch) grow() (*plan, *planner) {
 }
 
 // fixedSizes are models of pods of one size each.
-func (s *oracleSearch) fixedSizes() []pods {
+func (s *oracleSearch) fixedSizes(model pods) []pods {
 	var out []pods
-	switch m := s.model.(type) {
+	switch m := model.(type) {
+	case *revisedPods:
+		for _, revision := range m.models {
+			for i, fixed := range s.fixedSizes(revision) {
+				if i == len(out) {
+					out = append(out, &revisedPods{})
+				}
+				all := out[i].(*revisedPods)
+				all.models = append(all.models, fixed)
+			}
+		}
 	case *httpPods:
 		const most = 16
 		for k := range m.rungs {
@@ -149,6 +214,12 @@ func (s *oracleSearch) fixedSizes() []pods {
 				out = append(out, &fixed)
 			}
 		}
+	case *queuePods:
+		for k := range m.rungs {
+			out = append(out, m.only(k))
+		}
+	case *inferencePods:
+		out = append(out, m.anywhere())
 	case *usagePods:
 		largest := recommender.Resources{
 			CPU:    min(s.sc.Bounds.MaxAllowed.CPU, s.sc.Cluster.Node.CPU),
@@ -172,6 +243,8 @@ type trial struct {
 	// upper is a share of violated requests that the next run will hardly
 	// exceed: the mean of the runs and two standard deviations.
 	upper float64
+	// expected is a share that the mean of all runs hardly exceeds.
+	expected float64
 }
 
 // try runs the plan with other random draws, more than once where one run has
@@ -182,8 +255,12 @@ func (s *oracleSearch) try(o *oracle) (trial, error) {
 		opts.Progress = func(float64) bool { return s.alive() }
 	}
 	runs := 1
-	if s.sc.Service.HTTP != nil {
-		runs = int(max(1, min(trialRuns, trialRequests/max(1, s.total))))
+	if s.sc.Service.Requests() {
+		most := float64(trialRuns)
+		if s.sc.Service.HTTP == nil {
+			most = queueRuns
+		}
+		runs = int(max(1, min(most, trialRequests/max(1, s.total))))
 	}
 	var t trial
 	ratios := make([]float64, runs)
@@ -203,6 +280,11 @@ func (s *oracleSearch) try(o *oracle) (trial, error) {
 		t.oomKills += r.Score.OOMKills
 	}
 	t.upper = s.upper(ratios)
+	mean := 0.0
+	for _, r := range ratios {
+		mean += r / float64(runs)
+	}
+	t.expected = mean + (t.upper-mean)/math.Sqrt(float64(runs))
 	return t, nil
 }
 
@@ -214,7 +296,7 @@ func (s *oracleSearch) upper(ratios []float64) float64 {
 	for _, r := range ratios {
 		mean += r / n
 	}
-	if s.sc.Service.HTTP == nil || mean == 0 {
+	if !s.sc.Service.Requests() || mean == 0 {
 		return mean
 	}
 	for _, r := range ratios {
@@ -234,6 +316,9 @@ func (s *oracleSearch) learn(o *oracle, t trial) bool {
 		done := s.memoryFull && s.slack > 1.3
 		s.memoryFull, s.slack, s.model = true, s.slack*1.1, nil
 		return done
+	}
+	if t.expected <= oracleRatio && t.cost < s.likelyCost {
+		s.likely, s.likelyCost = o, t.cost
 	}
 	if t.upper > oracleRatio {
 		s.loosened = true // A smaller budget was too large: no larger one.

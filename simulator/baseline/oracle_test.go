@@ -104,7 +104,57 @@ func oracleScenarios() map[string]simulator.Scenario {
 		usage.Demand.Memory = append(usage.Demand.Memory, (3+2*math.Sin(float64(i)/15)+noise[i])*float64(recommender.GiB))
 	}
 	out["usage"] = usage
+	deployed := webScenario(func(i int) float64 { return 100 + 80*math.Sin(float64(i)/20) })
+	deployed.Deploys = []simulator.Deploy{
+		{At: 40 * time.Minute, CPUFactor: 2.5, MemoryFactor: 1.5}, {At: 80 * time.Minute, CPUFactor: 0.5, MemoryFactor: 1},
+	}
+	out["web, deploys"] = deployed
+	disturbed := webScenario(func(i int) float64 { return 100 + 80*math.Sin(float64(i)/20) })
+	disturbed.Cluster.ImagePull, disturbed.Cluster.Quota.CPU = 30*time.Second, 24000
+	disturbed.Memory = simulator.MemoryEffects{GrowthPerHour: 30 * float64(recommender.MiB), PageCache: 100 * float64(recommender.MiB)}
+	disturbed.Metrics = simulator.MetricsQuality{Delay: 30 * time.Second, MissingRatio: 0.1}
+	out["web, disturbed"] = disturbed
+	out["queue"] = queueScenario(func(i int) float64 { return 30 + 20*math.Sin(float64(i)/20) })
+	out["queue, noise"] = queueScenario(func(i int) float64 { return 10 + 40*noise[i] })
+	patient := queueScenario(func(i int) float64 { return 30 + 20*math.Sin(float64(i)/20) })
+	patient.Objective.WaitSeconds = 300
+	out["queue, patient"] = patient
+	out["model"] = modelScenario(func(i int) float64 { return 12 + 8*math.Sin(float64(i)/20) })
+	model := modelScenario(func(i int) float64 { return 12 + 8*math.Sin(float64(i)/20) })
+	model.Cluster.Nodes, model.Cluster.NodeGPUs = 1, 4
+	for i := range model.Demand.Rate {
+		model.Demand.PromptTokens = append(model.Demand.PromptTokens, 400+400*noise[i])
+		model.Demand.OutputTokens = append(model.Demand.OutputTokens, 100+100*noise[i+300])
+	}
+	out["model, tokens and nodes"] = model
 	return out
+}
+
+// queueScenario is an hour of warm-up and two scored ones of items that may
+// wait for ten seconds.
+func queueScenario(rate func(i int) float64) simulator.Scenario {
+	sc := webScenario(rate)
+	sc.Name = "queue"
+	sc.Service = simulator.Service{Queue: &simulator.QueueService{
+		CPUSecondsPerItem: 0.2, CPUCV: 1, WorkersPerPod: 2, BaseMemory: 100 * recommender.MiB,
+		MemoryPerItem: 20 * recommender.MiB, Startup: 30 * time.Second,
+	}}
+	sc.Objective = simulator.Objective{WaitSeconds: 10, Percentile: 0.95}
+	return sc
+}
+
+// modelScenario is an hour of warm-up and two scored ones of a language model.
+func modelScenario(rate func(i int) float64) simulator.Scenario {
+	sc := webScenario(rate)
+	sc.Name = "model"
+	sc.Service = simulator.Service{Inference: &simulator.InferenceService{
+		PrefillTokensPerSecond: 8000, DecodeTokensPerSecond: 1600, MaxBatch: 32, KVCacheTokens: 100000, GPUsPerPod: 1,
+		Startup: 2 * time.Minute, PromptTokens: 800, OutputTokens: 200,
+	}}
+	sc.Objective = simulator.Objective{TTFTSeconds: 2, ITLSeconds: 0.1, Percentile: 0.95}
+	sc.Initial = simulator.Initial{Replicas: 4}
+	sc.Cluster.NodeGPUs, sc.Prices.GPUHour = 8, 2.5
+	return sc
 }
 
 // TestOracleIsTheCheapest: no policy that meets the oracle's constraint costs
@@ -140,7 +190,10 @@ func TestOracleIsTheCheapest(t *testing.T) {
 			for _, replicas := range []int{2, 4, 8} {
 				for _, cpu := range []recommender.MilliCPU{1000, 2000, 3000} {
 					fixed := sc
-					fixed.Initial.Replicas, fixed.Initial.Requests.CPU = replicas, min(cpu, sc.Cluster.Node.CPU)
+					fixed.Initial.Replicas = replicas
+					if sc.Service.Inference == nil {
+						fixed.Initial.Requests.CPU = min(cpu, sc.Cluster.Node.CPU)
+					}
 					compare(fmt.Sprintf("%d pods of %v", replicas, cpu), run(t, "static", fixed))
 				}
 			}

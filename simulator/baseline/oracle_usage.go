@@ -47,7 +47,7 @@ func memoryRatio(sc *simulator.Scenario) float64 {
 func (u *usagePods) price(float64) {}
 
 func (u *usagePods) pick(n int, l load) choice {
-	cpu, memory := l.rate/float64(n), l.memory/float64(n)
+	cpu, memory := l.rate/float64(n), l.memory/float64(n)+leaked(u.sc)
 	want := recommender.Resources{CPU: recommender.FromCores(cpu / u.ceiling), Memory: 1}
 	if u.limit > 0 {
 		want.Memory = recommender.FromBytes(memory * memoryMargin * u.slack / u.limit)
@@ -75,11 +75,18 @@ func costOf(p recommender.Prices, cores, bytes float64) float64 {
 }
 
 // roomFor is the largest size that each of n pods can have on the nodes that
-// exist, spread evenly.
+// exist, spread evenly, and within the quota.
 func roomFor(sc *simulator.Scenario, n int) recommender.Resources {
 	each := (n + max(1, sc.Cluster.Nodes) - 1) / max(1, sc.Cluster.Nodes)
-	return recommender.Resources{
+	room := recommender.Resources{
 		CPU:    min(sc.Bounds.MaxAllowed.CPU, sc.Cluster.Node.CPU/recommender.MilliCPU(each)),
 		Memory: min(sc.Bounds.MaxAllowed.Memory, sc.Cluster.Node.Memory/recommender.Bytes(each)),
 	}
+	if quota := sc.Cluster.Quota; quota.CPU > 0 {
+		room.CPU = min(room.CPU, quota.CPU/recommender.MilliCPU(n))
+	}
+	if quota := sc.Cluster.Quota; quota.Memory > 0 {
+		room.Memory = min(room.Memory, quota.Memory/recommender.Bytes(n))
+	}
+	return room
 }

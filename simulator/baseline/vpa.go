@@ -169,7 +169,7 @@ func (d *vpaDecider) feedHistory(o simulator.Observation) {
 // feed gives the recommender what was measured over the last step, and the OOM
 // kills since the last call.
 func (d *vpaDecider) feed(o simulator.Observation) {
-	at := d.stepEnd(o)
+	at := stepEnd(o, d.setup.Start)
 	alive := make(map[int]bool, len(o.Pods))
 	for i := range o.Pods {
 		p := &o.Pods[i]
@@ -186,18 +186,6 @@ func (d *vpaDecider) feed(o simulator.Observation) {
 		}
 	}
 	d.recommender.forget(alive)
-}
-
-// stepEnd is when the step that the averages are of ended.
-func (d *vpaDecider) stepEnd(o simulator.Observation) time.Time {
-	if o.Step <= 0 {
-		return o.Now
-	}
-	since := o.Now.Sub(d.setup.Start) % o.Step
-	if since < 0 {
-		since += o.Step
-	}
-	return o.Now.Add(-since)
 }
 
 // follow brings the memory of a pod up to date and records a new OOM kill.

@@ -2,7 +2,6 @@ package baseline
 
 import (
 	"fmt"
-	"math"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -109,28 +108,13 @@ func readVPASettings(in *settings) vpaSettings {
 	s.updateThreshold = in.number("updateThreshold", s.updateThreshold, 0, 100)
 	s.podLifetime = in.duration("podLifetimeUpdateThreshold", s.podLifetime)
 	s.evictAfterOOM = in.duration("evictAfterOOM", s.evictAfterOOM)
-	s.minReplicas = in.count("minReplicas", s.minReplicas)
+	s.minReplicas = in.whole("minReplicas", s.minReplicas, 0, 100_000)
 	return s
 }
 
 // interval reads a span of at least a minute.
 func (s *settings) interval(name string, def time.Duration) time.Duration {
-	d := s.duration(name, def)
-	if d < time.Minute {
-		s.fail(name, "must be at least 1m, got %v", d)
-		return def
-	}
-	return d
-}
-
-// count reads a whole number up to 100000.
-func (s *settings) count(name string, def int) int {
-	f := s.number(name, float64(def), 0, 100_000)
-	if f != math.Trunc(f) {
-		s.fail(name, "must be a whole number, got %v", f)
-		return def
-	}
-	return int(f)
+	return s.span(name, def, time.Minute, longestSpan)
 }
 
 // quantity reads a Kubernetes quantity such as 250Mi or 25m, of at most 2^50.

@@ -173,7 +173,7 @@ func TestReadVPASettingsErrors(t *testing.T) {
 		},
 		"half-life of nothing": {
 			in:   simulator.Settings{"halfLife": "0s"},
-			want: "spec.policies.vpa.halfLife: must be at least 1m, got 0s",
+			want: "spec.policies.vpa.halfLife: must be a duration from 1m0s to 168h0m0s, got 0s",
 		},
 		"half a replica": {
 			in:   simulator.Settings{"minReplicas": 1.5},

@@ -1,54 +1,46 @@
 package scores
 
 import (
-	_ "embed"
+	"embed"
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"io"
 	"math"
-	"strconv"
 	"strings"
 
+	"github.com/rightsize-dev/rightsize/internal/judge"
+	"github.com/rightsize-dev/rightsize/internal/report/uplot"
 	"github.com/rightsize-dev/rightsize/simulator"
 )
 
-//go:embed assets/page.html.tmpl
-var pageTemplate string
-
-// HTML writes one page that needs neither network nor scripts: the scores, and
-// the course of each run where the items have one.
-func HTML(w io.Writer, lists []simulator.ScoreList) error {
-	t, err := template.New("page").Parse(pageTemplate)
-	if err != nil {
-		return fmt.Errorf("parse page template: %w", err)
-	}
-	p := page{}
-	for i := range colours {
-		p.Colours = append(p.Colours, template.CSS(fmt.Sprintf("--s%d", i))) //nolint:gosec // A number.
-	}
-	for _, c := range columns() {
-		p.Columns = append(p.Columns, strings.ToLower(c.title))
-	}
-	for _, l := range lists {
-		p.Scenarios = append(p.Scenarios, scenarioOf(l))
-	}
-	return t.Execute(w, p)
-}
+//go:embed assets/page.html.tmpl assets/pareto.html.tmpl assets/page.css assets/page.js
+var assets embed.FS
 
 // colours is how many there are for policies.
-const colours = 9
+const colours = 12
 
-// page is what the template prints.
+// page is what the templates print.
 type page struct {
-	Colours   []template.CSS
-	Columns   []string
-	Scenarios []pageScenario
+	Style, Library, Script template.HTML
+	ContentPolicy          string
+	Columns                []string
+	Scenarios              []pageScenario
+	// Of a Pareto page.
+	Policies  []pagePolicy
+	Reference string
+	Plots     []pagePlots
+	Levels    pageTable
+	Pairs     pageTable
 }
 
 type pageScenario struct {
-	Name   string
-	Rows   []pageRow
-	Charts []chart
+	Name    string
+	About   judge.About
+	Rows    []pageRow
+	Scatter template.HTML
+	// Data is what the charts show, as JSON; empty for none.
+	Data template.JS
 }
 
 type pageRow struct {
@@ -59,9 +51,67 @@ type pageRow struct {
 
 type pageCell struct{ Text, Class string }
 
-func scenarioOf(l simulator.ScoreList) pageScenario {
-	s := pageScenario{Name: l.Scenario, Charts: chartsOf(l)}
+type pagePolicy struct {
+	Colour int
+	Name   string
+}
+
+type pageTable struct {
+	Header []string
+	Rows   [][]string
+}
+
+// HTML writes one page that holds everything it needs: its policy forbids the
+// browser to load anything. The scores need no JavaScript; the course of the
+// runs does.
+func HTML(w io.Writer, result judge.ShardFile, lists []simulator.ScoreList) error {
+	var p page
+	for _, c := range columns() {
+		p.Columns = append(p.Columns, strings.ToLower(c.title))
+	}
+	for i, l := range lists {
+		s, err := scenarioOf(l, result, i)
+		if err != nil {
+			return err
+		}
+		p.Scenarios = append(p.Scenarios, s)
+	}
+	return p.write(w, "page.html.tmpl")
+}
+
+// write fills one of the templates.
+func (p *page) write(w io.Writer, name string) error {
+	files := map[string]string{}
+	for _, file := range []string{name, "page.css", "page.js"} {
+		text, err := assets.ReadFile("assets/" + file)
+		if err != nil {
+			return fmt.Errorf("read page asset: %w", err)
+		}
+		files[file] = string(text)
+	}
+	t, err := template.New("page").Parse(files[name])
+	if err != nil {
+		return fmt.Errorf("parse page template: %w", err)
+	}
+	style, library, script := uplot.Style()+"\n"+files["page.css"], uplot.Script(), files["page.js"]
+	p.ContentPolicy = fmt.Sprintf("default-src 'none'; script-src %s %s; style-src %s; base-uri 'none'; form-action 'none'",
+		uplot.SourceHash(library), uplot.SourceHash(script), uplot.SourceHash(style))
+	p.Style = template.HTML("<style>" + style + "</style>")       //nolint:gosec // Our own files.
+	p.Library = template.HTML("<script>" + library + "</script>") //nolint:gosec // Our own files.
+	p.Script = template.HTML("<script>" + script + "</script>")   //nolint:gosec // Our own files.
+	if err := t.Execute(w, p); err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	return nil
+}
+
+func scenarioOf(l simulator.ScoreList, result judge.ShardFile, index int) (pageScenario, error) {
+	s := pageScenario{Name: l.Scenario}
+	if index < len(result.Scenarios) {
+		s.About = result.Scenarios[index]
+	}
 	best := cheapest(l)
+	var points []point
 	for i, item := range l.Items {
 		row := pageRow{Colour: i % colours, Policy: item.Policy}
 		for _, c := range columns() {
@@ -75,8 +125,26 @@ func scenarioOf(l simulator.ScoreList) pageScenario {
 			row.Cells = append(row.Cells, cell)
 		}
 		s.Rows = append(s.Rows, row)
+		if item.Score.CostToOracle != nil {
+			points = append(points, point{
+				colour: row.Colour, large: true, x: *item.Score.CostToOracle, y: orZero(item.Score.SLOViolatedRequestRatio), label: item.Policy,
+			})
+		}
 	}
-	return s
+	s.Scatter = scatter(points, true)
+	data, err := json.Marshal(courses(l, result, s.About))
+	if err != nil {
+		return s, fmt.Errorf("scenario %s: %w", l.Scenario, err)
+	}
+	s.Data = template.JS(data) //nolint:gosec // encoding/json escapes what would end a script.
+	return s, nil
+}
+
+func orZero(v *float64) float64 {
+	if v == nil {
+		return 0
+	}
+	return *v
 }
 
 // meets says whether at most 0.1 % was violated.
@@ -95,154 +163,3 @@ func cheapest(l simulator.ScoreList) int {
 	}
 	return best
 }
-
-// chart is one quantity over time, a line per policy.
-type chart struct {
-	Title string
-	Grid  []mark
-	Ticks []mark
-	Lines []line
-}
-
-// mark is a label at a place on an axis.
-type mark struct{ X, Y, Text string }
-
-type line struct {
-	Colour int
-	Path   string
-}
-
-// The plot's area within the view box of the template, and how many points a
-// line has at most.
-const (
-	plotLeft, plotRight = 44.0, 636.0
-	plotTop, plotBottom = 8.0, 170.0
-	plotPoints          = 500
-)
-
-// chartsOf draws nothing where items have no series.
-func chartsOf(l simulator.ScoreList) []chart {
-	var with []int
-	for i, item := range l.Items {
-		if item.Series != nil && len(item.Series.Replicas) > 0 {
-			with = append(with, i)
-		}
-	}
-	if len(with) == 0 {
-		return nil
-	}
-	quantities := []struct {
-		title string
-		of    func(*simulator.ScoreSeries) []float64
-		once  bool // The same for all policies.
-	}{
-		{"demand (requests a second, or cores)", func(s *simulator.ScoreSeries) []float64 { return s.Demand }, true},
-		{"ready replicas", func(s *simulator.ScoreSeries) []float64 { return floats(s.ReadyReplicas) }, false},
-		{"CPU requested (cores)", func(s *simulator.ScoreSeries) []float64 { return s.CPURequestCores }, false},
-		{"memory requested (GiB)", func(s *simulator.ScoreSeries) []float64 { return s.MemoryRequestGiB }, false},
-	}
-	var out []chart
-	for _, q := range quantities {
-		c := chart{Title: q.title}
-		top, values := 0.0, map[int][]float64{}
-		for _, i := range with {
-			values[i] = thin(q.of(l.Items[i].Series), plotPoints)
-			for _, v := range values[i] {
-				top = max(top, v)
-			}
-			if q.once {
-				break
-			}
-		}
-		top = c.grid(top)
-		for _, i := range with {
-			if values[i] != nil {
-				c.Lines = append(c.Lines, line{Colour: i % colours, Path: path(values[i], top)})
-			}
-		}
-		c.ticks(len(l.Items[with[0]].Series.Replicas))
-		out = append(out, c)
-	}
-	return out
-}
-
-func floats(ints []int) []float64 {
-	out := make([]float64, len(ints))
-	for i, n := range ints {
-		out[i] = float64(n)
-	}
-	return out
-}
-
-// thin keeps the largest of as many neighbours as it takes.
-func thin(values []float64, most int) []float64 {
-	each := (len(values) + most - 1) / most
-	if each <= 1 {
-		return values
-	}
-	out := make([]float64, 0, most)
-	for i := 0; i < len(values); i += each {
-		peak := values[i]
-		for _, v := range values[i:min(i+each, len(values))] {
-			peak = max(peak, v)
-		}
-		out = append(out, peak)
-	}
-	return out
-}
-
-// grid draws round values up to top and returns the largest of them.
-func (c *chart) grid(top float64) float64 {
-	if top <= 0 {
-		top = 1
-	}
-	const most = 5
-	tens := math.Pow(10, math.Floor(math.Log10(top/most)))
-	step := 10 * tens
-	for _, f := range []float64{5, 2, 1} {
-		if top <= most*f*tens {
-			step = f * tens
-		}
-	}
-	n := math.Ceil(top/step - 1e-9)
-	for i := 0.0; i <= n; i++ {
-		y := plotBottom - (plotBottom-plotTop)*i/n
-		c.Grid = append(c.Grid, mark{Y: coordinate(y), Text: number(i * step)})
-	}
-	return n * step
-}
-
-// ticks names some instants of a run of so many minutes.
-func (c *chart) ticks(minutes int) {
-	unit, name := 60, "h"
-	if minutes > 3*1440 {
-		unit, name = 1440, "d"
-	} else if minutes < 180 {
-		unit, name = 1, "min"
-	}
-	all := minutes / unit
-	each := max(1, (all+7)/8)
-	for k := 0; k <= all; k += each {
-		x := plotLeft + (plotRight-plotLeft)*float64(k*unit)/float64(minutes)
-		c.Ticks = append(c.Ticks, mark{X: coordinate(x), Text: strconv.Itoa(k) + " " + name})
-	}
-}
-
-// path steps from value to value.
-func path(values []float64, top float64) string {
-	var b strings.Builder
-	width := (plotRight - plotLeft) / float64(len(values))
-	for i, v := range values {
-		y := coordinate(plotBottom - (plotBottom-plotTop)*v/top)
-		x := coordinate(plotLeft + width*float64(i))
-		if i == 0 {
-			b.WriteString("M" + x + " " + y)
-			continue
-		}
-		b.WriteString("H" + x + "V" + y)
-	}
-	b.WriteString("H" + coordinate(plotRight))
-	return b.String()
-}
-
-func coordinate(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }

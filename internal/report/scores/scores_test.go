@@ -8,9 +8,11 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rightsize-dev/rightsize/internal/judge"
 	"github.com/rightsize-dev/rightsize/internal/report/scores"
 	"github.com/rightsize-dev/rightsize/simulator"
 )
@@ -96,18 +98,34 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// TestHTML: a whole page, with charts for the items that have a series, and
+// result is what the lists were made of, with the course of one run.
+func result() judge.ShardFile {
+	return judge.ShardFile{
+		Scenarios: []judge.About{{Name: "web & <shop>", Start: time.Unix(3600, 0), Days: 1, Unit: "requests/s", GoalSeconds: 0.5, GoalOf: "latency"}},
+		Tasks:     []judge.Task{{Scenario: "web & <shop>", Policy: "hpa"}},
+		Runs: []judge.Run{{Course: &judge.Course{
+			Latency: []float64{0.1, 0.75}, Capacity: []float64{20, 20}, CPU: []float64{1, 1}, Request: []float64{0.5, 0.5}, Bad: []int{0, 1},
+			Changes: []judge.Change{{At: 60, Replicas: [2]int{2, 3}, Reasons: []string{"Because: </script> of it"}}},
+		}}},
+	}
+}
+
+// TestHTML: a whole page, with the data of the items that have a series, and
 // nothing that a name could break.
 func TestHTML(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	if err := scores.HTML(&out, lists()); err != nil {
+	if err := scores.HTML(&out, result(), lists()); err != nil {
 		t.Fatal(err)
 	}
 	page := out.String()
 	for want, n := range map[string]int{
-		"<h2>web &amp; &lt;shop&gt;</h2>": 1, "<svg ": 4, `<path class="line c0"`: 4, `<path class="line c1"`: 3,
-		`<td class="best">10.0</td>`: 1, `<td class="bad">1.000%</td>`: 1, "<script": 0, "//": 0, "NaN": 0, "ZgotmplZ": 0,
+		"<h2>web &amp; &lt;shop&gt;</h2>": 1, "<svg ": 1, `<circle class="f0"`: 1, `<circle class="f1"`: 1,
+		`<td class="best">10.0</td>`: 1, `<td class="bad">1.000%</td>`: 1, "<script": 3, "</script>": 3, "NaN": 0, "ZgotmplZ": 0,
+		`"start":3600,"step":60,"unit":"requests/s","goal":0.5,"goalOf":"latency","demand":[10,0]`:         1,
+		`"name":"hpa","colour":0,"replicas":[2,3],"ready":[2,2],"cores":[1,1.5],"memory":[0.5,0.75]`:       1,
+		`"latency":[0.1,0.75],"bad":[0,1],"changes":[{"at":60,"replicas":[2,3],"cpu":[0,0],`:               1,
+		`"name":"oracle","colour":1,"replicas":[2,3],"ready":[2,2],"cores":[1,1.5],"memory":[0.5,0.75],"s`: 1,
 	} {
 		if got := strings.Count(page, want); got != n {
 			t.Errorf("%q appears %d times, want %d", want, got, n)

@@ -26,7 +26,7 @@ type column struct {
 func columns() []column {
 	return []column{
 		{"COST", func(s simulator.Score) string { return short(s.Cost) }},
-		{"/ORACLE", func(s simulator.Score) string { return fixed(s.CostToOracle, 3) }},
+		{"/ORACLE", func(s simulator.Score) string { return fixed(s.CostToOracle) }},
 		{"CPU-CORE-H", func(s simulator.Score) string { return short(&s.CPUCoreHours) }},
 		{"MEM-GIB-H", func(s simulator.Score) string { return short(&s.MemoryGiBHours) }},
 		{"VIOLATED", func(s simulator.Score) string { return percent(s.SLOViolatedRequestRatio) }},
@@ -131,7 +131,8 @@ func short(v *float64) string {
 	}
 }
 
-func fixed(v *float64, digits int) string {
+func fixed(v *float64) string {
+	const digits = 3
 	if v == nil {
 		return none
 	}

@@ -1,0 +1,214 @@
+package judge
+
+import (
+	"math"
+	"slices"
+
+	"github.com/rightsize-dev/rightsize/simulator"
+	"github.com/rightsize-dev/rightsize/simulator/baseline"
+)
+
+// ParetoKind is the kind of a [ParetoReport].
+const ParetoKind = "ParetoReport"
+
+// levels are the shares of violated requests at which costs are compared,
+// from lenient to strict.
+func levels() []float64 { return []float64{0.05, 0.02, 0.01, 0.005} }
+
+// ParetoReport is what a [Pareto] plan amounts to.
+type ParetoReport struct {
+	APIVersion string    `json:"apiVersion"`
+	Kind       string    `json:"kind"`
+	Policies   []string  `json:"policies"`
+	Bursts     []float64 `json:"bursts"`
+	Levels     []float64 `json:"levels"`
+	// Reference is the policy that the others are paired with.
+	Reference string        `json:"reference"`
+	Runs      []ParetoRun   `json:"runs"`
+	AtLevels  []AtLevel     `json:"atLevels"`
+	Paired    []PairedRatio `json:"paired"`
+}
+
+// ParetoRun is one point of a policy's curve.
+type ParetoRun struct {
+	Task
+	CostToOracle            *float64 `json:"costToOracle"`
+	SLOViolatedRequestRatio *float64 `json:"sloViolatedRequestRatio"`
+	SLOViolationSeconds     float64  `json:"sloViolationSeconds"`
+	OOMKills                int      `json:"oomKills"`
+	ScaleEventsPerDay       float64  `json:"scaleEventsPerDay"`
+	ResizesPerDay           float64  `json:"resizesPerDay"`
+}
+
+// AtLevel is what a policy costs where at most a share of the requests may be
+// violated, at the knobs that are cheapest in each scenario (hindsight), and at
+// the one setting for all scenarios that meets it in the most of them, the
+// cheapest of those.
+type AtLevel struct {
+	Burst  float64 `json:"burst"`
+	Level  float64 `json:"level"`
+	Policy string  `json:"policy"`
+	// Scenarios are those in which the oracle found a plan; Meets in how many
+	// of them some knob meets the level.
+	Scenarios int `json:"scenarios"`
+	Meets     int `json:"meets"`
+	// CostToOracle is the geometric mean over those that meet it, the other
+	// figures are means over them.
+	CostToOracle      *float64 `json:"costToOracle"`
+	ScaleEventsPerDay *float64 `json:"scaleEventsPerDay"`
+	ResizesPerDay     *float64 `json:"resizesPerDay"`
+	OOMKills          int      `json:"oomKills"`
+	OneKnob           OneKnob  `json:"oneKnob"`
+}
+
+// OneKnob is one setting in all scenarios.
+type OneKnob struct {
+	Knob         string   `json:"knob"`
+	Meets        int      `json:"meets"`
+	CostToOracle *float64 `json:"costToOracle"`
+}
+
+// NewParetoReport draws the conclusions from all runs of a [Pareto] plan. The
+// reference is rightsize if it was run, else the first policy.
+func NewParetoReport(f ShardFile) ParetoReport {
+	r := ParetoReport{
+		APIVersion: simulator.APIVersion, Kind: ParetoKind, Policies: f.Policies, Bursts: f.Bursts, Levels: levels(),
+		Reference: f.Policies[0], Runs: paretoRuns(f), AtLevels: []AtLevel{}, Paired: []PairedRatio{},
+	}
+	if slices.Contains(f.Policies, baseline.Rightsize) {
+		r.Reference = baseline.Rightsize
+	}
+	for _, burst := range f.Bursts {
+		for _, level := range r.Levels {
+			best := map[string][]ParetoRun{}
+			for _, policy := range f.Policies {
+				at, cheapest := r.atLevel(burst, level, policy)
+				r.AtLevels = append(r.AtLevels, at)
+				best[policy] = cheapest
+			}
+			for _, policy := range f.Policies {
+				if policy != r.Reference {
+					p := pair(best[r.Reference], best[policy])
+					p.Burst, p.Level, p.Policy = burst, level, policy
+					r.Paired = append(r.Paired, p)
+				}
+			}
+		}
+	}
+	return r
+}
+
+// paretoRuns are the points, in the order of the plan.
+func paretoRuns(f ShardFile) []ParetoRun {
+	out := make([]ParetoRun, len(f.Tasks))
+	var oracle *float64
+	for i, t := range f.Tasks {
+		s := f.Runs[i].Score
+		if t.Policy == baseline.Oracle { // It comes first.
+			oracle = s.Cost
+		}
+		days := math.Max(1e-9, f.days(t.Scenario))
+		out[i] = ParetoRun{
+			Task: t, SLOViolatedRequestRatio: s.SLOViolatedRequestRatio, SLOViolationSeconds: s.SLOViolationSeconds,
+			OOMKills: s.OOMKills, ScaleEventsPerDay: float64(s.ScaleEvents) / days, ResizesPerDay: float64(s.Resizes) / days,
+		}
+		if oracle != nil && *oracle > 0 && s.Cost != nil {
+			v := *s.Cost / *oracle
+			out[i].CostToOracle = &v
+		}
+	}
+	return out
+}
+
+// meets says whether a run stays within a share of violations. Nothing
+// demanded is nothing violated.
+func (r ParetoRun) meets(level float64) bool {
+	return r.SLOViolatedRequestRatio == nil || *r.SLOViolatedRequestRatio <= level
+}
+
+// atLevel sums a policy up, and returns its cheapest run of each scenario that
+// meets the level.
+func (r *ParetoReport) atLevel(burst, level float64, policy string) (AtLevel, []ParetoRun) {
+	at := AtLevel{Burst: burst, Level: level, Policy: policy}
+	var cheapest []ParetoRun
+	best := map[string]int{} // Scenario to place in cheapest.
+	knobs := map[string][]float64{}
+	var order []string
+	for _, run := range r.Runs {
+		if run.Burst != burst || run.CostToOracle == nil {
+			continue
+		}
+		if run.Policy == baseline.Oracle {
+			at.Scenarios++
+		}
+		if run.Policy != policy {
+			continue
+		}
+		if _, seen := knobs[run.Knob]; !seen {
+			knobs[run.Knob] = nil
+			order = append(order, run.Knob)
+		}
+		if !run.meets(level) {
+			continue
+		}
+		knobs[run.Knob] = append(knobs[run.Knob], *run.CostToOracle)
+		i, ok := best[run.Scenario]
+		switch {
+		case !ok:
+			best[run.Scenario] = len(cheapest)
+			cheapest = append(cheapest, run)
+		case *run.CostToOracle < *cheapest[i].CostToOracle:
+			cheapest[i] = run
+		}
+	}
+	at.Meets = len(cheapest)
+	at.sum(cheapest)
+	for _, knob := range order {
+		one := OneKnob{Knob: knob, Meets: len(knobs[knob]), CostToOracle: geometricMean(knobs[knob])}
+		if one.better(at.OneKnob) {
+			at.OneKnob = one
+		}
+	}
+	return at, cheapest
+}
+
+// sum fills the means.
+func (at *AtLevel) sum(runs []ParetoRun) {
+	if len(runs) == 0 {
+		return
+	}
+	costs, scalings, resizes := make([]float64, len(runs)), 0.0, 0.0
+	n := float64(len(runs))
+	for i, run := range runs {
+		costs[i] = *run.CostToOracle
+		scalings += run.ScaleEventsPerDay / n
+		resizes += run.ResizesPerDay / n
+		at.OOMKills += run.OOMKills
+	}
+	at.CostToOracle, at.ScaleEventsPerDay, at.ResizesPerDay = geometricMean(costs), &scalings, &resizes
+}
+
+// better says whether a setting meets the level in more scenarios, or in as
+// many and is cheaper.
+func (k OneKnob) better(than OneKnob) bool {
+	if k.Meets != than.Meets || k.CostToOracle == nil || than.CostToOracle == nil {
+		return k.Meets > than.Meets
+	}
+	return *k.CostToOracle < *than.CostToOracle
+}
+
+// geometricMean is nil for no values, and for any that is not positive.
+func geometricMean(values []float64) *float64 {
+	sum := 0.0
+	for _, v := range values {
+		if v <= 0 {
+			return nil
+		}
+		sum += math.Log(v)
+	}
+	if len(values) == 0 {
+		return nil
+	}
+	mean := math.Exp(sum / float64(len(values)))
+	return &mean
+}
