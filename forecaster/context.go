@@ -56,7 +56,8 @@ type context struct {
 	wintersSeason               float64
 	cycleAgo, cycleShift        float64
 	cycleUsual                  float64
-	rough                       float64 // Volatility usual at this time of day.
+	plans                       []float64 // By covariate.
+	rough                       float64   // Volatility usual at this time of day.
 }
 
 // aim is what one set of quantiles is about: the value ahead steps from the
@@ -111,7 +112,7 @@ func newAim(h *history, steps, stale int, maximum bool) *aim {
 // of the target by index, where they have been found already.
 func (s *signals) context(a *aim, m moment, mean, by float64, cycle int, targets []float64) context {
 	o := s.n - 1
-	c := context{moment: m, aim: a, mean: mean, peak: m.base, rough: m.long}
+	c := context{moment: m, aim: a, mean: mean, peak: m.base, rough: m.long, plans: s.plans(a, m.base, by)}
 	window := func(j int) float64 {
 		if targets != nil {
 			return targets[j]

@@ -28,7 +28,8 @@ func (m *Model) partsAhead() []part {
 	h := m.history
 	known := map[[2]int]bool{}
 	var out []part
-	for later := range int(h.steps(learnRarely)) + 1 {
+	next := learnEvery(time.Duration(m.steps[0])*h.step, m.options.Light)
+	for later := range int(h.steps(next)) + 1 {
 		origin := m.end().Add(time.Duration(later) * h.step)
 		for _, k := range m.steps {
 			runs := m.events.runs(origin, h.step, k)

@@ -28,9 +28,12 @@ const (
 )
 
 // points returns the point forecasts, the level first: others are regressed as
-// differences from it.
+// differences from it; last one for each covariate.
 func points(o Options) []point {
 	all := slices.DeleteFunc(allPoints(), func(p point) bool { return o.Light && !p.light || !o.has(p.name) })
+	for i := range o.Covariates {
+		all = append(all, point{name: fmt.Sprintf("covariate-%d", i+1), at: byPlan(i), light: true})
+	}
 	return append(make([]point, 0, len(all)), all...)
 }
 

@@ -25,6 +25,9 @@ type history struct {
 	observed          int     // Observations.
 	size              float64 // Sum of their absolute values.
 	smallest, largest float64
+	// start is the time of index 0.
+	start   time.Time
+	planned []Series // Covariates.
 	// whole says that all observations are whole numbers: replicas, requests.
 	whole bool
 }

@@ -64,6 +64,9 @@ func NewModel(s Series, o Options) (*Model, error) {
 	if err := o.CheckParts(); err != nil {
 		return nil, err
 	}
+	if err := checkCovariates(o.Covariates); err != nil {
+		return nil, err
+	}
 	events, err := o.calendar()
 	if err != nil {
 		return nil, err
@@ -84,6 +87,7 @@ func NewModel(s Series, o Options) (*Model, error) {
 func (m *Model) load(s Series) {
 	m.first = s.Start
 	m.history = newHistory(s.Step, m.options.history()+24*time.Hour, m.options.Light)
+	m.history.planned = m.options.Covariates
 	m.signals = newSignals(m.history, m.steps[len(m.steps)-1])
 	m.young, m.values, m.maxima, m.parts, m.stale = 0, nil, nil, nil, nil
 	var last [3]int // When each kind of target was learned last, see learnEvery.
@@ -127,6 +131,9 @@ func (m *Model) take(v float64) {
 	if m.history.len() == 0 && !m.history.usable(v) {
 		m.first = m.first.Add(m.history.step)
 		return
+	}
+	if m.history.len() == 0 {
+		m.history.start = m.first
 	}
 	whole := m.history.whole
 	m.history.add(v, m.signals.add)

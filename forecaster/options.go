@@ -34,6 +34,11 @@ type Options struct {
 	// Events are known beforehand. Those ahead change the forecast, those in
 	// the past are taken out of what is learned.
 	Events []Event
+	// Covariates are known beforehand: a planned batch size, a price, an opening
+	// hour. Each covers the past and, as far as it is known, the future; the
+	// value in force at an instant is the newest at or before it. Steps may
+	// differ from those of the series.
+	Covariates []Series
 	// Prior is what to expect of a series of which little has been seen; nil
 	// means what was learned from recorded series of many kinds.
 	Prior *Prior

@@ -25,6 +25,8 @@ type signals struct {
 	rough   *profile
 	bases   *ring // The base level, by index.
 	n       int   // Values taken in.
+
+	covariates []covariate
 }
 
 // Smoothing constants. They are round numbers from the literature's usual
@@ -65,6 +67,7 @@ func newSignals(h *history, reach int) *signals {
 		kept += h.day // For the cycle.
 	}
 	s.bases = newRing(kept, h.light)
+	s.covariates = newCovariates(h)
 	return s
 }
 
@@ -94,6 +97,10 @@ func (s *signals) add(v float64) {
 	surprise := 0.0
 	if s.n > 0 {
 		surprise = math.Abs(v - s.base())
+	}
+	for i := range s.covariates {
+		t := s.start.Add(time.Duration(s.n) * s.step)
+		s.covariates[i].add(t, v, s.levels[len(s.levels)-1].mean)
 	}
 	for i := range s.levels {
 		s.levels[i].add(v)
