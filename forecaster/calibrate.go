@@ -13,7 +13,8 @@ import (
 // calibration with weights that fade with age, so that it follows a drift.
 func (l *learner) calibrate(points [][]float64) {
 	levels := l.model.levels
-	l.shift = make([]float64, len(levels))
+	l.shift = make([]float32, len(levels))
+	shift := l.work.take(len(levels))
 	m := l.mix(l.weights, levels, l.work)
 	if l.model.options.Light {
 		l.table = m
@@ -27,17 +28,20 @@ func (l *learner) calibrate(points [][]float64) {
 	for j, level := range levels {
 		outer := level <= innerLow || level >= innerHigh
 		if len(levels) > denseLevels && !outer && level != 0.5 && j > 0 && j < len(levels)-1 {
-			l.shift[j] = math.NaN()
+			shift[j] = math.NaN()
 			continue
 		}
 		for i := range scores {
 			s := float64(l.spread[i])
 			scores[i] = (l.actual[i] - m.at(l.fit, j, len(levels), points[i], s)) / s
 		}
-		l.work.weightedQuantiles(scores, l.weights, levels[j:j+1], l.shift[j:j+1])
-		l.shift[j] *= trust
+		l.work.weightedQuantiles(scores, l.weights, levels[j:j+1], shift[j:j+1])
+		shift[j] *= trust
 	}
-	bridge(levels, l.shift)
+	bridge(levels, shift)
+	for j, v := range shift {
+		l.shift[j] = float32(v)
+	}
 	if !l.maximum {
 		l.coverage = l.recentCoverage(points)
 	}
@@ -213,7 +217,7 @@ func (f *fit) quantiles(c *context, now int, levels []float64, work *arena) []fl
 	trials := f.effective(weights)
 	out := make([]float64, len(levels))
 	for j := range levels {
-		out[j] = m.at(f, j, len(levels), p.points, scale) + f.shift[j]*scale
+		out[j] = m.at(f, j, len(levels), p.points, scale) + float64(f.shift[j])*scale
 	}
 	centre := middle
 	if levels[0] <= 0.5 && levels[len(levels)-1] >= 0.5 {

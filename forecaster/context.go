@@ -7,6 +7,7 @@ import (
 
 // moment is what the signals say at one index, whatever the target.
 type moment struct {
+	alike                                int // Days since the moment most like this.
 	y, lag1, lag2                        float64
 	base                                 float64    // Level of a few steps.
 	recent                               [3]float64 // Of twenty minutes, one hour, four hours.
@@ -35,6 +36,9 @@ func (s *signals) moment(by float64) moment {
 	for i, k := range s.recent {
 		m.recent[i] = by * s.levels[k].mean
 	}
+	if !s.light {
+		m.alike = s.alike()
+	}
 	if s.weekly != nil {
 		m.weekFast, m.weekSlow = by*s.weekly.fast.mean, by*s.weekly.slow.mean
 	}
@@ -57,7 +61,9 @@ type context struct {
 	cycleAgo, cycleShift        float64
 	cycleUsual                  float64
 	plans                       []float64 // By covariate.
-	rough                       float64   // Volatility usual at this time of day.
+	hasAlike                    bool
+	likeDay, likeNow            float64 // The target after the moment most like now, and that moment.
+	rough                       float64 // Volatility usual at this time of day.
 }
 
 // aim is what one set of quantiles is about: the value ahead steps from the
@@ -123,6 +129,11 @@ func (s *signals) context(a *aim, m moment, mean, by float64, cycle int, targets
 		c.peak = window(o)
 	}
 	s.dayContext(&c, a, by, window)
+	if k := m.alike; k > 0 {
+		if j := o + a.steps - k*s.day; j <= o && j >= a.width-1 {
+			c.hasAlike, c.likeDay, c.likeNow = true, window(j), by*s.at(o-k*s.day)
+		}
+	}
 	if j := index(o, a.steps, s.week); s.weekly != nil && j >= a.width-1 && o >= s.week {
 		k := max(0, min(j, o-s.blur))
 		c.hasWeek, c.lastWeek = true, window(j)

@@ -62,6 +62,8 @@ func allPoints() []point {
 		{name: "daily-slow", season: seasonDay, at: byDailySlow, light: true},
 		{name: "daily-sharp", season: seasonDay, at: byDailySharp},
 		{name: "daily-ratio", season: seasonDay, at: byDailyRatio},
+		{name: "alike", season: seasonDay, at: byAlike},
+		{name: "alike-moved", season: seasonDay, at: byAlikeMoved},
 		{name: "holt-winters", season: seasonDay, at: byHoltWinters},
 		{name: "last-week", season: seasonWeek, at: byLastWeek},
 		{name: "weekly-fast", season: seasonWeek, at: byWeeklyFast},

@@ -37,7 +37,7 @@ type fit struct {
 	regressions [2]*regression
 	errorScale  errorScale
 	experts     []expert
-	shift       []float64 // Calibration per level, in units of the spread.
+	shift       []float32 // Calibration per level, in units of the spread.
 	table       *mixture  // In place of the rows, in light mode.
 	coverage    float64   // Of the 0.95 quantile on the last day; NaN if unknown.
 }

@@ -25,6 +25,9 @@ type history struct {
 	observed          int     // Observations.
 	size              float64 // Sum of their absolute values.
 	smallest, largest float64
+	// zeros says that some observation is 0, least is the smallest above it.
+	zeros bool
+	least float64
 	// start is the time of index 0.
 	start   time.Time
 	planned []Series // Covariates.
@@ -106,6 +109,10 @@ func (h *history) add(v float64, step func(v float64)) {
 	h.size += math.Abs(v)
 	h.smallest, h.largest = min(h.smallest, v), max(h.largest, v)
 	h.whole = h.whole && v == math.Trunc(v)
+	h.zeros = h.zeros || v == 0
+	if v > 0 && (h.least == 0 || v < h.least) {
+		h.least = v
+	}
 	step(v)
 }
 

@@ -343,14 +343,22 @@ func roundGap(n int) int {
 	return p
 }
 
-// whole rounds quantiles where the series always was whole, and returns a copy.
+// whole returns quantiles that the series can take: whole where it always was,
+// and, where it is zero at times, not between zero and the least that it was
+// above.
 func (m *Model) whole(row []float64) []float64 {
+	h := m.history
 	out := make([]float64, len(row))
 	for j, v := range row {
-		out[j] = v
-		if m.history.whole {
-			out[j] = math.Round(v)
+		switch {
+		case h.whole:
+			v = math.Round(v)
+		case h.zeros && len(m.events) == 0 && v > 0 && v < h.least/2:
+			v = 0
+		case h.zeros && len(m.events) == 0 && v > 0 && v < h.least:
+			v = h.least
 		}
+		out[j] = v
 	}
 	return out
 }

@@ -427,3 +427,64 @@ func TestWholeNumbers(t *testing.T) {
 		t.Errorf("median of the day's maximum is %v, want 5", got)
 	}
 }
+
+// A series that is zero at times and at least 5 otherwise has no quantile in
+// between.
+func TestNothingBetweenZeroAndLeast(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(8, 8))
+	s := series(monday(), monday().Add(6*24*time.Hour), 5*time.Minute, func(time.Time) float64 {
+		if r.IntN(3) > 0 {
+			return 0
+		}
+		return 5 + 3*r.Float64()
+	})
+	f := predict(t, s)
+	between, positive := 0, 0
+	for _, rows := range [][][]float64{f.Point, f.Max} {
+		for _, row := range rows {
+			for _, v := range row {
+				if v > 0 {
+					positive++
+					if v < 5 {
+						between++
+					}
+				}
+			}
+		}
+	}
+	if between > 0 || positive == 0 {
+		t.Errorf("%d quantiles between zero and the least value, %d positive", between, positive)
+	}
+}
+
+// Clocks that go forward move a working day by an hour. The first peak after
+// that comes an hour earlier than ever before; after four days its quantiles
+// are right again.
+func TestDaylightSaving(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(9, 9))
+	change := monday().Add(13*24*time.Hour + 2*time.Hour)
+	s := series(monday(), change.Add(6*24*time.Hour), 5*time.Minute, func(at time.Time) float64 {
+		if at.After(change) {
+			at = at.Add(time.Hour)
+		}
+		v := 50 + 2*r.NormFloat64()
+		if at.Hour() >= 9 && at.Hour() < 17 {
+			v += 100
+		}
+		return v
+	})
+	below, total := 0, 0
+	for end := change.Add(4 * 24 * time.Hour); end.Before(change.Add(6*24*time.Hour - 2*time.Hour)); end = end.Add(25 * time.Minute) {
+		f := predict(t, s.Until(end), time.Hour)
+		actual := s.Until(end.Add(time.Hour)).Values
+		if actual[len(actual)-1] <= f.At(time.Hour, 0.95) {
+			below++
+		}
+		total++
+	}
+	if share := float64(below) / float64(total); share < 0.85 {
+		t.Errorf("the 0.95 quantile covered %.2f of %d values after the change", share, total)
+	}
+}
