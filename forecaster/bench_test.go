@@ -49,11 +49,13 @@ func BenchmarkRebuild(b *testing.B) {
 	for name, o := range modes {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
+			start := cpuTime(b)
 			for b.Loop() {
 				if _, err := forecaster.NewModel(s, o); err != nil {
 					b.Fatal(err)
 				}
 			}
+			b.ReportMetric(float64(cpuTime(b)-start)/float64(b.N), "cpu-ns/op")
 		})
 	}
 }
@@ -71,7 +73,7 @@ func BenchmarkUpdateAndForecast(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.ReportAllocs()
-			i := 0
+			i, start := 0, cpuTime(b)
 			for b.Loop() {
 				m.Update(s.Values[known+i%2000])
 				i++
@@ -79,6 +81,7 @@ func BenchmarkUpdateAndForecast(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+			b.ReportMetric(float64(cpuTime(b)-start)/float64(b.N), "cpu-ns/op")
 		})
 	}
 }

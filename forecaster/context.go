@@ -37,7 +37,10 @@ func (s *signals) moment(by float64) moment {
 		m.recent[i] = by * s.levels[k].mean
 	}
 	if !s.light {
-		m.alike = s.alike()
+		if s.alikeAt != s.n { // Asked for by every target.
+			s.alikeAt, s.likeDays = s.n, s.alike()
+		}
+		m.alike = s.likeDays
 	}
 	if s.weekly != nil {
 		m.weekFast, m.weekSlow = by*s.weekly.fast.mean, by*s.weekly.slow.mean

@@ -24,7 +24,6 @@ type fit struct {
 	prior           *Prior // Nil for the learned one.
 	points          []point
 	cycle           int // The period that was detected, in steps, an hour if none was.
-	cycleFound      bool
 	// even gives all experts the same weight, unconditioned all errors what
 	// their age is worth.
 	even, unconditioned bool

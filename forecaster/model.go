@@ -33,11 +33,14 @@ type Model struct {
 	history *history
 	signals *signals
 	young   int // Observations at which a young series is learned from again.
-	values  []*fit
-	maxima  []*fit
-	parts   []part            // Fits for parts of windows that events cut.
-	stale   map[staleKey]*fit // Fits for a series that has stopped.
-	work    arena
+	// cycle is the period in steps of a rhythm, looked for when all is learned.
+	cycle      int
+	cycleFound bool
+	values     []*fit
+	maxima     []*fit
+	parts      []part            // Fits for parts of windows that events cut.
+	stale      map[staleKey]*fit // Fits for a series that has stopped.
+	work       arena
 }
 
 // staleKey tells apart fits made after a gap.
@@ -235,13 +238,14 @@ func (m *Model) learn(due time.Duration) {
 	for i := range m.parts {
 		aims, at = append(aims, newPartAim(m.history, m.parts[i].lead, m.parts[i].width)), append(at, &m.parts[i].fit)
 	}
-	for i, f := range m.fit(aims) {
+	for i, f := range m.fit(aims, due == learnRarely) {
 		*at[i] = f
 	}
 }
 
-// fit learns several targets in one pass over the history.
-func (m *Model) fit(aims []*aim) []*fit {
+// fit learns several targets in one pass over the history, and before that, if
+// asked to, looks for a rhythm.
+func (m *Model) fit(aims []*aim, detect bool) []*fit {
 	h := m.history
 	by := 1 / h.scale()
 	y := h.values()
@@ -257,10 +261,12 @@ func (m *Model) fit(aims []*aim) []*fit {
 			seen[i+1]++
 		}
 	}
-	cycle, found := detectCycle(scaled, h)
+	if detect {
+		m.cycle, m.cycleFound = detectCycle(scaled, h)
+	}
 	learners, work := make([]*learner, len(aims)), new(arena)
 	for i, a := range aims {
-		learners[i] = m.newLearner(a, scaled, base, seen, cycle, work)
+		learners[i] = m.newLearner(a, scaled, base, seen, m.cycle, work)
 	}
 	for o, v := range y {
 		replay.add(v)
@@ -271,7 +277,6 @@ func (m *Model) fit(aims []*aim) []*fit {
 	fits := make([]*fit, len(aims))
 	for i, l := range learners {
 		fits[i] = l.finish()
-		fits[i].cycleFound = found
 		work.reset()
 	}
 	return fits
@@ -318,7 +323,7 @@ func (m *Model) quantiles(i int, maximum bool) []float64 {
 			if m.stale == nil {
 				m.stale = map[staleKey]*fit{}
 			}
-			m.stale[key] = m.fit([]*aim{newAim(h, k, gap, maximum)})[0]
+			m.stale[key] = m.fit([]*aim{newAim(h, k, gap, maximum)}, false)[0]
 		}
 		f = m.stale[key]
 	}
@@ -385,7 +390,7 @@ func (m *Model) describe(f *Forecast) {
 		}
 	}
 	h := m.history
-	if !m.values[0].cycleFound {
+	if !m.cycleFound {
 		loss[seasonCycle] = math.Inf(1)
 	}
 	// The shortest period that is as good as any, within two percent.
@@ -393,7 +398,7 @@ func (m *Model) describe(f *Forecast) {
 	switch {
 	case loss[seasonNone] <= enough:
 	case loss[seasonCycle] <= enough:
-		f.Season = time.Duration(m.values[0].cycle) * h.step
+		f.Season = time.Duration(m.cycle) * h.step
 	case loss[seasonDay] <= enough:
 		f.Season = time.Duration(h.day) * h.step
 	default:

@@ -11,20 +11,21 @@ import (
 // after a history is the same however it was fed.
 type signals struct {
 	*history
-	levels  []ewma // From the shortest half-life to a day.
-	recent  [3]int // Those of twenty minutes, one hour and four hours.
-	holt    holt
-	winters holtWinters
-	shift   shift
-	rare    intermittent
-	rise    ewma // Growth per step: of the change in a day, half-life 12 h.
-	daily   *season
-	weekly  *season
-	short   ewma // Volatility: of the absolute surprise, half-life 2 h.
-	long    ewma // The same, half-life 3.5 days.
-	rough   *profile
-	bases   *ring // The base level, by index.
-	n       int   // Values taken in.
+	levels            []ewma // From the shortest half-life to a day.
+	recent            [3]int // Those of twenty minutes, one hour and four hours.
+	holt              holt
+	winters           holtWinters
+	shift             shift
+	rare              intermittent
+	rise              ewma // Growth per step: of the change in a day, half-life 12 h.
+	daily             *season
+	weekly            *season
+	short             ewma // Volatility: of the absolute surprise, half-life 2 h.
+	long              ewma // The same, half-life 3.5 days.
+	rough             *profile
+	alikeAt, likeDays int   // The index after which a day like today was looked for, and which it was.
+	bases             *ring // The base level, by index.
+	n                 int   // Values taken in.
 
 	covariates []covariate
 }
