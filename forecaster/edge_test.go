@@ -156,6 +156,33 @@ func TestTimeAfterLongGap(t *testing.T) {
 	}
 }
 
+// A service that has idled for days and is called between two fits is forecast
+// to be busy at once, not only from the next fit on.
+func TestBurstAfterIdle(t *testing.T) {
+	t.Parallel()
+	for _, idle := range []float64{0, 1, -1} {
+		for _, light := range []bool{false, true} {
+			s := flat(3*288+3, idle) // To ten past midnight.
+			m, err := forecaster.NewModel(s, forecaster.Options{Light: light})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 4 {
+				m.Update(1000)
+			}
+			f, err := m.Forecast()
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Light mode learns no errors between fits and follows more slowly.
+			least := map[bool]float64{false: 900, true: 300}[light]
+			if q := f.MaxWithin(15*time.Minute, 0.95); q < least {
+				t.Errorf("idle at %g, light %v: after 20 minutes of 1000 the 0.95 quantile is %g", idle, light, q)
+			}
+		}
+	}
+}
+
 // What a caller does to a forecast, or to what a model was made from, does not
 // reach the model; and no forecast changes when the model goes on.
 func TestNothingIsShared(t *testing.T) {

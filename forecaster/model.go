@@ -20,7 +20,8 @@ import (
 // weigh and correct the point forecasts made from them is learned anew every
 // hour on the clock for targets up to a quarter of an hour ahead, every two up
 // to six hours, every four beyond and in light mode, on the first day of a series
-// whenever it has grown by a fifth, and when the anchor moves. A Model is not safe for concurrent use.
+// whenever it has grown by a fifth, when a value goes beyond the bounds of
+// forecasts, and when the anchor moves. A Model is not safe for concurrent use.
 type Model struct {
 	options Options
 	steps   []int
