@@ -59,8 +59,8 @@ type Backtest struct {
 // NewBacktest plans a backtest. It returns [ErrShortForHorizons] if there is
 // no room for the longest horizon after the first origin.
 func NewBacktest(s Series, o BacktestOptions) (*Backtest, error) {
-	if s.Step <= 0 {
-		return nil, errStep
+	if err := (Options{}).check(s); err != nil {
+		return nil, err
 	}
 	if len(o.Levels) == 0 {
 		o.Levels = BacktestLevels()

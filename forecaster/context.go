@@ -146,7 +146,9 @@ func (s *signals) context(a *aim, m moment, mean, by float64, cycle int, targets
 		if j := index(o, a.steps, cycle); j >= a.width-1 && j >= a.steps {
 			c.hasCycle = true
 			c.cycleAgo, c.cycleUsual = cycles(window, j, cycle, a.width-1)
-			c.cycleShift = m.base - by*s.bases.at(j-a.steps)
+			if before := j - a.steps; s.bases.holds(before) { // After a long gap it is not.
+				c.cycleShift = m.base - by*s.bases.at(before)
+			}
 		}
 	}
 	return c
@@ -163,7 +165,7 @@ func (s *signals) dayContext(c *context, a *aim, by float64, window func(int) fl
 	}
 	if j >= a.width-1 && o >= s.day {
 		c.hasDay, c.yesterday, c.dayAge = true, window(j), float64(o+a.steps-j)
-		if before := j - a.steps; before >= 0 {
+		if before := j - a.steps; s.bases.holds(before) {
 			c.dayMoved = c.base - by*s.bases.at(before)
 		}
 		k := max(0, min(j, o-s.blur))

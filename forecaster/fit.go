@@ -128,7 +128,7 @@ func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int, w
 	l.from = slices.Clone(f.origins)
 	if !m.options.Light {
 		for o := max(0, f.at-f.reach+1); o <= min(f.at, f.at-f.reach+int(f.interval)); o++ {
-			if h.wasSeen(o) {
+			if h.wasSeen(o) && o%l.stride() == 0 {
 				l.from = append(l.from, int32(o)) //nolint:gosec // At most some ten thousand.
 			}
 		}
@@ -162,7 +162,7 @@ func (l *learner) room() int {
 	if l.model.options.Light {
 		return 0
 	}
-	return int(l.interval) + 1
+	return int(l.interval)/l.stride() + 1
 }
 
 // wide is the importance for the middle of the time until the next fit: the
@@ -312,7 +312,7 @@ func (l *learner) stackUp() []float64 {
 //
 // without those below a hundredth of the largest. For K experts the weighted
 // mean of the losses is then above the least by a factor of at most
-// 1 + W((K-1)/e)/κ, W being Lambert's function: 8 % for eight experts and
+// 1 + W((K-1)/e)/κ, W being Lambert's function: 7 % for eight experts and
 // κ = 14; and by convexity so is the pinball loss of the mean forecast.
 func softmax(loss []float64, sharpness float64, out []float64) {
 	least := slices.Min(loss)

@@ -102,10 +102,13 @@ func (f Forecast) lookup(table [][]float64, horizon time.Duration, level float64
 //	Q(p) = Q(p_m) + s ln((1-p_m)/(1-p)),  s = (Q(p_m)-Q(p_k))/ln((1-p_k)/(1-p_m))
 //
 // where p_k is the level below p_m; below the lowest level it is constant.
-// Levels at or above 1 get the quantile of 1 - 1e-9.
+// Levels at or above 1 get the quantile of 1 - 1e-9, NaN gets NaN.
 func Interpolate(levels, quantiles []float64, level float64) float64 {
 	n := len(levels)
-	level = math.Min(level, 1-1e-9)
+	if math.IsNaN(level) {
+		return level
+	}
+	level = min(level, 1-1e-9)
 	if level <= levels[0] || n == 1 {
 		return quantiles[0]
 	}
@@ -174,8 +177,14 @@ func (w forecastJSON) check() error {
 		return fmt.Errorf("forecaster: %d horizons with %d point and %d max rows",
 			len(w.HorizonsSeconds), len(w.Point), len(w.Max))
 	}
-	if !slices.IsSorted(w.Levels) || !slices.IsSorted(w.HorizonsSeconds) {
+	if !ascending(w.Levels) || !ascending(w.HorizonsSeconds) {
 		return errors.New("forecaster: levels and horizons have to be ascending")
+	}
+	if n := len(w.Levels); n > 0 && !(w.Levels[0] > 0 && w.Levels[n-1] < 1) {
+		return fmt.Errorf("forecaster: levels %g to %g are not between 0 and 1", w.Levels[0], w.Levels[n-1])
+	}
+	if n := len(w.HorizonsSeconds); n > 0 && !(w.HorizonsSeconds[0] > 0 && w.HorizonsSeconds[n-1] <= maxSpan.Seconds()) {
+		return fmt.Errorf("forecaster: horizons of %g to %g seconds are not between 0 and %v", w.HorizonsSeconds[0], w.HorizonsSeconds[n-1], maxSpan)
 	}
 	for _, rows := range [][][]float64{w.Point, w.Max} {
 		for _, row := range rows {
@@ -185,6 +194,16 @@ func (w forecastJSON) check() error {
 		}
 	}
 	return nil
+}
+
+// ascending says that each number is larger than the one before.
+func ascending(values []float64) bool {
+	for i := 1; i < len(values); i++ {
+		if !(values[i] > values[i-1]) {
+			return false
+		}
+	}
+	return true
 }
 
 func seconds(s float64) time.Duration {

@@ -28,6 +28,9 @@ func TestInterpolate(t *testing.T) {
 	if got := forecaster.Interpolate(levels, quantiles, 1); math.IsInf(got, 0) || got < 100 {
 		t.Errorf("level 1: %v", got)
 	}
+	if got := forecaster.Interpolate(levels, quantiles, math.NaN()); !math.IsNaN(got) {
+		t.Errorf("level NaN: %v", got)
+	}
 }
 
 func TestForecastLookup(t *testing.T) {
@@ -71,6 +74,9 @@ func TestForecastJSON(t *testing.T) {
 		"row":      `{"horizonsSeconds":[60],"levels":[0.5],"point":[[1,2]],"max":[[1]]}`,
 		"crossing": `{"horizonsSeconds":[60],"levels":[0.5,0.9],"point":[[2,1]],"max":[[1,2]]}`,
 		"levels":   `{"horizonsSeconds":[60],"levels":[0.9,0.5],"point":[[1,2]],"max":[[1,2]]}`,
+		"level 2":  `{"horizonsSeconds":[60],"levels":[0.9,2],"point":[[1,2]],"max":[[1,2]]}`,
+		"twice":    `{"horizonsSeconds":[60],"levels":[0.9,0.9],"point":[[1,2]],"max":[[1,2]]}`,
+		"eternity": `{"horizonsSeconds":[1e300],"levels":[0.5],"point":[[1]],"max":[[1]]}`,
 	} {
 		if err := json.Unmarshal([]byte(text), &back); err == nil {
 			t.Errorf("%s: no error", name)

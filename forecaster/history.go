@@ -22,9 +22,8 @@ type history struct {
 	// stale counts the gaps since the newest observation.
 	stale int
 
-	observed          int     // Observations.
-	size              float64 // Sum of their absolute values.
-	smallest, largest float64
+	extent
+	size float64 // Sum of the absolute values of the observations.
 	// zeros says that some observation is 0, least is the smallest above it.
 	zeros bool
 	least float64
@@ -33,6 +32,33 @@ type history struct {
 	planned []Series // Covariates.
 	// whole says that all observations are whole numbers: replicas, requests.
 	whole bool
+}
+
+// extent is how many observations there were and between what they lie.
+type extent struct {
+	observed          int
+	smallest, largest float64
+}
+
+func (e *extent) add(v float64) {
+	if e.observed == 0 {
+		e.smallest, e.largest = v, v
+	}
+	e.observed++
+	e.smallest, e.largest = min(e.smallest, v), max(e.largest, v)
+}
+
+// bounds are what no forecast leaves: one of a series that was never negative
+// is not either, and none goes beyond twice the largest value ever seen, or
+// further if little has been seen: hours from the first observation to the
+// newest.
+func (e *extent) bounds(hours float64) (low, high float64) {
+	reach := 1 + 4/(1+hours)
+	high = e.largest + max(reach*math.Abs(e.largest), e.largest-e.smallest)
+	if e.smallest < 0 {
+		low = e.smallest - max(reach*math.Abs(e.smallest), e.largest-e.smallest)
+	}
+	return low, min(high, math.MaxFloat64)
 }
 
 // newHistory prepares for at most span.
@@ -46,12 +72,21 @@ func newHistory(step, span time.Duration, light bool) *history {
 }
 
 // usable says whether a measurement is one: gaps, infinities and numbers whose
-// sums would overflow are not.
+// sums would overflow are not. The bound of light mode is a number that single
+// precision has, so that a value passes again once it has been rounded.
 func (h *history) usable(v float64) bool {
 	if h.light {
-		return math.Abs(v) <= 1e30
+		return math.Abs(v) <= 0x1p100
 	}
 	return math.Abs(v) <= 1e300
+}
+
+// kept is a value as it is remembered.
+func (h *history) kept(v float64) float64 {
+	if h.light {
+		return float64(float32(v))
+	}
+	return v
 }
 
 // len is the number of grid points from the first observation to the newest.
@@ -102,12 +137,8 @@ func (h *history) add(v float64, step func(v float64)) {
 	h.push(v)
 	v = h.at(h.last())
 	h.seen[h.last()/64] |= 1 << (h.last() % 64)
-	if h.observed == 0 {
-		h.smallest, h.largest = v, v
-	}
-	h.observed++
+	h.extent.add(v)
 	h.size += math.Abs(v)
-	h.smallest, h.largest = min(h.smallest, v), max(h.largest, v)
 	h.whole = h.whole && v == math.Trunc(v)
 	h.zeros = h.zeros || v == 0
 	if v > 0 && (h.least == 0 || v < h.least) {
@@ -180,17 +211,9 @@ func (h *history) scale() float64 {
 	return math.Ldexp(1, min(max(exponent, -1000), 1023))
 }
 
-// bounds are what no forecast leaves: one of a series that was never negative
-// is not either, and none goes beyond twice the largest value ever seen, or
-// further if little has been seen.
+// bounds are what no forecast leaves.
 func (h *history) bounds() (low, high float64) {
-	hours := float64(h.last()) * h.step.Hours()
-	reach := 1 + 4/(1+hours)
-	high = h.largest + max(reach*math.Abs(h.largest), h.largest-h.smallest)
-	if h.smallest < 0 {
-		low = h.smallest - max(reach*math.Abs(h.smallest), h.largest-h.smallest)
-	}
-	return low, min(high, math.MaxFloat64)
+	return h.extent.bounds(float64(h.last()) * h.step.Hours())
 }
 
 // steps is a span in steps, at least 1.

@@ -20,8 +20,8 @@ import (
 // weigh and correct the point forecasts made from them is learned anew every
 // hour on the clock for targets up to a quarter of an hour ahead, every two up
 // to six hours, every four beyond and in light mode, on the first day of a series
-// whenever it has grown by a fifth, and when the anchor moves. A Model is not
-// safe for concurrent use.
+// whenever it has grown by a fifth, when a value goes beyond the bounds of
+// forecasts, and when the anchor moves. A Model is not safe for concurrent use.
 type Model struct {
 	options Options
 	steps   []int
@@ -32,29 +32,36 @@ type Model struct {
 	first   time.Time // Of the next value while there is none, then of index 0.
 	history *history
 	signals *signals
-	young   int // Observations at which a young series is learned from again.
+	agenda  agenda
 	// cycle is the period in steps of a rhythm, looked for when all is learned.
 	cycle      int
 	cycleFound bool
 	values     []*fit
 	maxima     []*fit
-	parts      []part            // Fits for parts of windows that events cut.
-	stale      map[staleKey]*fit // Fits for a series that has stopped.
+	parts      []part                // Fits for parts of windows that events cut.
+	stale      map[staleKey]staleFit // Fits for a series that has stopped.
 	work       arena
 }
 
-// staleKey tells apart fits made after a gap.
+// staleKey tells apart targets that are forecast after a gap.
 type staleKey struct {
-	horizon, gap int
-	maximum      bool
+	horizon int
+	maximum bool
+}
+
+// staleFit is a fit made for a gap of that many steps. One for a longer gap, or
+// with a rhythm found since, takes its place.
+type staleFit struct {
+	gap int
+	*fit
 }
 
 // NewModel returns a model that has seen the values of a series; of a series
 // without values it takes start and step. Gaps, infinities and numbers near
 // the end of the float64 range count as missing.
 func NewModel(s Series, o Options) (*Model, error) {
-	if s.Step <= 0 {
-		return nil, errStep
+	if err := o.check(s); err != nil {
+		return nil, err
 	}
 	steps, err := o.steps(s.Step)
 	if err != nil {
@@ -92,14 +99,10 @@ func (m *Model) load(s Series) {
 	m.history = newHistory(s.Step, m.options.history()+24*time.Hour, m.options.Light)
 	m.history.planned = m.options.Covariates
 	m.signals = newSignals(m.history, m.steps[len(m.steps)-1])
-	m.young, m.values, m.maxima, m.parts, m.stale = 0, nil, nil, nil, nil
+	m.agenda, m.values, m.maxima, m.parts, m.stale = agenda{}, nil, nil, nil, nil
 	var last [3]int // When each kind of target was learned last, see learnEvery.
-	plan, observed := 0, 0
 	for i, v := range s.Values {
-		if m.history.usable(v) {
-			observed++
-		}
-		due := m.due(s.Time(i), &plan, observed)
+		due := m.agenda.add(m.history, s.Time(i), v)
 		for k := range last {
 			if due >= learnRarely>>k {
 				last[k] = i + 1
@@ -116,7 +119,6 @@ func (m *Model) load(s Series) {
 			}
 		}
 	}
-	m.young = plan
 }
 
 // anchor is the instant before which a series that has come to t is forgotten.
@@ -157,16 +159,15 @@ func (m *Model) Update(v float64) {
 	}
 	v = m.events.usual(now, v)
 	if anchor := m.anchor(now); h.len() > 0 && m.first.Before(anchor) && m.anchor(now.Add(-h.step)).Before(anchor) {
-		k := min(int((anchor.Sub(m.first)+h.step-1)/h.step), h.len()+h.stale)
-		start, raw := m.first.Add(time.Duration(k)*h.step), []float64(nil)
-		if k < h.len() {
-			raw = h.raw(k)
+		kept := Series{Start: now, Step: h.step} // Where nothing but gaps is left.
+		if k := int((anchor.Sub(m.first) + h.step - 1) / h.step); k < h.len() {
+			kept.Start, kept.Values = m.first.Add(time.Duration(k)*h.step), h.raw(k)
 		}
-		m.load(Series{Start: start, Step: h.step, Values: raw})
+		m.load(kept)
 	}
 	m.take(v)
 	m.follow(v)
-	m.learn(m.due(now, &m.young, m.history.observed))
+	m.learn(m.agenda.add(m.history, now, v))
 }
 
 // follow lets the fits learn from the newest value, if it is one.
@@ -182,27 +183,6 @@ func (m *Model) follow(v float64) {
 			}
 		}
 	}
-}
-
-// due returns what is to be learned after the value at t, with so many
-// observations: all targets that are learned at least that often, 0 for none.
-// young is the number of observations at which a series of less than a day is
-// due again.
-func (m *Model) due(t time.Time, young *int, observed int) time.Duration {
-	if observed == 0 {
-		return 0
-	}
-	step := m.history.step
-	if time.Duration(observed)*step < 24*time.Hour && observed >= *young {
-		*young = max(observed+1, observed+observed/5)
-		return learnRarely
-	}
-	for every := learnRarely; every >= learnRarely/4; every /= 2 {
-		if t.Truncate(every).After(t.Add(-step)) {
-			return every
-		}
-	}
-	return 0
 }
 
 func (m *Model) sampleSize() int {
@@ -289,7 +269,7 @@ func (m *Model) Forecast() (Forecast, error) {
 	if h.len() == 0 {
 		return Forecast{}, ErrTooShort
 	}
-	f := Forecast{Origin: m.end(), Levels: m.levels, Span: time.Duration(h.last()) * h.step}
+	f := Forecast{Origin: m.end(), Levels: slices.Clone(m.levels), Span: time.Duration(h.last()) * h.step}
 	for i, k := range m.steps {
 		ahead := time.Duration(k) * h.step
 		event, _ := m.events.at(f.Origin.Add(ahead))
@@ -318,14 +298,14 @@ func (m *Model) quantiles(i int, maximum bool) []float64 {
 		f = m.maxima[i]
 	}
 	if gap := roundGap(h.stale); 4*gap > k {
-		key := staleKey{i, gap, maximum}
-		if m.stale[key] == nil {
+		key := staleKey{i, maximum}
+		if was := m.stale[key]; was.gap != gap || was.cycle != m.cycle {
 			if m.stale == nil {
-				m.stale = map[staleKey]*fit{}
+				m.stale = map[staleKey]staleFit{}
 			}
-			m.stale[key] = m.fit([]*aim{newAim(h, k, gap, maximum)}, false)[0]
+			m.stale[key] = staleFit{gap, m.fit([]*aim{newAim(h, k, gap, maximum)}, false)[0]}
 		}
-		f = m.stale[key]
+		f = m.stale[key].fit
 	}
 	a := newAim(h, k, h.stale, maximum)
 	c := m.signals.context(a, m.signals.moment(f.by), f.mean, f.by, f.cycle, nil)

@@ -9,11 +9,18 @@ type pendingRow struct {
 	points            []float32 // By expert.
 }
 
+// pendingMost is how many forecasts are noted between two fits, about. It takes
+// steps below a quarter of a minute to have more.
+const pendingMost = 1000
+
+// stride is the distance, in steps, of the origins whose forecasts are noted.
+func (a *aim) stride() int { return int(a.interval)/pendingMost + 1 }
+
 // issue notes the forecast made at the newest observation, if its target will
 // be known before the next fit.
 func (f *fit) issue(m *Model) {
 	o := m.history.last()
-	if o+f.reach > f.at+int(f.interval) {
+	if o%f.stride() != 0 || o+f.reach > f.at+int(f.interval) {
 		return
 	}
 	a := *f.aim
@@ -45,7 +52,7 @@ func (f *fit) settle(h *history, now int) {
 func (f *fit) insert(row pendingRow, actual float64) {
 	n := uint16(len(f.origins)) //nolint:gosec // Some hundred.
 	f.origins = append(f.origins, row.origin)
-	f.factors = append(f.factors, 1)
+	f.factors = append(f.factors, float32(f.stride()))
 	f.decay = append(f.decay, float32(f.importance.decayed(float64(f.at)-float64(row.origin))))
 	f.logs, f.spread, f.lean = append(f.logs, row.log), append(f.spread, row.spread), append(f.lean, row.lean)
 	for k := range f.experts {

@@ -173,6 +173,12 @@ func TestBadOptions(t *testing.T) {
 		"level 1":          {time.Minute, forecaster.Options{Levels: []float64{1}}},
 		"level NaN":        {time.Minute, forecaster.Options{Levels: []float64{math.NaN()}}},
 		"a century":        {time.Minute, forecaster.Options{Horizons: []time.Duration{100 * 366 * 24 * time.Hour}}},
+		"steps of a day":   {24 * time.Hour, forecaster.Options{Horizons: []time.Duration{math.MaxInt64}}},
+		"a millisecond":    {time.Millisecond, forecaster.Options{Horizons: []time.Duration{time.Second}}},
+		"a century's step": {100 * 366 * 24 * time.Hour, forecaster.Options{}},
+		"endless history":  {time.Hour, forecaster.Options{History: math.MaxInt64}},
+		"negative history": {time.Hour, forecaster.Options{History: -time.Hour}},
+		"year of seconds":  {time.Second, forecaster.Options{History: 366 * 24 * time.Hour}},
 	} {
 		s := forecaster.Series{Start: monday(), Step: tc.step, Values: []float64{1}}
 		if _, err := forecaster.Predict(s, tc.o); err == nil {

@@ -42,8 +42,12 @@ func (r *ring) grow() {
 	}
 }
 
-// at returns the value that was added as number i, from 0. It has to be among
-// those held.
+// holds says whether the value that was added as number i, from 0, is still
+// held.
+func (r *ring) holds(i int) bool { return i >= max(0, r.n-r.limit) && i < r.n }
+
+// at returns the value that was added as number i. It has to be among those
+// held.
 func (r *ring) at(i int) float64 {
 	if r.light {
 		return float64(r.narrow[i%r.limit])

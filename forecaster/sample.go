@@ -147,7 +147,7 @@ func draw(surprise, importance []float64, first, size, room int, work *arena) sa
 		case score > threshold:
 			put(i, 1)
 			continue
-		case score >= 0:
+		case score >= 0 && stride > 0: // Zero where all of the rest is too old to count.
 			for next -= importance[i]; next < 0; next += stride {
 				times++
 			}

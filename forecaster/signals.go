@@ -154,13 +154,20 @@ func (e *ewma) add(v float64) {
 // side. Its value at an index is known w values later.
 type profile struct {
 	period, w int
-	gain      float64
-	near      *ring // The newest 2w+1 values.
-	out       *ring
+	// apart is the distance of the neighbours that are looked at: more than one
+	// where there are very many, so that a value costs the same at any step.
+	apart int
+	gain  float64
+	near  *ring // The newest 2w+1 values.
+	out   *ring
 }
 
+// blurMost is how many neighbours on each side a profile is blurred over at
+// most; it takes steps below a quarter of a minute to have more.
+const blurMost = 64
+
 func newProfile(period, kept, w int, gain float64, light bool) *profile {
-	return &profile{period: period, w: w, gain: gain, near: newRing(2*w+1, light), out: newRing(max(kept, period)+1, light)}
+	return &profile{period: period, w: w, apart: max(1, (w+blurMost-1)/blurMost), gain: gain, near: newRing(2*w+1, light), out: newRing(max(kept, period)+1, light)}
 }
 
 func (p *profile) add(v float64) {
@@ -170,7 +177,7 @@ func (p *profile) add(v float64) {
 		return
 	}
 	sum, count := 0.0, 0
-	for k := max(0, i-p.w); k <= i+p.w; k++ {
+	for k := max(0, i-p.w); k <= i+p.w; k += p.apart {
 		sum += p.near.at(k)
 		count++
 	}
