@@ -8,6 +8,11 @@ type arena struct {
 	used   int
 }
 
+// fitRoom is about what learning one target takes, in numbers.
+const fitRoom = 40_000
+
+func newArena(room int) *arena { return &arena{floats: make([]float64, room)} }
+
 // take returns n zeros.
 func (a *arena) take(n int) []float64 {
 	if a.used+n > len(a.floats) {

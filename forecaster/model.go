@@ -244,7 +244,7 @@ func (m *Model) fit(aims []*aim, detect bool) []*fit {
 	if detect {
 		m.cycle, m.cycleFound = detectCycle(scaled, h)
 	}
-	learners, work := make([]*learner, len(aims)), new(arena)
+	learners, work := make([]*learner, len(aims)), newArena(fitRoom)
 	for i, a := range aims {
 		learners[i] = m.newLearner(a, scaled, base, seen, m.cycle, work)
 	}

@@ -8,26 +8,39 @@ type ring struct {
 	light  bool
 	limit  int // How many are held at most.
 	n      int // How many were ever added.
+	next   int // Where the next one goes.
 }
 
 func newRing(limit int, light bool) *ring { return &ring{limit: max(1, limit), light: light} }
 
 func (r *ring) push(v float64) {
-	full := r.n >= r.limit
 	if len(r.wide)+len(r.narrow) == cap(r.wide)+cap(r.narrow) {
 		r.grow()
 	}
-	switch i := r.n % r.limit; {
+	full := r.n >= r.limit
+	switch {
 	case r.light && full:
-		r.narrow[i] = float32(v)
+		r.narrow[r.next] = float32(v)
 	case r.light:
 		r.narrow = append(r.narrow, float32(v))
 	case full:
-		r.wide[i] = v
+		r.wide[r.next] = v
 	default:
 		r.wide = append(r.wide, v)
 	}
+	if r.next++; r.next == r.limit {
+		r.next = 0
+	}
 	r.n++
+}
+
+// index is where the value that was added as number i stands.
+func (r *ring) index(i int) int {
+	at := r.next - (r.n - i)
+	if at < 0 {
+		at += r.limit
+	}
+	return at
 }
 
 // grow doubles the room, up to the limit.
@@ -50,16 +63,16 @@ func (r *ring) holds(i int) bool { return i >= max(0, r.n-r.limit) && i < r.n }
 // held.
 func (r *ring) at(i int) float64 {
 	if r.light {
-		return float64(r.narrow[i%r.limit])
+		return float64(r.narrow[r.index(i)])
 	}
-	return r.wide[i%r.limit]
+	return r.wide[r.index(i)]
 }
 
 // peak is the largest of the values numbered from..to, both included; those no
 // longer held are left out.
 func (r *ring) peak(from, to int) float64 {
 	from = max(from, r.n-r.limit, 0)
-	i := from % r.limit
+	i := r.index(from)
 	if r.light {
 		return float64(peakFrom(r.narrow, i, to-from+1))
 	}
