@@ -58,7 +58,7 @@ traces-backtest: build traces-folder ## Backtest every series of the folder that
 
 .PHONY: traces-ablation
 traces-ablation: traces-folder ## What each part of the forecaster is worth, on recorded traces
-	go run ./hack/ablation $(RIGHTSIZE_TRACES)
+	go run ./hack/ablation -every 9 -origins 15 $(RIGHTSIZE_TRACES)
 
 .PHONY: traces-simulate
 traces-simulate: build traces-folder ## Replay real web, usage and LLM traces against the other autoscalers

@@ -42,7 +42,7 @@ func (l *learner) calibrate(points [][]float64) {
 	for j, v := range shift {
 		l.shift[j] = float32(v)
 	}
-	if !l.maximum {
+	if !l.maximum && l.steps == l.model.steps[0] { // It is asked for at the shortest horizon.
 		l.coverage = l.recentCoverage(points)
 	}
 }

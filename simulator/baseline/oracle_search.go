@@ -66,18 +66,23 @@ func planOracle(sc *simulator.Scenario, alive func() bool) (simulator.Decider, e
 }
 
 // fixedPlan is the best size that never changes, nil unless it meets the
-// constraint and is cheaper than the best plan. It is tried out with other
+// constraint and is cheaper than the best plan that does, if only in
+// expectation. It is tried out with other
 // random draws than those that are scored.
 func (s *oracleSearch) fixedPlan() (*fixedSize, error) {
 	sc := *s.sc
 	sc.Seed ^= oracleSeed
 	search := newStaticSearch(&sc)
 	const worthTrying = 1.02 // The model does not know the price to the percent.
-	if s.best != nil && search.cheapest(oracleRatio, 1).cost > worthTrying*s.bestCost {
+	incumbent := s.bestCost
+	if s.best == nil {
+		incumbent = s.likelyCost // Infinite where there is none either.
+	}
+	if search.cheapest(oracleRatio, 1).cost > worthTrying*incumbent {
 		return nil, nil //nolint:nilnil // Nothing is no problem.
 	}
 	f, err := search.find(s.alive)
-	if err != nil || !f.meets || s.best != nil && f.spent >= s.bestCost {
+	if err != nil || !f.meets || f.spent >= incumbent {
 		return nil, err
 	}
 	return f, nil
