@@ -10,6 +10,10 @@ GOTESTFLAGS ?=
 
 BIN := $(CURDIR)/bin
 
+# The linter keeps findings by content, with the paths of the copy it first read: each copy of the repository has a cache.
+CACHES := $(patsubst %/,%,$(dir $(shell go env GOCACHE)))
+export GOLANGCI_LINT_CACHE ?= $(CACHES)/golangci-lint-$(shell printf %s '$(CURDIR)' | cksum | cut -d' ' -f1)
+
 .PHONY: help
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
