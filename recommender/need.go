@@ -48,8 +48,15 @@ type need struct {
 	serving int
 	server  Server
 	// rate is the demand quantile in units a second and rateMedian its median;
-	// rateAhead is the quantile over the time it takes to start a pod.
-	rate, rateMedian, rateAhead float64
+	// rateAhead is the quantile over the time it takes to start a pod, and
+	// waiting what a backlog adds to each. All are 0 where demand does not
+	// decide.
+	rate, rateMedian, rateAhead, waiting float64
+	// main is the container whose CPU follows the rate, part its part of all.
+	main int
+	part float64
+	// patient says that what exceeds the median may wait.
+	patient bool
 	// perPod is the rate that a pod of a batch server carries, whatever its
 	// size; 0 for other workloads.
 	perPod float64
@@ -58,7 +65,9 @@ type need struct {
 // containerNeed is in cores over all pods, and in bytes of a pod.
 type containerNeed struct {
 	cpu, cpuMedian, cpuHigh, cpuAhead float64
-	imbalance                         float64
+	// cpuExpected is what it is expected to use.
+	cpuExpected float64
+	imbalance   float64
 	// perReplica and perUnit follow the relation, where there is one: the
 	// need is perReplica·n + cpu; zero without.
 	perReplica float64
@@ -90,7 +99,8 @@ func windowsOf(s Snapshot) windows {
 func Horizons(s Snapshot) []time.Duration {
 	s.Policy = s.Policy.withDefaults(s.Replicas)
 	w := windowsOf(s)
-	horizons := []time.Duration{min(w.act, w.ahead), max(w.act, w.ahead)}
+	horizons := append(w.lasting(), w.act, w.ahead)
+	slices.Sort(horizons)
 	return slices.Compact(horizons)
 }
 
@@ -146,7 +156,7 @@ func (d *draft) batchNeed(c Container, n *containerNeed) {
 	perPod := orDefault(c.CPU.PodP95, c.CPU.Peak)
 	pods := float64(d.s.Replicas.pods())
 	n.cpu, n.cpuAhead = perPod*pods, perPod*pods
-	n.cpuMedian = c.CPU.Mean
+	n.cpuMedian, n.cpuExpected = c.CPU.Mean, c.CPU.Mean
 	n.cpuHigh = max(n.cpu, c.CPU.Peak)
 	n.imbalance = 1
 	d.add(Reason{
@@ -162,6 +172,10 @@ func (d *draft) cpuNeed(c Container, w windows, n *containerNeed) {
 	f := c.CPU.Forecast
 	n.cpu, n.cpuAhead = f.MaxWithin(w.act, level), f.MaxWithin(w.ahead, level)
 	n.cpuMedian, n.cpuHigh = f.MaxWithin(w.act, 0.5), f.MaxWithin(w.act, 0.99)
+	n.cpuExpected = c.CPU.Mean
+	if f.Valid() {
+		n.cpuExpected = f.At(w.act, 0.5)
+	}
 	d.add(Reason{
 		Code: ReasonForecast, Container: c.Name, Subject: "cpu", Unit: "cores", Before: c.CPU.Last, After: n.cpu,
 		Message: fmt.Sprintf("uses %s cores now; with probability %s it stays below %s within %s",
@@ -274,68 +288,4 @@ func (d *draft) oomNeed(c Container, n *containerNeed) {
 			stamp(c.LastOOMKill), size(floor), stamp(c.LastOOMKill.Add(oomMemory))),
 	})
 	n.memory = max(n.memory, floor)
-}
-
-// demandNeed lets the forecast of what arrives decide instead of that of what
-// was used: CPU that was throttled or queued for is in the first and not in
-// the second. With a latency objective, the container that uses the most CPU
-// becomes a queue.
-func (d *draft) demandNeed(n *need, w windows) {
-	dem, level := d.s.Demand, 1-d.s.Policy.Risk
-	if distrust(dem.Forecast) != "" {
-		return
-	}
-	if d.patient(w) {
-		level = 0.5
-	}
-	n.rate = max(dem.Forecast.MaxWithin(w.act, level), dem.Last)
-	n.rateAhead = max(dem.Forecast.MaxWithin(w.ahead, level), dem.Last)
-	n.rateMedian = dem.Forecast.MaxWithin(w.act, 0.5)
-	waiting := d.backlogRate()
-	n.rate, n.rateAhead, n.rateMedian = n.rate+waiting, n.rateAhead+waiting, n.rateMedian+waiting
-	d.add(Reason{
-		Code: ReasonForecast, Subject: "demand", Unit: dem.Unit, Before: dem.Last, After: n.rate,
-		Message: fmt.Sprintf("%s is %s now; with probability %s it stays below %s within %s",
-			dem.Signal, num(dem.Last), percent(level), num(n.rate), span(w.act)),
-	})
-	main, part := d.mainContainer()
-	c := &n.containers[main]
-	if !c.known {
-		return
-	}
-	rel := dem.Relation
-	noise := 1.645 * rel.Residual
-	c.perReplica = rel.PerReplica * part
-	high := max(n.rate, dem.Forecast.MaxWithin(w.act, 0.99))
-	floor := c.cpu
-	if d.patient(w) {
-		// The surprise, and what a limit cuts off, is in what waits.
-		noise, floor = 0, max(c.cpuMedian, d.s.Containers[main].CPU.Last)
-	}
-	c.cpu = (rel.PerUnit*n.rate + noise) * part
-	c.cpuAhead = (rel.PerUnit*n.rateAhead + noise) * part
-	c.cpuHigh = (rel.PerUnit*high + noise) * part
-	c.cpuMedian = rel.PerUnit * n.rateMedian * part
-	if d.s.Policy.Objective.LatencySeconds > 0 {
-		n.serving = main
-		n.server = NewServer(rel.PerUnit*part, d.s.Policy.Objective.ServiceCV, c.perReplica)
-		return
-	}
-	// Usage that is forecast to be higher than the relation says is real, too.
-	c.raise(floor - c.perReplica*float64(d.s.Replicas.pods()))
-}
-
-// mainContainer is the container that uses the most CPU, and its part of all.
-func (d *draft) mainContainer() (index int, part float64) {
-	total, most := 0.0, -1.0
-	for i, c := range d.s.Containers {
-		total += c.CPU.Mean
-		if c.CPU.Mean > most {
-			index, most = i, c.CPU.Mean
-		}
-	}
-	if total <= 0 {
-		return index, 1
-	}
-	return index, most / total
 }

@@ -28,19 +28,6 @@ func (d *draft) backlogRate() float64 {
 	return rate
 }
 
-// noticed is the time in seconds after which a decision answers what it had not
-// foreseen: two scrapes of 15 s.
-const noticed = 30
-
-// patient says whether items may wait for longer than it takes to notice that
-// they do and to resize their pods. Demand above the forecast's median is then
-// postponed, not violated, and what waits is worked off by the next decision.
-func (d *draft) patient(w windows) bool {
-	react := w.act.Seconds() - d.s.Policy.HoldSeconds + noticed
-	v := d.s.Policy.Vertical
-	return v.InPlace && !v.Fixed && d.s.Policy.Objective.WaitSeconds >= react
-}
-
 // batchServed says whether the workload serves a language model whose demand
 // is known.
 func (d *draft) batchServed() bool {

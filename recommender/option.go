@@ -1,6 +1,7 @@
 package recommender
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -42,21 +43,22 @@ type rung struct{ cores, rate float64 }
 func newSizer(d *draft, n need) *sizer {
 	z := &sizer{d: d, n: n}
 	if n.serving >= 0 {
-		z.rungs = z.ladder()
+		spans := windowsOf(d.s).lasting()
+		z.rungs = z.ladder(max(n.rateAhead, n.lasting(d, spans[len(spans)-1]).rate))
 	}
 	return z
 }
 
-// ladder lists pod sizes up to the first that one pod of the fewest allowed
-// would do with. Whole cores are on it, since capacity jumps there: a pod of c
+// ladder lists pod sizes up to the first that the fewest pods allowed would do
+// with at that rate. Whole cores are on it, since capacity jumps there: a pod of c
 // cores has ceil(c) workers.
-func (z *sizer) ladder() []rung {
+func (z *sizer) ladder(rate float64) []rung {
 	p := z.d.s.Policy
 	top := p.Vertical.MaxAllowed.CPU.Cores()
 	if top <= 0 {
 		top = ladderTop
 	}
-	enough := z.n.rateAhead / float64(p.Horizontal.Min)
+	enough := rate / float64(max(1, p.Horizontal.Min))
 	late := (1 - p.Objective.Percentile) * lateShare
 	var rungs []rung
 	for _, c := range ladderCores(p.Vertical.MinAllowed.CPU.Cores(), top) {
@@ -133,6 +135,9 @@ func (z *sizer) size(i, replicas int) (Resources, float64) {
 		return Resources{CPU: FromCores(cores), Memory: FromBytes(memory)}, short
 	}
 	use := z.d.s.Policy.Vertical.CPUUtilization
+	if z.n.patient && i == z.n.main {
+		use = 1 // What is too much for a moment waits.
+	}
 	cores := (n.perReplica + n.cpu/pods) / use * n.imbalance
 	if replicas > 1 && !z.resizable() {
 		cores = max(cores, n.perReplica+n.cpuMedian/(pods-1))
@@ -151,13 +156,19 @@ func (z *sizer) resizable() bool {
 	return v.InPlace && !v.Fixed
 }
 
-// servingCores is the smallest rung on which that many pods carry the rate
-// and, where they cannot grow, all but one of them its median.
-func (z *sizer) servingCores(pods float64) (cores, short float64) {
+// servingRate is the rate that each of that many pods has to carry: where they
+// cannot grow, all but one of them the median, too.
+func (z *sizer) servingRate(pods float64) float64 {
 	perPod := z.n.rate / pods
 	if pods > 1 && !z.resizable() {
 		perPod = max(perPod, z.n.rateMedian/(pods-1))
 	}
+	return perPod
+}
+
+// servingCores is the smallest rung on which that many pods carry the rate.
+func (z *sizer) servingCores(pods float64) (cores, short float64) {
+	perPod := z.servingRate(pods)
 	top := z.rungs[len(z.rungs)-1]
 	short = lack(z.n.rateAhead/pods, top.rate)
 	for _, r := range z.rungs {
@@ -171,15 +182,35 @@ func (z *sizer) servingCores(pods float64) (cores, short float64) {
 // shortOf is the largest share of a need that sizes which may not change
 // leave uncovered.
 func (z *sizer) shortOf(o option) float64 {
+	if z.n.perPod > 0 {
+		return o.short
+	}
 	short := 0.0
 	for i := range o.sizes {
 		if !z.n.containers[i].known {
 			continue
 		}
 		want, ahead := z.size(i, o.replicas)
-		short = max(short, ahead, lack(want.CPU.Cores(), o.sizes[i].CPU.Cores()), lack(float64(want.Memory), float64(o.sizes[i].Memory)))
+		cpu := lack(want.CPU.Cores(), o.sizes[i].CPU.Cores())
+		if i == z.n.serving {
+			// Sizes between rungs carry something, too.
+			cpu = lack(z.servingRate(float64(o.replicas)), z.capacity(o.sizes[i].CPU.Cores()))
+		}
+		short = max(short, ahead, cpu, lack(float64(want.Memory), float64(o.sizes[i].Memory)))
 	}
 	return short
+}
+
+// capacity is the rate that a pod of that many cores can carry, or one of the
+// largest rung where it has more.
+func (z *sizer) capacity(cores float64) float64 {
+	cores = min(cores, max(ladderTop, z.rungs[len(z.rungs)-1].cores))
+	i, found := slices.BinarySearchFunc(z.rungs, cores, func(r rung, c float64) int { return cmp.Compare(r.cores, c) })
+	if found {
+		return z.rungs[i].rate
+	}
+	o := z.d.s.Policy.Objective
+	return z.n.server.Capacity(cores, o.LatencySeconds, (1-o.Percentile)*lateShare)
 }
 
 // cost is what that many pods of these sizes cost an hour. As in the
@@ -191,7 +222,7 @@ func (d *draft) cost(replicas int, sizes []Resources) float64 {
 	}
 	total := 0.0
 	for i, c := range d.s.Containers {
-		cores := max(sizes[i].CPU.Cores()*pods, c.CPU.Mean)
+		cores := max(sizes[i].CPU.Cores()*pods, d.expected[i])
 		memory := max(sizes[i].Memory.GiB(), c.Memory.Mean/float64(GiB)) * pods
 		total += cores*p.CPUCoreHour + memory*p.MemoryGiBHour + float64(c.GPUs)*pods*p.GPUHour
 	}

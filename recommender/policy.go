@@ -8,6 +8,8 @@ const (
 	// defaultHold is the control interval that a cautious operator of the
 	// Horizontal Pod Autoscaler allows between scale-downs.
 	defaultHold = 300
+	// defaultChangeHours was measured: see docs/algorithms/sizing.md.
+	defaultChangeHours = 0.05
 	// defaultStabilization is that autoscaler's default for scaling down.
 	defaultStabilization = 300
 	// defaultStartup stands in for a start-up time that is not known.
@@ -34,6 +36,7 @@ const (
 func (p Policy) withDefaults(replicas Replicas) Policy {
 	p.Risk = orDefault(min(p.Risk, 0.5), defaultRisk)
 	p.HoldSeconds = orDefault(p.HoldSeconds, defaultHold)
+	p.ChangeHours = orDefault(p.ChangeHours, defaultChangeHours)
 	p.Objective.Percentile = orDefault(min(p.Objective.Percentile, 0.9999), 0.95)
 	p.Objective.ServiceCV = orDefault(p.Objective.ServiceCV, 1)
 	h, v := &p.Horizontal, &p.Vertical

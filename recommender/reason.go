@@ -31,6 +31,9 @@ const (
 	ReasonHorizontalFixed ReasonCode = "ReplicasFixed"
 	// ReasonCheapest: the cheapest replicas and size that meet the need.
 	ReasonCheapest ReasonCode = "CheapestFeasible"
+	// ReasonNotWorthwhile: what is there stays, since no change would save what
+	// it costs.
+	ReasonNotWorthwhile ReasonCode = "ChangeNotWorthwhile"
 	// ReasonPerRun: a batch workload is sized by what its runs used.
 	ReasonPerRun ReasonCode = "SizedPerRun"
 	// ReasonBounded: the owner's minimum or maximum binds.

@@ -6,15 +6,6 @@ import (
 	"slices"
 )
 
-const (
-	// keepReplicas is the saving below which the number of pods stays: pods
-	// take time to start and lose what they have cached.
-	keepReplicas = 0.05
-	// startAmortised is the span in seconds over which the start of a pod has
-	// to pay off.
-	startAmortised = 3600
-)
-
 // Recommender decides sizes. The zero value is ready to use.
 type Recommender struct{}
 
@@ -28,13 +19,18 @@ type Recommender struct{}
 //     the forecast quantile that the accepted risk names, and never less than
 //     what is used now;
 //  2. every number of pods within the bounds, the smallest size of each
-//     container that then carries the need, and what both cost: the cheapest
-//     wins, but the number of pods stays for savings below 5 %;
+//     container that then carries the need, and what both cost, for several
+//     spans that this may have to last: the cheapest wins, with what it costs
+//     to change spread over the span, and what is there stays where no change
+//     saves that much;
 //  3. the guards, in order: none of them can lower a number.
 func (*Recommender) Decide(s Snapshot) Decision {
 	s.Policy = s.Policy.withDefaults(s.Replicas)
-	d := &draft{s: s}
+	d := &draft{s: s, expected: make([]float64, len(s.Containers))}
 	n := needOf(d)
+	for i, c := range n.containers {
+		d.expected[i] = c.cpuExpected
+	}
 	if !n.known() {
 		return d.none()
 	}
@@ -59,6 +55,9 @@ type draft struct {
 	// held says that a guard forbade to lower anything.
 	held  bool
 	state State
+	// expected is the CPU in cores that each container is expected to use,
+	// summed over the pods.
+	expected []float64
 }
 
 func (d *draft) add(r Reason) {
@@ -74,36 +73,27 @@ func finite(x float64) float64 {
 	return x
 }
 
-// choose takes the cheapest option that is the least short.
+// choose takes the plan that costs the least over the time for which it lasts,
+// of those that are the least short.
 func (d *draft) choose(z *sizer) {
-	now := max(1, d.s.Replicas.Desired)
-	lo, hi := d.s.Policy.Horizontal.Min, d.s.Policy.Horizontal.Max
+	lo, hi := d.replicaBounds()
+	best := z.bestPlan(lo, hi)
+	d.chosen = best.option
+	d.add(d.cheapest(best))
+	d.boundReasons()
+}
+
+// replicaBounds are the numbers of pods to choose from.
+func (d *draft) replicaBounds() (lo, hi int) {
+	lo, hi = d.s.Policy.Horizontal.Min, d.s.Policy.Horizontal.Max
 	if why := d.fixedReplicas(); why != "" {
-		lo, hi = now, now
+		lo = max(1, d.s.Replicas.Desired)
+		hi = lo
 		d.add(Reason{
-			Code: ReasonHorizontalFixed, Subject: "replicas", Unit: "pods", Before: float64(now), After: float64(now), Message: why,
+			Code: ReasonHorizontalFixed, Subject: "replicas", Unit: "pods", Before: float64(lo), After: float64(lo), Message: why,
 		})
 	}
-	start := orDefault(d.s.Replicas.StartupSeconds, defaultStartup) / startAmortised
-	price := func(o option) float64 {
-		return o.cost * (1 + start*math.Abs(float64(o.replicas-now))/float64(o.replicas))
-	}
-	best, kept := option{short: math.Inf(1)}, option{short: math.Inf(1)}
-	for replicas := lo; replicas <= hi; replicas++ {
-		o := z.option(replicas)
-		if o.short < best.short-1e-9 || (o.short <= best.short+1e-9 && price(o) < price(best)) {
-			best = o
-		}
-		if replicas == now {
-			kept = o
-		}
-	}
-	if kept.short <= best.short && kept.cost <= best.cost*(1+keepReplicas) {
-		best = kept
-	}
-	d.chosen = best
-	d.add(d.cheapest())
-	d.boundReasons()
+	return lo, hi
 }
 
 // fixedReplicas says why the number of pods is not chosen; empty where it is.
@@ -122,13 +112,19 @@ func (d *draft) fixedReplicas() string {
 	}
 }
 
-func (d *draft) cheapest() Reason {
+func (d *draft) cheapest(p plan) Reason {
 	now := d.currentCost()
-	return Reason{
-		Code: ReasonCheapest, Subject: "cost", Unit: d.currency() + "/h", Before: now, After: d.chosen.cost,
-		Message: fmt.Sprintf("%d pods at %s %s an hour are the cheapest that carry the need; now it is %d at %s",
-			d.chosen.replicas, num(d.chosen.cost), d.currency(), d.s.Replicas.Desired, num(now)),
+	r := Reason{Code: ReasonCheapest, Subject: "cost", Unit: d.currency() + "/h", Before: now, After: p.cost}
+	switch {
+	case !p.stay:
+		r.Message = fmt.Sprintf("%d pods at %s %s an hour are the cheapest that carry the need, for some %s; now it is %d at %s",
+			p.replicas, num(p.cost), d.currency(), span(p.span), d.s.Replicas.Desired, num(now))
+	default:
+		r.Code = ReasonNotWorthwhile
+		r.Message = fmt.Sprintf("%d pods at %s %s an hour carry the need for some %s: no change would save what it costs",
+			p.replicas, num(p.cost), d.currency(), span(p.span))
 	}
+	return r
 }
 
 // boundReasons tells where the owner's bounds moved the choice, and where they

@@ -196,6 +196,10 @@ type Policy struct {
 	// be made, beyond the time it takes to react: minutes for a controller,
 	// days for a size written into Git. Zero means 300.
 	HoldSeconds float64 `json:"holdSeconds,omitempty"`
+	// ChangeHours is what one change of sizes or replicas has to save before it
+	// is made, in hours of what the workload costs now. More of it makes fewer
+	// changes. Zero means 0.05: three minutes of the workload's cost.
+	ChangeHours float64 `json:"changeHours,omitempty"`
 	// Objective is what the users of the workload expect; zero for none.
 	Objective  Objective        `json:"objective"`
 	Horizontal HorizontalPolicy `json:"horizontal"`

@@ -10,9 +10,10 @@ import (
 // RightsizeOptions are what an owner of a workload can set, and how often the
 // driver works. Zero fields get the defaults of [DefaultRightsize].
 type RightsizeOptions struct {
-	// Risk, Utilization, MemoryMargin and Stabilization are those of
-	// recommender.Policy; zero means its default.
+	// Risk, ChangeHours, Utilization, MemoryMargin and Stabilization are those
+	// of recommender.Policy; zero means its default.
 	Risk          float64
+	ChangeHours   float64
 	Utilization   float64
 	MemoryMargin  float64
 	Stabilization time.Duration
@@ -151,7 +152,7 @@ func (r *rightsizer) snapshot(o Observation) recommender.Snapshot {
 		APIVersion: recommender.APIVersion, Kind: recommender.SnapshotKind, Now: o.Now,
 		Workload: recommender.Workload{Namespace: "simulator", Kind: "Deployment", Name: sc.Name},
 		Policy: recommender.Policy{
-			Risk: r.o.Risk, HoldSeconds: r.o.ForecastEvery.Seconds(),
+			Risk: r.o.Risk, ChangeHours: r.o.ChangeHours, HoldSeconds: r.o.ForecastEvery.Seconds(),
 			Objective: recommender.Objective{
 				LatencySeconds: sc.Objective.LatencySeconds, Percentile: sc.Objective.Percentile, WaitSeconds: sc.Objective.WaitSeconds,
 				TTFTSeconds: sc.Objective.TTFTSeconds, ITLSeconds: sc.Objective.ITLSeconds,

@@ -86,6 +86,8 @@ func newRightsizeHistory(s Setup) *rightsizeHistory {
 		*t = track{peak: math.NaN(), last: math.NaN()}
 	}
 	h.memory.peaks = true
+	// Items that may wait for a minute do not care for the largest one.
+	h.demand.means = s.Scenario.Service.Queue != nil && s.Scenario.Objective.WaitSeconds >= minuteStep.Seconds()
 	past := s.History
 	for i, cpu := range past.CPU.Values {
 		m := measured{demand: math.NaN(), cpu: cpu, memory: past.Memory.Values[i], pods: float64(past.Replicas)}
@@ -204,10 +206,13 @@ func (h *rightsizeHistory) endFive() {
 }
 
 // track is one quantity: the minute under way, the minutes before it, and a
-// series of the largest of each five. A minute is the mean of its steps, or the
-// largest of them where it is peaks that matter.
+// series of the largest of each five, or of their mean. A minute is the mean of
+// its steps, or the largest of them where it is peaks that matter.
 type track struct {
 	peaks  bool
+	means  bool
+	total  float64 // Of the minutes of the five under way that are known.
+	known  int
 	start  time.Time // End of the first five minutes.
 	values []float64
 	sum    float64 // Over the minute under way, or its largest.
@@ -244,6 +249,10 @@ func (t *track) endMinute() {
 	if math.IsNaN(t.peak) || v > t.peak {
 		t.peak = v
 	}
+	if !math.IsNaN(v) {
+		t.total += v
+		t.known++
+	}
 	t.recent = append(t.recent, v)
 	if len(t.recent) > recentMinutes {
 		t.recent = slices.Delete(t.recent, 0, 1)
@@ -252,8 +261,12 @@ func (t *track) endMinute() {
 }
 
 func (t *track) endFive() {
-	t.values = append(t.values, t.peak)
-	t.peak = math.NaN()
+	v := t.peak
+	if t.means && t.known > 0 {
+		v = t.total / float64(t.known)
+	}
+	t.values = append(t.values, v)
+	t.peak, t.total, t.known = math.NaN(), 0, 0
 }
 
 // forecast carries the track's model on to the end of the series and asks it.
