@@ -59,6 +59,8 @@ type Snapshot struct {
 	// Batch is how a pod serves a language model, where the workload does so
 	// and its Demand is in requests; else nil.
 	Batch *BatchServer `json:"batch,omitempty"`
+	// Outcome is how well the objective was met lately; nil where unknown.
+	Outcome *Outcome `json:"outcome,omitempty"`
 	// Facts are what is known about the quality of the data, as found by
 	// whoever gathered it.
 	Facts []Fact `json:"facts,omitempty"`
@@ -248,6 +250,11 @@ type VerticalPolicy struct {
 	// a latency objective may use, in (0, 1]: averages over minutes hide what
 	// happens within them. Zero means 0.9.
 	CPUUtilization float64 `json:"cpuUtilization,omitempty"`
+	// Burst is the CPU that a container may count on beyond its request, as a
+	// share of it: what its node leaves it where it has no limit, or its limit
+	// allows it. Zero counts on requests alone. A request is never below what is
+	// expected to be used.
+	Burst float64 `json:"burst,omitempty"`
 	// MemoryMargin is the share added to the memory a container is expected
 	// to reach. Zero means 0.15.
 	MemoryMargin float64 `json:"memoryMargin,omitempty"`
@@ -286,6 +293,10 @@ type Prices struct {
 type State struct {
 	// LastChange is when sizes were last changed.
 	LastChange time.Time `json:"lastChange,omitzero"`
+	// Correction is the ratio of what turned out to be needed to what was
+	// predicted, as of CorrectedAt. 0 counts as 1.
+	Correction  float64   `json:"correction,omitempty"`
+	CorrectedAt time.Time `json:"correctedAt,omitzero"`
 	// Wishes are the replica counts asked for within the stabilization
 	// window, oldest first.
 	Wishes []Wish `json:"wishes,omitempty"`
