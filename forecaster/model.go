@@ -89,12 +89,13 @@ func NewModel(s Series, o Options) (*Model, error) {
 			s = Series{Start: s.Time(k), Step: s.Step, Values: s.Values[k:]}
 		}
 	}
-	m.load(events.usualSeries(s))
+	m.load(events.usualSeries(s), true)
 	return m, nil
 }
 
-// load starts anew with the values of a series.
-func (m *Model) load(s Series) {
+// load starts anew with the values of a series, and learns from them if asked
+// to: each kind of target once, at the last time it was due.
+func (m *Model) load(s Series, learn bool) {
 	m.first = s.Start
 	m.history = newHistory(s.Step, m.options.history()+24*time.Hour, m.options.Light)
 	m.history.planned = m.options.Covariates
@@ -113,10 +114,15 @@ func (m *Model) load(s Series) {
 		m.take(v)
 		m.follow(v)
 		for k, at := range last {
-			if i+1 == at {
-				m.learn(learnRarely >> k)
-				break
+			if !learn || i+1 != at {
+				continue
 			}
+			over := time.Duration(0)
+			if later := slices.IndexFunc(last[:], func(n int) bool { return n > at }); later >= 0 {
+				over = learnRarely >> later // Those are learned again.
+			}
+			m.learn(learnRarely>>k, over)
+			break
 		}
 	}
 }
@@ -163,11 +169,11 @@ func (m *Model) Update(v float64) {
 		if k := int((anchor.Sub(m.first) + h.step - 1) / h.step); k < h.len() {
 			kept.Start, kept.Values = m.first.Add(time.Duration(k)*h.step), h.raw(k)
 		}
-		m.load(kept)
+		m.load(kept, false) // At midnight all is learned below.
 	}
 	m.take(v)
 	m.follow(v)
-	m.learn(m.agenda.add(m.history, now, v))
+	m.learn(m.agenda.add(m.history, now, v), 0)
 }
 
 // follow lets the fits learn from the newest value, if it is one.
@@ -192,8 +198,9 @@ func (m *Model) sampleSize() int {
 	return fullSample
 }
 
-// learn fits anew the targets that are learned at least so often.
-func (m *Model) learn(due time.Duration) {
+// learn fits anew the targets that are learned at least so often, without those
+// that are learned as often as over or more often.
+func (m *Model) learn(due, over time.Duration) {
 	if due == 0 || m.history.len() == 0 {
 		return
 	}
@@ -203,7 +210,11 @@ func (m *Model) learn(due time.Duration) {
 		m.values, m.maxima = make([]*fit, len(m.steps)), make([]*fit, len(m.steps))
 	}
 	for i, k := range m.steps {
-		if learnEvery(time.Duration(k)*m.history.step, m.options.Light) > due {
+		every := learnEvery(time.Duration(k)*m.history.step, m.options.Light)
+		if every <= over {
+			continue
+		}
+		if every > due {
 			break
 		}
 		aims, at = append(aims, newAim(m.history, k, 0, false)), append(at, &m.values[i])
@@ -211,7 +222,7 @@ func (m *Model) learn(due time.Duration) {
 			aims, at = append(aims, newAim(m.history, k, 0, true)), append(at, &m.maxima[i])
 		}
 	}
-	if len(aims) == 0 {
+	if len(aims) == 0 && due < learnRarely {
 		return
 	}
 	m.parts = m.partsAhead()
