@@ -39,6 +39,7 @@ type fit struct {
 	shift       []float32 // Calibration per level, in units of the spread.
 	table       *mixture  // In place of the rows, in light mode.
 	coverage    float64   // Of the 0.95 quantile on the last day; NaN if unknown.
+	alone       []*fit    // By each point forecast alone, where asked for.
 }
 
 // rows are past forecasts with what came.
@@ -232,6 +233,15 @@ func (l *learner) finish() *fit {
 	l.regress()
 	stacked := l.stackUp()
 	l.measureScale(stacked)
+	if l.model.each {
+		f.alone = l.apart(stacked)
+	}
+	return l.distribute(stacked)
+}
+
+// distribute turns point forecasts into distributions.
+func (l *learner) distribute(stacked []float64) *fit {
+	f := l.fit
 	l.chooseExperts(stacked)
 	f.lean = make([]float32, len(l.from))
 	for i := range f.lean {

@@ -41,6 +41,7 @@ type Model struct {
 	parts      []part                // Fits for parts of windows that events cut.
 	stale      map[staleKey]staleFit // Fits for a series that has stopped.
 	work       arena
+	each       bool // Whether fits hold one by each point forecast alone.
 }
 
 // staleKey tells apart targets that are forecast after a gap.
@@ -60,6 +61,10 @@ type staleFit struct {
 // without values it takes start and step. Gaps, infinities and numbers near
 // the end of the float64 range count as missing.
 func NewModel(s Series, o Options) (*Model, error) {
+	return newModel(s, o, false)
+}
+
+func newModel(s Series, o Options, each bool) (*Model, error) {
 	if err := o.check(s); err != nil {
 		return nil, err
 	}
@@ -81,7 +86,7 @@ func NewModel(s Series, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{options: o, steps: steps, levels: levels, points: points(o), events: events}
+	m := &Model{options: o, steps: steps, levels: levels, points: points(o), events: events, each: each}
 	if n := len(s.Values); n > 0 {
 		anchor := m.anchor(s.Time(n - 1))
 		if cut := anchor.Sub(s.Start); cut > 0 {
@@ -183,9 +188,14 @@ func (m *Model) follow(v float64) {
 	}
 	for i := range m.values {
 		for _, f := range []*fit{m.values[i], m.maxima[i]} {
-			if f != nil { // A window of one step has no maximum of its own.
-				f.settle(m.history, m.history.last())
-				f.issue(m)
+			if f == nil { // A window of one step has no maximum of its own.
+				continue
+			}
+			f.settle(m.history, m.history.last())
+			f.issue(m)
+			for _, g := range f.alone {
+				g.settle(m.history, m.history.last())
+				g.issue(m)
 			}
 		}
 	}
