@@ -84,7 +84,9 @@ const (
 type learner struct {
 	*fit
 	model   *Model
-	work    *arena
+	kept    *arena // Until all targets are learned.
+	work    *arena // Until this one is.
+	context *context
 	aimed   aim         // What is learned from: the aim at the reach.
 	targets []float64   // By the index at which they are complete, scaled.
 	actual  []float64   // By row.
@@ -99,7 +101,7 @@ type learner struct {
 }
 
 // newLearner draws the sample for one target.
-func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int, work *arena) *learner {
+func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int, space *workspace) *learner {
 	h := m.history
 	by := 1 / h.scale()
 	low, high := h.bounds()
@@ -112,9 +114,10 @@ func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int, w
 	if !m.options.has(partEcho) {
 		f.importance.day, f.importance.week = 0, 0
 	}
-	l := &learner{fit: f, model: m, work: work, targets: y}
+	l := &learner{fit: f, model: m, kept: &space.kept, work: &space.work, context: &space.context, targets: y}
 	if a.width > 1 {
-		l.targets = slidingMax(y, a.width)
+		l.targets = l.kept.room(len(y))
+		slidingMax(y, a.width, l.targets, l.work.room(len(y)))
 	}
 	warm := min(h.day, h.len()/4)
 	if f.at-a.steps-warm < 30 {
@@ -124,9 +127,9 @@ func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int, w
 	l.aimed.steps, l.aimed.ahead = f.reach, float64(f.reach)
 	if n := f.at - f.reach - warm + 1; n > 0 {
 		l.draw(base, seen, warm, n)
-		work.reset()
 	}
-	l.from = slices.Clone(f.origins)
+	l.work.reset()
+	l.from = append(space.counts.room(len(f.origins) + l.room())[:0], f.origins...)
 	if !m.options.Light {
 		for o := max(0, f.at-f.reach+1); o <= min(f.at, f.at-f.reach+int(f.interval)); o++ {
 			if h.wasSeen(o) && o%l.stride() == 0 {
@@ -135,18 +138,18 @@ func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int, w
 		}
 	}
 	l.weigh()
-	flat := make([]float64, (len(f.points)+2)*len(l.from))
-	for k := range len(f.points) + 2 {
-		l.values = append(l.values, flat[k*len(l.from):(k+1)*len(l.from)])
+	l.values = make([][]float64, len(f.points)+2)
+	for k := range l.values {
+		l.values[k] = l.kept.room(len(l.from))
 	}
-	l.known = make([]errorInput, len(l.from))
+	l.known = space.inputs.room(len(l.from))
 	return l
 }
 
 // weigh finds what each row counts at the fit, and its target.
 func (l *learner) weigh() {
 	n := len(l.origins)
-	l.actual, l.weights, l.decay = make([]float64, n), make([]float64, n), make([]float32, n, n+l.room())
+	l.actual, l.weights, l.decay = l.kept.room(n), l.kept.room(n), make([]float32, n, n+l.room())
 	middle := l.interval / 2
 	im := l.wide(middle)
 	for i, o := range l.origins {
@@ -211,9 +214,10 @@ func (l *learner) visit(s *signals, o int) {
 	if l.next == len(l.from) || int(l.from[l.next]) != o {
 		return
 	}
-	c := s.context(&l.aimed, s.moment(l.by), l.mean, l.by, l.cycle, l.targets)
+	c := l.context
+	s.context(c, &l.aimed, l.fit, l.targets)
 	for k, p := range l.points {
-		l.values[k][l.next] = l.clamp(p.at(&c))
+		l.values[k][l.next] = l.clamp(p.at(c))
 	}
 	l.known[l.next] = c.errorInput()
 	l.next++

@@ -41,7 +41,8 @@ type Model struct {
 	parts      []part                // Fits for parts of windows that events cut.
 	stale      map[staleKey]staleFit // Fits for a series that has stopped.
 	work       arena
-	each       bool // Whether fits hold one by each point forecast alone.
+	present    *context // Of the target that is forecast.
+	each       bool     // Whether fits hold one by each point forecast alone.
 }
 
 // staleKey tells apart targets that are forecast after a gap.
@@ -250,9 +251,14 @@ func (m *Model) fit(aims []*aim, detect bool) []*fit {
 	h := m.history
 	by := 1 / h.scale()
 	y := h.values()
-	scaled, base := make([]float64, len(y)), make([]float64, len(y))
-	seen := make([]int32, len(y)+1) // Observations before each index.
+	space := workspaces.Get().(*workspace) //nolint:errcheck,forcetypeassert // Nothing else is put there.
+	defer workspaces.Put(space)
+	space.reset()
+	scaled, base := space.kept.room(len(y)), space.kept.room(len(y))
+	seen := space.counts.room(len(y) + 1) // Observations before each index.
+	seen[0] = 0
 	replay := newSignals(h, m.steps[len(m.steps)-1])
+	replay.within(len(y), &space.kept.block)
 	level := newEWMA(replay.baseHalfLife())
 	for i, v := range y {
 		level.add(v)
@@ -265,9 +271,9 @@ func (m *Model) fit(aims []*aim, detect bool) []*fit {
 	if detect {
 		m.cycle, m.cycleFound = detectCycle(scaled, h)
 	}
-	learners, work := make([]*learner, len(aims)), newArena(fitRoom)
+	learners := make([]*learner, len(aims))
 	for i, a := range aims {
-		learners[i] = m.newLearner(a, scaled, base, seen, m.cycle, work)
+		learners[i] = m.newLearner(a, scaled, base, seen, m.cycle, space)
 	}
 	for o, v := range y {
 		replay.add(v)
@@ -278,7 +284,7 @@ func (m *Model) fit(aims []*aim, detect bool) []*fit {
 	fits := make([]*fit, len(aims))
 	for i, l := range learners {
 		fits[i] = l.finish()
-		work.reset()
+		space.work.reset()
 	}
 	return fits
 }
@@ -305,7 +311,7 @@ func (m *Model) Forecast() (Forecast, error) {
 	}
 	m.describe(&f)
 	if m.options.Light {
-		m.work = arena{} // Room is dearer than time.
+		m.work, m.present = arena{}, nil // Room is dearer than time.
 	}
 	return f, nil
 }
@@ -329,9 +335,18 @@ func (m *Model) quantiles(i int, maximum bool) []float64 {
 		f = m.stale[key].fit
 	}
 	a := newAim(h, k, h.stale, maximum)
-	c := m.signals.context(a, m.signals.moment(f.by), f.mean, f.by, f.cycle, nil)
+	c := m.context(a, f)
 	m.work.reset()
-	return f.quantiles(&c, h.last(), m.levels, &m.work)
+	return f.quantiles(c, h.last(), m.levels, &m.work)
+}
+
+// context is the present for one target. The next call takes its place.
+func (m *Model) context(a *aim, f *fit) *context {
+	if m.present == nil {
+		m.present = &context{}
+	}
+	m.signals.context(m.present, a, f, nil)
+	return m.present
 }
 
 // roundGap rounds down to 1, 2, 3, 4, 6, 8, 12, 16, 24 and so on.
