@@ -128,7 +128,6 @@ func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int, s
 	if n := f.at - f.reach - warm + 1; n > 0 {
 		l.draw(base, seen, warm, n)
 	}
-	l.work.reset()
 	l.from = append(space.counts.room(len(f.origins) + l.room())[:0], f.origins...)
 	if !m.options.Light {
 		for o := max(0, f.at-f.reach+1); o <= min(f.at, f.at-f.reach+int(f.interval)); o++ {
@@ -138,6 +137,7 @@ func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int, s
 		}
 	}
 	l.weigh()
+	l.work.reset()
 	l.values = make([][]float64, len(f.points)+2)
 	for k := range l.values {
 		l.values[k] = l.kept.room(len(l.from))
@@ -152,11 +152,15 @@ func (l *learner) weigh() {
 	l.actual, l.weights, l.decay = l.kept.room(n), l.kept.room(n), make([]float32, n, n+l.room())
 	middle := l.interval / 2
 	im := l.wide(middle)
+	var known echoes
+	if n > 0 {
+		known = im.echoes(float64(l.at-int(l.origins[0]))+middle, l.work)
+	}
 	for i, o := range l.origins {
 		age := float64(l.at - int(o))
 		decayed := im.decayed(age)
 		l.decay[i] = float32(decayed)
-		l.weights[i] = float64(l.factors[i]) * im.at(age+middle, decayed)
+		l.weights[i] = float64(l.factors[i]) * (decayed + known.at(age+middle))
 		l.actual[i] = l.targets[int(o)+l.reach]
 	}
 }
