@@ -27,6 +27,8 @@ type BacktestOptions struct {
 	Light   bool
 	Without []string
 	Only    string
+	// Covariates are as in [Options]: every forecast sees all of them.
+	Covariates []Series
 	// Each adds to every step the forecasts by each point forecast alone, as Only
 	// would give them one at a time.
 	Each bool
@@ -78,9 +80,12 @@ func NewBacktest(s Series, o BacktestOptions) (*Backtest, error) {
 	// A model keeps up to a day more than it is asked for.
 	predict := Options{
 		Horizons: o.Horizons, Levels: o.Levels, History: BacktestHistory - 24*time.Hour,
-		Light: o.Light, Without: o.Without, Only: o.Only,
+		Light: o.Light, Without: o.Without, Only: o.Only, Covariates: o.Covariates,
 	}
 	if err := predict.CheckParts(); err != nil {
+		return nil, err
+	}
+	if err := checkCovariates(o.Covariates); err != nil {
 		return nil, err
 	}
 	steps, err := predict.steps(s.Step)
