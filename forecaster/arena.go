@@ -48,7 +48,7 @@ func (a *arena) sortKeys(n int) (keys, spare []uint64) {
 // gets it.
 type workspace struct {
 	kept, work arena
-	counts     block[int32]
+	origins    block[int32]
 	inputs     block[errorInput]
 	context    context
 }
@@ -56,7 +56,7 @@ type workspace struct {
 func (w *workspace) reset() {
 	w.kept.reset()
 	w.work.reset()
-	w.counts.reset()
+	w.origins.reset()
 	w.inputs.reset()
 }
 

@@ -101,7 +101,7 @@ type learner struct {
 }
 
 // newLearner draws the sample for one target.
-func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int, space *workspace) *learner {
+func (m *Model) newLearner(a *aim, y, base []float64, cycle int, space *workspace) *learner {
 	h := m.history
 	by := 1 / h.scale()
 	low, high := h.bounds()
@@ -126,9 +126,9 @@ func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int, s
 	l.aimed = *a
 	l.aimed.steps, l.aimed.ahead = f.reach, float64(f.reach)
 	if n := f.at - f.reach - warm + 1; n > 0 {
-		l.draw(base, seen, warm, n)
+		l.draw(base, warm, n)
 	}
-	l.from = append(space.counts.room(len(f.origins) + l.room())[:0], f.origins...)
+	l.from = append(space.origins.room(len(f.origins) + l.room())[:0], f.origins...)
 	if !m.options.Light {
 		for o := max(0, f.at-f.reach+1); o <= min(f.at, f.at-f.reach+int(f.interval)); o++ {
 			if h.wasSeen(o) && o%l.stride() == 0 {
@@ -182,7 +182,7 @@ func (f *fit) wide(middle float64) importance {
 }
 
 // draw samples the n origins from first on.
-func (l *learner) draw(base []float64, seen []int32, first, n int) {
+func (l *learner) draw(base []float64, first, n int) {
 	h := l.model.history
 	surprise := l.work.take(n)
 	middle := l.interval / 2
@@ -190,26 +190,11 @@ func (l *learner) draw(base []float64, seen []int32, first, n int) {
 	for i := range surprise {
 		o := first + i
 		surprise[i] = -1
-		if end := o + l.reach; h.wasSeen(o) && end >= l.width-1 && 2*int(seen[end+1]-seen[end+1-l.width]) >= l.width {
+		if end := o + l.reach; h.wasSeen(o) && end >= l.width-1 && h.halfSeen(end, l.width) {
 			surprise[i] = math.Abs(l.targets[end] - base[o])
 		}
 	}
 	l.sample = draw(surprise, weight, first, l.model.sampleSize(), l.room(), l.work)
-}
-
-// halfSeen says whether at least half of the k values that end at i were
-// observed.
-func (h *history) halfSeen(i, k int) bool {
-	n := 0
-	for j := i; j > i-k && j >= 0; j-- {
-		if h.wasSeen(j) {
-			n++
-		}
-		if 2*n >= k {
-			return true
-		}
-	}
-	return 2*n >= k
 }
 
 // visit fills in the row of origin o, if it is the next one, from signals that

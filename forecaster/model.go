@@ -255,25 +255,19 @@ func (m *Model) fit(aims []*aim, detect bool) []*fit {
 	defer workspaces.Put(space)
 	space.reset()
 	scaled, base := space.kept.room(len(y)), space.kept.room(len(y))
-	seen := space.counts.room(len(y) + 1) // Observations before each index.
-	seen[0] = 0
 	replay := newSignals(h, m.steps[len(m.steps)-1])
 	replay.within(len(y), &space.kept.block)
 	level := newEWMA(replay.baseHalfLife())
 	for i, v := range y {
 		level.add(v)
 		scaled[i], base[i] = by*v, by*level.mean
-		seen[i+1] = seen[i]
-		if h.wasSeen(i) {
-			seen[i+1]++
-		}
 	}
 	if detect {
 		m.cycle, m.cycleFound = detectCycle(scaled, h)
 	}
 	learners := make([]*learner, len(aims))
 	for i, a := range aims {
-		learners[i] = m.newLearner(a, scaled, base, seen, m.cycle, space)
+		learners[i] = m.newLearner(a, scaled, base, m.cycle, space)
 	}
 	for o, v := range y {
 		replay.add(v)

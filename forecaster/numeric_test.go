@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 )
 
 // Ridge regression against the normal equations solved by hand: one feature
@@ -266,5 +267,32 @@ func TestPinball(t *testing.T) {
 	}
 	if got := Pinball(0.9, 10, 7); math.Abs(got-0.3) > 1e-12 {
 		t.Errorf("3 below the 0.9 quantile: %v, want 0.3", got)
+	}
+}
+
+// Observations are counted in words: against counting one by one.
+func TestHalfSeen(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(9, 9))
+	h := newHistory(time.Minute, 24*time.Hour, false)
+	for i := range 300 {
+		v := float64(i)
+		if i > 0 && random.IntN(5) < 2 {
+			v = math.NaN()
+		}
+		h.add(v, func(float64) {})
+	}
+	for end := range h.len() {
+		for k := 1; k <= end+20; k++ {
+			n := 0
+			for i := max(0, end+1-k); i <= end; i++ {
+				if h.wasSeen(i) {
+					n++
+				}
+			}
+			if got := h.halfSeen(end, k); got != (2*n >= k) {
+				t.Fatalf("%d of the %d values up to %d are observations, half: %v", n, k, end, got)
+			}
+		}
 	}
 }
