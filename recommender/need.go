@@ -97,7 +97,7 @@ func windowsOf(s Snapshot) windows {
 // Horizons lists the spans ahead that a decision on the snapshot will look at,
 // ascending and never empty. Forecasts in a snapshot should have them.
 func Horizons(s Snapshot) []time.Duration {
-	s.Policy = s.Policy.withDefaults(s.Replicas)
+	s = s.prepared()
 	w := windowsOf(s)
 	horizons := append(w.lasting(), w.act, w.ahead)
 	slices.Sort(horizons)
@@ -145,24 +145,10 @@ func (d *draft) containerNeed(i int, w windows) containerNeed {
 		d.batchNeed(c, &n)
 	} else {
 		d.cpuNeed(c, w, &n)
+		d.skewNeed(c, &n)
 	}
 	d.memoryNeed(c, w, &n)
 	return n
-}
-
-// batchNeed sizes a run by what the pods of past runs used, not by what the
-// next hour brings: between runs there is nothing to forecast.
-func (d *draft) batchNeed(c Container, n *containerNeed) {
-	perPod := orDefault(c.CPU.PodP95, c.CPU.Peak)
-	pods := float64(d.s.Replicas.pods())
-	n.cpu, n.cpuAhead = perPod*pods, perPod*pods
-	n.cpuMedian, n.cpuExpected = c.CPU.Mean, c.CPU.Mean
-	n.cpuHigh = max(n.cpu, c.CPU.Peak)
-	n.imbalance = 1
-	d.add(Reason{
-		Code: ReasonPerRun, Container: c.Name, Subject: "cpu", Unit: "cores", Before: c.CPU.Mean, After: perPod,
-		Message: fmt.Sprintf("runs to completion: the largest pod used up to %s cores in 95 %% of its time", num(perPod)),
-	})
 }
 
 // cpuNeed is the forecast quantile of the largest demand within the window,
@@ -254,7 +240,7 @@ func (d *draft) memoryNeed(c Container, w windows, n *containerNeed) {
 		// The median: what lies beyond it is what the margin is for.
 		peak = max(peak, c.Memory.Forecast.MaxWithin(w.act, 0.5))
 	}
-	margin := d.s.Policy.Vertical.MemoryMargin
+	margin := d.s.Policy.Vertical.containerRules(c.Name).MemoryMargin
 	n.memoryLow, n.memory = peak, peak*(1+margin)
 	d.add(Reason{
 		Code: ReasonMemoryPeak, Container: c.Name, Subject: "memory", Unit: "bytes", Before: c.Memory.Last, After: n.memory,

@@ -23,7 +23,8 @@ type option struct {
 	replicas int
 	// sizes are within the owner's bounds, uncapped before them.
 	sizes, uncapped []Resources
-	// short is the largest share of a need that the bounds leave uncovered.
+	// short is the largest share of a need that the bounds leave uncovered; more
+	// than 1 where even that exceeds what is allowed.
 	short float64
 	// cost is in currency an hour.
 	cost float64
@@ -42,6 +43,7 @@ type rung struct{ cores, rate float64 }
 
 func newSizer(d *draft, n need) *sizer {
 	z := &sizer{d: d, n: n}
+	d.frame = newFrame(d, func(i int) bool { return n.containers[i].known || n.perPod > 0 })
 	if n.serving >= 0 {
 		spans := windowsOf(d.s).lasting()
 		z.rungs = z.ladder(max(n.rateAhead, n.lasting(d, spans[len(spans)-1]).rate))
@@ -54,14 +56,14 @@ func newSizer(d *draft, n need) *sizer {
 // cores has ceil(c) workers.
 func (z *sizer) ladder(rate float64) []rung {
 	p := z.d.s.Policy
-	top := p.Vertical.MaxAllowed.CPU.Cores()
+	top := z.most(z.n.serving)
 	if top <= 0 {
 		top = ladderTop
 	}
 	enough := rate / float64(max(1, p.Horizontal.Min))
 	late := (1 - p.Objective.Percentile) * lateShare
 	var rungs []rung
-	for _, c := range ladderCores(p.Vertical.MinAllowed.CPU.Cores(), top) {
+	for _, c := range z.d.frame.ladder(z.n.serving, top) {
 		r := rung{cores: c, rate: z.n.server.Capacity(c, p.Objective.LatencySeconds, late)}
 		rungs = append(rungs, r)
 		if r.rate > enough*1.2 {
@@ -71,41 +73,52 @@ func (z *sizer) ladder(rate float64) []rung {
 	return rungs
 }
 
-func ladderCores(lo, hi float64) []float64 {
-	cores := []float64{hi}
-	for c := lo; c < hi; c *= ladderRatio {
-		cores = append(cores, math.Ceil(c*1000)/1000)
-	}
-	for c := math.Ceil(lo); c < hi; c++ {
-		cores = append(cores, c)
-	}
-	slices.Sort(cores)
-	return slices.Compact(cores)
-}
-
 // option sizes the containers for that many pods.
 func (z *sizer) option(replicas int) option {
 	if z.n.perPod > 0 {
-		return z.batchOption(replicas)
+		return z.allowed(z.batchOption(replicas))
 	}
 	o := option{replicas: replicas}
-	v := z.d.s.Policy.Vertical
+	f := z.d.frame
+	want, held := make([]amounts, len(f.boxes)), false
 	for i, c := range z.d.s.Containers {
-		want, short := z.size(i, replicas)
-		got := want.Clamp(v.MinAllowed, v.MaxAllowed)
-		if v.Fixed || !z.n.containers[i].known {
-			got, want = c.Requests, c.Requests
+		b := &f.boxes[i]
+		held = held || b.held != [2]bool{}
+		if b.held == [2]bool{true, true} {
+			want[i] = b.present
+			o.uncapped = append(o.uncapped, c.Requests)
+			continue
 		}
-		o.uncapped = append(o.uncapped, want)
-		o.sizes = append(o.sizes, got)
-		if z.n.containers[i].known {
-			o.short = max(o.short, short, lack(want.CPU.Cores(), got.CPU.Cores()), lack(float64(want.Memory), float64(got.Memory)))
-		}
+		size, short := z.size(i, replicas)
+		o.uncapped = append(o.uncapped, size)
+		o.short = max(o.short, short)
+		want[i] = size.amounts()
 	}
-	if v.Fixed {
-		o.short = z.shortOf(o)
+	got, over := f.fit(want, replicas)
+	for i := range got {
+		o.short = max(o.short, lack(float64(want[i][ofCPU]), float64(got[i][ofCPU])),
+			lack(float64(want[i][ofMemory]), float64(got[i][ofMemory])))
+	}
+	o.sizes = resourcesOf(got)
+	if held {
+		o.short = max(o.short, z.shortOf(o))
+	}
+	if over > 0 {
+		o.short = 1 + over
 	}
 	o.cost = z.d.cost(replicas, o.sizes)
+	return o
+}
+
+// allowed marks an option whose sizes are not chosen as short where it exceeds
+// what is allowed.
+func (z *sizer) allowed(o option) option {
+	f := z.d.frame
+	if f.bounded() {
+		if over := f.over(f.pod(amountsOf(o.sizes)), o.replicas); over > 0 {
+			o.short = 1 + over
+		}
+	}
 	return o
 }
 
@@ -134,7 +147,7 @@ func (z *sizer) size(i, replicas int) (Resources, float64) {
 		cores, short := z.servingCores(pods)
 		return Resources{CPU: FromCores(cores), Memory: FromBytes(memory)}, short
 	}
-	use := z.d.s.Policy.Vertical.CPUUtilization
+	use := z.d.rules(i).CPUUtilization
 	if z.n.patient && i == z.n.main {
 		use = 1 // What is too much for a moment waits.
 	}
@@ -143,7 +156,7 @@ func (z *sizer) size(i, replicas int) (Resources, float64) {
 		cores = max(cores, n.perReplica+n.cpuMedian/(pods-1))
 	}
 	short := 0.0
-	if most := z.d.s.Policy.Vertical.MaxAllowed.CPU.Cores(); most > 0 {
+	if most := z.most(i); most > 0 {
 		short = lack((n.perReplica+n.cpuAhead/pods)/use*n.imbalance, most)
 	}
 	return Resources{CPU: FromCores(cores), Memory: FromBytes(memory)}, short
@@ -211,20 +224,4 @@ func (z *sizer) capacity(cores float64) float64 {
 	}
 	o := z.d.s.Policy.Objective
 	return z.n.server.Capacity(cores, o.LatencySeconds, (1-o.Percentile)*lateShare)
-}
-
-// cost is what that many pods of these sizes cost an hour. As in the
-// simulator, what is used beyond the requests costs the same.
-func (d *draft) cost(replicas int, sizes []Resources) float64 {
-	p, pods := d.s.Policy.Prices, float64(replicas)
-	if d.s.Workload.Batch() {
-		pods = max(pods, 1) // Between runs there is none: what a run costs counts.
-	}
-	total := 0.0
-	for i, c := range d.s.Containers {
-		cores := max(sizes[i].CPU.Cores()*pods, d.expected[i])
-		memory := max(sizes[i].Memory.GiB(), c.Memory.Mean/float64(GiB)) * pods
-		total += cores*p.CPUCoreHour + memory*p.MemoryGiBHour + float64(c.GPUs)*pods*p.GPUHour
-	}
-	return total
 }
