@@ -50,6 +50,9 @@ func (b *box) holdBoth(w why) {
 	b.hold(ofMemory, w)
 }
 
+// fixed says that the size is not chosen at all.
+func (b *box) fixed() bool { return b.held == [2]bool{true, true} && b.heldA.code == ReasonBounded }
+
 // clamped moves amounts into the box.
 func (b *box) clamped(want amounts) amounts { return want.atLeast(b.lo).atMost(b.hi) }
 

@@ -66,8 +66,8 @@ func (g *grid) multiple(r int, v int64) int64 { return v - v%g.step[r] }
 // none, its own least wins.
 func (g *grid) down(most amounts, b *box) amounts {
 	if len(g.sizes) > 0 {
-		for i := len(g.sizes) - 1; i >= 0; i-- {
-			if s := g.sizes[i]; s.within(most) && b.lo.within(s) {
+		for _, s := range slices.Backward(g.sizes) {
+			if s.within(most) && b.lo.within(s) {
 				return s
 			}
 		}

@@ -16,7 +16,7 @@ func (d *draft) boundReasons() {
 		b := &f.boxes[i]
 		clamped := b.clamped(want[i])
 		placed[i] = clamped
-		if b.held == [2]bool{true, true} {
+		if b.fixed() {
 			continue
 		}
 		if b.grid != nil {
@@ -58,24 +58,19 @@ func (d *draft) boxReason(i, r int, want, got int64) {
 
 // text says what bounds a request to an amount.
 func (w why) text(amount string) string {
-	switch w.code {
-	case ReasonLimitRange:
-		return fmt.Sprintf("LimitRange %s allows %s", w.name, amount)
-	case ReasonQuota:
-		return fmt.Sprintf("quota %s leaves %s for each pod", w.name, amount)
-	case ReasonNodeShape:
-		return fmt.Sprintf("the node %s has %s for it", w.name, amount)
-	case ReasonInfeasible:
-		return fmt.Sprintf("a node refused more than %s", amount)
-	case ReasonScheduledFloor:
-		return fmt.Sprintf("the floor %s asks for %s", w.name, amount)
-	case ReasonStepLimited:
-		return fmt.Sprintf("one step goes to %s", amount)
-	case ReasonWindow:
-		return fmt.Sprintf("%s: it stays at %s", w.name, amount)
-	default:
-		return "the bound is " + amount
+	prefix, ok := map[ReasonCode]string{
+		ReasonLimitRange:     "LimitRange " + w.name + " allows ",
+		ReasonQuota:          "quota " + w.name + " leaves each pod ",
+		ReasonNodeShape:      "the node " + w.name + " has room for ",
+		ReasonInfeasible:     "a node refused more than ",
+		ReasonScheduledFloor: "the floor " + w.name + " asks for ",
+		ReasonStepLimited:    "one step goes to ",
+		ReasonWindow:         w.name + " it stays at ",
+	}[w.code]
+	if !ok {
+		prefix = "the bound is "
 	}
+	return prefix + amount
 }
 
 // gridReason tells that only some sizes are allowed.
@@ -126,20 +121,10 @@ func (d *draft) shortReason() {
 func (d *draft) binding() []string {
 	f, names := d.frame, []string(nil)
 	name := func(w why) {
-		n := ""
-		switch w.code {
-		case ReasonQuota:
-			n = "quota " + w.name
-		case ReasonLimitRange:
-			n = "LimitRange " + w.name
-		case ReasonNodeShape:
-			n = "node " + w.name
-		case ReasonInfeasible:
-			n = "what a node refused"
-		default:
-			return
-		}
-		if !slices.Contains(names, n) {
+		prefix, ok := map[ReasonCode]string{
+			ReasonQuota: "quota ", ReasonLimitRange: "LimitRange ", ReasonNodeShape: "node ", ReasonInfeasible: "what a node refused",
+		}[w.code]
+		if n := prefix + w.name; ok && !slices.Contains(names, n) {
 			names = append(names, n)
 		}
 	}

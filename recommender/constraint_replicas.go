@@ -124,17 +124,18 @@ func (d *draft) quotaReplicas() {
 // replicaReasons tells what bounds the number of pods that was chosen, other
 // than the policy itself.
 func (d *draft) replicaReasons() {
-	chosen := d.chosen.replicas
+	chosen, h := d.chosen.replicas, d.s.Policy.Horizontal
 	for _, b := range d.bounds {
-		if b.pods != chosen || b.upper && chosen != d.s.Policy.Horizontal.Max || !b.upper && chosen != d.s.Policy.Horizontal.Min {
-			continue
-		}
 		message := fmt.Sprintf("no fewer than %d pods: %s", b.pods, b.why.name)
+		binds := chosen == h.Min && b.pods >= chosen
 		if b.upper {
 			message = fmt.Sprintf("no more than %d pods: quota %s", b.pods, b.why.name)
+			binds = chosen == h.Max && b.pods <= chosen
 		}
-		d.add(Reason{
-			Code: b.why.code, Subject: "replicas", Unit: "pods", Before: float64(d.s.Replicas.Desired), After: float64(b.pods), Message: message,
-		})
+		if binds {
+			d.add(Reason{
+				Code: b.why.code, Subject: "replicas", Unit: "pods", Before: float64(d.s.Replicas.Desired), After: float64(chosen), Message: message,
+			})
+		}
 	}
 }

@@ -84,7 +84,7 @@ func (z *sizer) option(replicas int) option {
 	for i, c := range z.d.s.Containers {
 		b := &f.boxes[i]
 		held = held || b.held != [2]bool{}
-		if b.held == [2]bool{true, true} {
+		if b.fixed() {
 			want[i] = b.present
 			o.uncapped = append(o.uncapped, c.Requests)
 			continue
