@@ -287,7 +287,7 @@ func (f *frame) fit(want []amounts, replicas int) (got []amounts, over float64) 
 	}
 	if f.bounded() {
 		most, _ := f.most(f.pod(got), replicas)
-		f.squeeze(got, most)
+		f.squeeze(got, most, false)
 		over = f.over(f.pod(got), replicas)
 	}
 	return got, over
@@ -329,14 +329,15 @@ func (f *frame) missing(room, pod amounts) float64 {
 }
 
 // squeeze makes the containers smaller until the pod is within most: each gives
-// the same share of what it has above its least.
-func (f *frame) squeeze(got []amounts, most amounts) {
+// the same share of what it has above its least, which is what it has now where
+// nothing may be lowered.
+func (f *frame) squeeze(got []amounts, most amounts, keep bool) {
 	squeezed := false
 	for r := range most {
 		var total, least int64
 		for i := range got {
 			total = addSaturating(total, got[i][r])
-			least = addSaturating(least, f.least(i, got[i])[r])
+			least = addSaturating(least, f.least(i, r, got[i][r], keep))
 		}
 		if total <= most[r] {
 			continue
@@ -347,30 +348,29 @@ func (f *frame) squeeze(got []amounts, most amounts) {
 			share = float64(most[r]-least) / float64(total-least)
 		}
 		for i := range got {
-			lo := f.least(i, got[i])[r]
+			lo := f.least(i, r, got[i][r], keep)
 			got[i][r] = lo + int64(float64(got[i][r]-lo)*share)
 		}
 	}
-	if !squeezed {
-		return
-	}
 	for i := range got {
-		if b := &f.boxes[i]; b.grid != nil {
+		if b := &f.boxes[i]; squeezed && b.grid != nil && !keep {
 			got[i] = b.grid.down(got[i], b)
 		}
 	}
 }
 
-// least is the smallest size of a container that may be made smaller.
-func (f *frame) least(i int, got amounts) amounts {
+// least is the least that container i may have of a resource of which it would
+// get that much.
+func (f *frame) least(i, r int, got int64, keep bool) int64 {
 	b := &f.boxes[i]
-	lo := b.lo.atMost(got)
-	for r, held := range b.held {
-		if held {
-			lo[r] = got[r]
-		}
+	switch {
+	case b.held[r]:
+		return got
+	case keep:
+		return min(got, max(b.lo[r], b.present[r]))
+	default:
+		return min(got, b.lo[r])
 	}
-	return lo
 }
 
 // over is the share by which that many pods of this size exceed what is

@@ -213,6 +213,9 @@ func guardBehavior(d *draft, z *sizer) {
 	if limited > 0 || d.chosen.replicas > 0 && now > 0 {
 		limited = min(max(limited, min(h.Min, max(wish, 0))), h.Max)
 	}
+	if d.held {
+		limited = max(limited, now)
+	}
 	d.rescale(z, limited)
 }
 
@@ -276,9 +279,22 @@ func guardAllowed(d *draft, z *sizer) {
 	d.allowReplicas(z)
 	sizes := amountsOf(d.chosen.sizes)
 	d.allowSizes(sizes)
-	if now := d.s.Replicas.Desired; f.bounded() && d.chosen.replicas > now && now > 0 && f.over(f.pod(sizes), d.chosen.replicas) > 0 {
-		d.chosen.replicas = now
+	over := func() bool { return f.bounded() && f.over(f.pod(sizes), d.chosen.replicas) > 0 }
+	if now := d.s.Replicas.Desired; now > 0 && over() {
+		d.chosen.replicas = min(d.chosen.replicas, now)
 		d.allowSizes(sizes)
+	}
+	if over() { // Not even the least fits: nothing grows.
+		for i := range sizes {
+			b := &f.boxes[i]
+			sizes[i] = b.present
+			if !d.held && b.held == [2]bool{} {
+				sizes[i] = b.present.atMost(b.hi)
+			}
+		}
+	}
+	for d.s.Replicas.Desired == 0 && d.chosen.replicas > 0 && over() {
+		d.chosen.replicas--
 	}
 	d.chosen.sizes = resourcesOf(sizes)
 	if d.chosen.replicas == before.replicas && slices.Equal(d.chosen.sizes, before.sizes) {
@@ -311,23 +327,16 @@ func (d *draft) allowReplicas(z *sizer) {
 // allowSizes moves sizes into their boxes, and the pod into what a pod may have.
 func (d *draft) allowSizes(sizes []amounts) {
 	f := d.frame
-	held := func(i int) {
-		if d.held {
-			sizes[i] = sizes[i].atLeast(f.boxes[i].present)
-		}
-	}
 	for i := range sizes {
 		if !f.allows(i, sizes[i]) {
 			sizes[i] = f.boxes[i].place(sizes[i])
-			held(i)
+			if d.held {
+				sizes[i] = sizes[i].atLeast(f.boxes[i].present)
+			}
 		}
 	}
-	if !f.bounded() || f.over(f.pod(sizes), d.chosen.replicas) <= 0 {
-		return
-	}
-	most, _ := f.most(f.pod(sizes), d.chosen.replicas)
-	f.squeeze(sizes, most)
-	for i := range sizes {
-		held(i)
+	if f.bounded() && f.over(f.pod(sizes), d.chosen.replicas) > 0 {
+		most, _ := f.most(f.pod(sizes), d.chosen.replicas)
+		f.squeeze(sizes, most, d.held)
 	}
 }
