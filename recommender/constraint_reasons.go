@@ -112,8 +112,21 @@ func (d *draft) shortReason() {
 	}
 	d.add(Reason{
 		Code: ReasonShort, Subject: "replicas", Unit: "pods", Before: float64(d.s.Replicas.Desired), After: float64(d.chosen.replicas),
-		Message: fmt.Sprintf("nothing within %s carries the need: %s of it stays uncovered", within, percent(min(d.chosen.short, 1))),
+		Message: fmt.Sprintf("nothing within %s carries the need: %s of it stays uncovered", within, percent(d.largestLack())),
 	})
+}
+
+// largestLack is the largest share of a resource that the choice lacks.
+func (d *draft) largestLack() float64 {
+	most := 0.0
+	for i, want := range d.chosen.uncapped {
+		got := d.chosen.sizes[i]
+		most = max(most, lack(want.CPU.Cores(), got.CPU.Cores()), lack(float64(want.Memory), float64(got.Memory)))
+	}
+	if most > 0 {
+		return most
+	}
+	return min(d.chosen.short, 1)
 }
 
 // binding names the quotas, LimitRanges and nodes that the chosen plan is cut

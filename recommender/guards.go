@@ -146,12 +146,9 @@ func (d *draft) rescale(z *sizer, replicas int) {
 	}
 }
 
-// standing is what is there now, as an option.
+// standing is what is there now with what it lacks, as an option.
 func (z *sizer) standing() option {
-	o := z.option(max(1, z.d.s.Replicas.Desired))
-	for i, c := range z.d.s.Containers {
-		o.sizes[i] = c.Requests
-	}
+	o := z.present()
 	if z.n.perPod <= 0 {
 		o.short = z.shortOf(o)
 	}

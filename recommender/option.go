@@ -23,8 +23,9 @@ type option struct {
 	replicas int
 	// sizes are within the owner's bounds, uncapped before them.
 	sizes, uncapped []Resources
-	// short is the largest share of a need that the bounds leave uncovered; more
-	// than 1 where even that exceeds what is allowed.
+	// short is the share of the need that is left uncovered, added up over the
+	// containers and their resources; forbidden and more where even that exceeds
+	// what is allowed.
 	short float64
 	// cost is in currency an hour.
 	cost float64
@@ -80,34 +81,47 @@ func (z *sizer) option(replicas int) option {
 	}
 	o := option{replicas: replicas}
 	f := z.d.frame
-	want, held := make([]amounts, len(f.boxes)), false
+	want, ahead := make([]amounts, len(f.boxes)), make([]float64, len(f.boxes))
 	for i, c := range z.d.s.Containers {
-		b := &f.boxes[i]
-		held = held || b.held != [2]bool{}
-		if b.fixed() {
-			want[i] = b.present
-			o.uncapped = append(o.uncapped, c.Requests)
-			continue
+		size := c.Requests
+		if want[i] = f.boxes[i].present; !f.boxes[i].fixed() || z.n.containers[i].known {
+			size, ahead[i] = z.size(i, replicas)
+			want[i] = size.amounts()
 		}
-		size, short := z.size(i, replicas)
+		if f.boxes[i].fixed() {
+			size = c.Requests
+		}
 		o.uncapped = append(o.uncapped, size)
-		o.short = max(o.short, short)
-		want[i] = size.amounts()
 	}
 	got, over := f.fit(want, replicas)
-	for i := range got {
-		o.short = max(o.short, lack(float64(want[i][ofCPU]), float64(got[i][ofCPU])),
-			lack(float64(want[i][ofMemory]), float64(got[i][ofMemory])))
-	}
 	o.sizes = resourcesOf(got)
-	if held {
-		o.short = max(o.short, z.shortOf(o))
+	for i := range got {
+		o.short += z.uncovered(i, want[i].resources(), o.sizes[i], ahead[i], replicas)
 	}
 	if over > 0 {
-		o.short = 1 + over
+		o.short = forbidden + over
 	}
 	o.cost = z.d.cost(replicas, o.sizes)
 	return o
+}
+
+// forbidden is more than any plan can be short.
+const forbidden = 1e3
+
+// uncovered is the share of the CPU plus that of the memory that container i
+// lacks with what it gets of what it wants. They are added, since what is lacking
+// in one for good must not hide the other. Ahead is the share that no size
+// within the bounds covers by the time that more pods could be there.
+func (z *sizer) uncovered(i int, want, got Resources, ahead float64, replicas int) float64 {
+	if !z.n.containers[i].known {
+		return 0
+	}
+	cpu := lack(want.CPU.Cores(), got.CPU.Cores())
+	if i == z.n.serving && got.CPU != want.CPU {
+		// Sizes between rungs carry something, too.
+		cpu = lack(z.servingRate(float64(replicas)), z.capacity(got.CPU.Cores()))
+	}
+	return max(ahead, cpu) + lack(float64(want.Memory), float64(got.Memory))
 }
 
 // allowed marks an option whose sizes are not chosen as short where it exceeds
@@ -116,7 +130,7 @@ func (z *sizer) allowed(o option) option {
 	f := z.d.frame
 	if f.bounded() {
 		if over := f.over(f.pod(amountsOf(o.sizes)), o.replicas); over > 0 {
-			o.short = 1 + over
+			o.short = forbidden + over
 		}
 	}
 	return o
@@ -192,24 +206,18 @@ func (z *sizer) servingCores(pods float64) (cores, short float64) {
 	return top.cores, max(short, lack(perPod, top.rate))
 }
 
-// shortOf is the largest share of a need that sizes which may not change
-// leave uncovered.
+// shortOf is the share of the need that sizes which may not change leave
+// uncovered.
 func (z *sizer) shortOf(o option) float64 {
 	if z.n.perPod > 0 {
 		return o.short
 	}
 	short := 0.0
 	for i := range o.sizes {
-		if !z.n.containers[i].known {
-			continue
+		if z.n.containers[i].known {
+			want, ahead := z.size(i, o.replicas)
+			short += z.uncovered(i, want, o.sizes[i], ahead, o.replicas)
 		}
-		want, ahead := z.size(i, o.replicas)
-		cpu := lack(want.CPU.Cores(), o.sizes[i].CPU.Cores())
-		if i == z.n.serving {
-			// Sizes between rungs carry something, too.
-			cpu = lack(z.servingRate(float64(o.replicas)), z.capacity(o.sizes[i].CPU.Cores()))
-		}
-		short = max(short, ahead, cpu, lack(float64(want.Memory), float64(o.sizes[i].Memory)))
 	}
 	return short
 }
