@@ -14,6 +14,9 @@ type Decision struct {
 	CurrentReplicas int              `json:"currentReplicas"`
 	DesiredReplicas int              `json:"desiredReplicas"`
 	Containers      []Recommendation `json:"containers"`
+	// Groups are the parts of the workload that are sized apart, where there
+	// are any; Containers is then the largest of each size.
+	Groups []GroupDecision `json:"groups,omitempty"`
 	// Cost is what the workload's requests cost before and after.
 	Cost Cost `json:"cost"`
 	// Reasons tell every step that changed or held a number, in the order in
@@ -60,6 +63,26 @@ type Recommendation struct {
 	UpperBound Resources `json:"upperBound"`
 	// UncappedTarget is the target before the owner's bounds.
 	UncappedTarget Resources `json:"uncappedTarget"`
+	// Boost is what the container should have while it starts, beside Target for
+	// the time after; nil where that is the same.
+	Boost *Boost `json:"boost,omitempty"`
+}
+
+// Boost is the CPU of a container until its pod is ready, and Seconds at most.
+// Where the container has a CPU limit, that is at least as much meanwhile.
+type Boost struct {
+	CPU     MilliCPU `json:"cpuMillis"`
+	Seconds float64  `json:"seconds"`
+}
+
+// GroupDecision is what one part of a workload should have.
+type GroupDecision struct {
+	Name       string           `json:"name"`
+	Replicas   int              `json:"replicas"`
+	Action     Action           `json:"action"`
+	Containers []Recommendation `json:"containers"`
+	Cost       Cost             `json:"cost"`
+	Reasons    []Reason         `json:"reasons"`
 }
 
 // Cost is money an hour in Currency.

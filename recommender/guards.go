@@ -1,6 +1,7 @@
 package recommender
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -15,6 +16,11 @@ const (
 	// that are not worth making.
 	shrinkTolerance = 0.1
 	growTolerance   = 0.03
+	// crashLoop is how many restarts of a container within 10 minutes are a
+	// crash loop: the kubelet waits 10, 20 and 40 s before the first three.
+	crashLoop = 3
+	// oomFreeze is how long after a kill for want of memory nothing is lowered.
+	oomFreeze = 10 * time.Minute
 )
 
 // guard bounds the choice of a draft. A guard that changes or holds a number
@@ -27,113 +33,221 @@ func guards() []guard {
 		guardUnsafeData,   // missing, stale or partial data lowers nothing
 		guardThinHistory,  // less than a day of history lowers nothing
 		guardRollout,      // a rollout under way lowers nothing
-		guardStabilize,    // the largest recent wish for replicas stays
+		guardCrashLoop,    // containers that keep crashing: replicas stay, nothing is lowered
+		guardOOM,          // a kill for want of memory a moment ago lowers nothing
+		guardOscillation,  // what went back and forth too often is not lowered
+		guardBehavior,     // recent wishes, tolerance and the policies of change
 		guardWithinReason, // small changes are not made
+		guardBudget,       // what the cluster's budget leaves no room for is held
+		guardAllowed,      // nothing that was kept or held exceeds what is allowed
 	}
 }
 
 // guardUnsafeData lowers nothing where the data is not whole: unknown is not
 // zero.
-func guardUnsafeData(d *draft, _ *sizer) {
+func guardUnsafeData(d *draft, z *sizer) {
 	for _, f := range d.s.Facts {
 		if f.Code == FactPartial || f.Code == FactMissing && (f.Signal == "" || f.Signal == "cpu" || f.Signal == "memory") {
-			d.hold(ReasonUnsafeData, fmt.Sprintf("data is not whole (%s): nothing is lowered", f.Message))
+			d.hold(z, ReasonUnsafeData, fmt.Sprintf("data is not whole (%s): nothing is lowered", f.Message))
 			return
 		}
 	}
 	for _, c := range d.s.Containers {
 		if age := seconds(max(c.CPU.AgeSeconds, c.Memory.AgeSeconds)); age > staleAfter && !d.s.Workload.Batch() {
-			d.hold(ReasonUnsafeData, fmt.Sprintf("the newest sample of container %s is %s old: nothing is lowered", c.Name, span(age)))
+			d.hold(z, ReasonUnsafeData, fmt.Sprintf("the newest sample of container %s is %s old: nothing is lowered", c.Name, span(age)))
 			return
 		}
 	}
 }
 
 // guardThinHistory lowers nothing before a whole day has been seen.
-func guardThinHistory(d *draft, _ *sizer) {
+func guardThinHistory(d *draft, z *sizer) {
 	for _, c := range d.s.Containers {
 		if f := c.CPU.Forecast; c.CPU.Samples > 0 && f.Span < trustSpan {
-			d.hold(ReasonLowTrust, fmt.Sprintf("only %s of history of container %s: nothing is lowered", span(f.Span), c.Name))
+			d.hold(z, ReasonLowTrust, fmt.Sprintf("only %s of history of container %s: nothing is lowered", span(f.Span), c.Name))
 			return
 		}
 	}
 }
 
 // guardRollout lowers nothing while pods of two revisions run.
-func guardRollout(d *draft, _ *sizer) {
+func guardRollout(d *draft, z *sizer) {
 	if d.s.Replicas.Rollout {
-		d.hold(ReasonRollout, "a rollout is under way: nothing is lowered")
+		d.hold(z, ReasonRollout, "a rollout is under way: nothing is lowered")
+	}
+}
+
+// guardCrashLoop keeps the number of pods, and lowers nothing, while containers
+// keep crashing: what they use says nothing about what they need, and more pods
+// crash, too.
+func guardCrashLoop(d *draft, z *sizer) {
+	for _, c := range d.s.Containers {
+		if c.RecentRestarts < max(crashLoop, d.s.Replicas.pods()/10) {
+			continue
+		}
+		h := d.s.Policy.Horizontal
+		before := d.chosen.replicas
+		if now := d.s.Replicas.Desired; now >= h.Min && now <= h.Max && now > 0 && before != now {
+			d.rescale(z, now)
+		}
+		d.held = true
+		if d.keepSizes() || d.chosen.replicas != before {
+			d.add(Reason{
+				Code: ReasonCrashLoop, Container: c.Name, Subject: "replicas", Unit: "pods", Before: float64(before), After: float64(d.chosen.replicas),
+				Message: fmt.Sprintf("container %s restarted %d times within 10 minutes: replicas stay, nothing is lowered", c.Name, c.RecentRestarts),
+			})
+		}
+		return
+	}
+}
+
+// guardOOM lowers nothing right after a kill for want of memory.
+func guardOOM(d *draft, z *sizer) {
+	for _, c := range d.s.Containers {
+		if ago := d.s.Now.Sub(c.LastOOMKill); c.OOMKills > 0 && ago >= 0 && ago < oomFreeze {
+			d.hold(z, ReasonOOMFreeze, fmt.Sprintf("container %s was killed for want of memory %s ago: nothing is lowered", c.Name, span(ago)))
+			return
+		}
 	}
 }
 
 // hold keeps every number that the choice would lower.
-func (d *draft) hold(code ReasonCode, message string) {
-	lowered := false
-	before := float64(d.chosen.replicas)
-	if d.chosen.replicas < d.s.Replicas.Desired {
-		d.chosen.replicas = d.s.Replicas.Desired
-		lowered = true
+func (d *draft) hold(z *sizer, code ReasonCode, message string) {
+	before, cost := d.chosen.replicas, d.podPrice()
+	if now := d.s.Replicas.Desired; before < now {
+		d.rescale(z, now)
 	}
-	lowered = d.keepSizes() || lowered
 	d.held = true
-	if lowered {
+	switch lowered := d.keepSizes(); {
+	case d.chosen.replicas != before:
 		d.add(Reason{
-			Code: code, Subject: "replicas", Unit: "pods", Before: before, After: float64(d.chosen.replicas), Message: message,
+			Code: code, Subject: "replicas", Unit: "pods", Before: float64(before), After: float64(d.chosen.replicas), Message: message,
+		})
+	case lowered:
+		d.add(Reason{
+			Code: code, Subject: "cost of a pod", Unit: d.currency() + "/h", Before: cost, After: d.podPrice(), Message: message,
 		})
 	}
 }
 
-// keepSizes raises every size that is below the request in force to it, and
-// says whether there was one.
+// rescale chooses that many pods and the sizes that go with it. What was held
+// stays held.
+func (d *draft) rescale(z *sizer, replicas int) {
+	if replicas == d.chosen.replicas {
+		return
+	}
+	if replicas == 0 {
+		d.chosen.replicas, d.chosen.cost = 0, 0
+		return
+	}
+	d.chosen = z.option(replicas)
+	if d.held {
+		d.keepSizes()
+	}
+}
+
+// standing is what is there now with what it lacks, as an option.
+func (z *sizer) standing() option {
+	o := z.present()
+	if z.n.perPod <= 0 {
+		o.short = z.shortOf(o)
+	}
+	o.replicas = z.d.s.Replicas.Desired
+	o.cost = z.d.cost(o.replicas, o.sizes)
+	return o
+}
+
+// keepSizes raises every size that is below what is there to it, and says
+// whether there was one.
 func (d *draft) keepSizes() bool {
 	raised := false
 	for i, c := range d.s.Containers {
 		got := &d.chosen.sizes[i]
-		if kept := got.Clamp(c.Requests, Resources{}); kept != *got {
+		if kept := got.Clamp(c.base(), Resources{}); kept != *got {
 			*got, raised = kept, true
 		}
 	}
 	return raised
 }
 
-// guardStabilize keeps the largest number of pods that was wished for within
-// the stabilization window, and sizes the pods for it. The wishes it keeps
-// fall from the oldest to the newest, since an earlier one that is not larger
-// than a later one can never matter: their number is bounded by the replicas.
-func guardStabilize(d *draft, z *sizer) {
-	wish := d.chosen.replicas
-	oldest := d.s.Now.Add(-seconds(d.s.Policy.Horizontal.StabilizationSeconds))
-	d.state.Wishes = slices.DeleteFunc(slices.Clone(d.s.State.Wishes), func(w Wish) bool {
-		return !w.At.After(oldest) || w.Replicas <= wish
-	})
-	d.state.Wishes = append(d.state.Wishes, Wish{At: d.s.Now, Replicas: wish})
-	kept := min(d.state.Wishes[0].Replicas, d.s.Policy.Horizontal.Max)
-	if kept <= wish || d.fixedReplicas() != "" {
+// guardBehavior moves the number of pods only as far as all wishes of the
+// stabilization windows agree and as the owner's policies permit, and sizes the
+// pods for it. A wish within the tolerance of what is there is none, unless what
+// is there is short.
+func guardBehavior(d *draft, z *sizer) {
+	h, now, wish := d.s.Policy.Horizontal, d.s.Replicas.Desired, d.chosen.replicas
+	if d.fixedReplicas() != "" {
+		d.state.Wishes = []Wish{{At: d.s.Now, Replicas: wish}}
 		return
 	}
-	d.add(Reason{
-		Code: ReasonStabilized, Subject: "replicas", Unit: "pods", Before: float64(wish), After: float64(kept),
-		Message: fmt.Sprintf("%d pods would do, but %d were wished for within %s", wish, kept,
-			span(seconds(d.s.Policy.Horizontal.StabilizationSeconds))),
-	})
-	d.chosen = z.option(kept)
-	if d.held {
-		d.keepSizes()
+	if d.tolerated(z, wish) {
+		d.keep("", "replicas", "pods", float64(wish), float64(now))
+		wish = now
 	}
+	kept, wishes := h.Stabilize(d.s.State.Wishes, d.s.Now, now, wish)
+	d.state.Wishes = wishes
+	up, down := h.stabilization()
+	if kept != wish {
+		window := down
+		if kept < wish {
+			window = up
+		}
+		d.add(Reason{
+			Code: ReasonStabilized, Subject: "replicas", Unit: "pods", Before: float64(wish), After: float64(kept),
+			Message: fmt.Sprintf("%d pods would do, but not all wishes within %s were for it: %d", wish, span(window), kept),
+		})
+	}
+	limited := kept
+	if now > 0 { // The first pods are not limited, or there would be none.
+		limited = h.Behavior.Limit(d.state.Scales, d.s.Now, now, kept)
+	}
+	if limited != kept {
+		d.add(Reason{
+			Code: ReasonScalingPolicy, Subject: "replicas", Unit: "pods", Before: float64(kept), After: float64(limited),
+			Message: fmt.Sprintf("from %d pods the policies of change permit %d now, not %d", now, limited, kept),
+		})
+	}
+	if limited > 0 || d.chosen.replicas > 0 && now > 0 {
+		limited = min(max(limited, min(h.Min, max(wish, 0))), h.Max)
+	}
+	if d.held {
+		limited = max(limited, now)
+	}
+	d.rescale(z, limited)
+}
+
+// tolerated says whether a wish is too near to what is there to be one.
+func (d *draft) tolerated(z *sizer, wish int) bool {
+	h, now := d.s.Policy.Horizontal, d.s.Replicas.Desired
+	rules := h.Behavior.ScaleUp
+	if wish < now {
+		rules = h.Behavior.ScaleDown
+	}
+	if rules == nil || wish == now || now < max(1, h.Min) || now > h.Max || wish == 0 {
+		return false
+	}
+	if math.Abs(float64(wish)/float64(now)-1) > rules.Tolerance {
+		return false
+	}
+	return z.option(now).short <= d.chosen.short+1e-9
 }
 
 // guardWithinReason leaves requests as they are where the change is small and
 // what is there carries the need.
 func guardWithinReason(d *draft, _ *sizer) {
 	for i, c := range d.s.Containers {
-		got := &d.chosen.sizes[i]
-		if small(float64(c.Requests.CPU), float64(got.CPU)) {
-			d.keep(c.Name, "cpu", "cores", got.CPU.Cores(), c.Requests.CPU.Cores())
-			got.CPU = c.Requests.CPU
-		}
-		if small(float64(c.Requests.Memory), float64(got.Memory)) {
-			d.keep(c.Name, "memory", "bytes", float64(got.Memory), float64(c.Requests.Memory))
-			got.Memory = c.Requests.Memory
+		is := c.base().amounts()
+		for r := range is {
+			got := d.chosen.sizes[i].amounts()
+			if !small(float64(is[r]), float64(got[r])) {
+				continue
+			}
+			want := got[r]
+			if got[r] = is[r]; !d.frame.allows(i, got) {
+				continue
+			}
+			d.keep(c.Name, subject(r), unit(r), inUnit(r, want), inUnit(r, is[r]))
+			d.chosen.sizes[i] = got.resources()
 		}
 	}
 }
@@ -152,4 +266,74 @@ func small(is, want float64) bool {
 	}
 	change := want/is - 1
 	return change > -shrinkTolerance && change < growTolerance
+}
+
+// guardAllowed moves what earlier guards kept or held back into what is
+// allowed. What is there already is not taken away by quotas and nodes, and
+// nothing at all is where data is not whole.
+func guardAllowed(d *draft, z *sizer) {
+	before, f := d.chosen, d.frame
+	d.allowReplicas(z)
+	sizes := amountsOf(d.chosen.sizes)
+	d.allowSizes(sizes)
+	over := func() bool { return f.bounded() && f.over(f.pod(sizes), d.chosen.replicas) > 0 }
+	if now := d.s.Replicas.Desired; now > 0 && over() {
+		d.chosen.replicas = min(d.chosen.replicas, now)
+		d.allowSizes(sizes)
+	}
+	if over() { // Not even the least fits: nothing grows.
+		for i := range sizes {
+			b := &f.boxes[i]
+			sizes[i] = b.present
+			if !d.held && b.held == [2]bool{} {
+				sizes[i] = b.present.atMost(b.hi)
+			}
+		}
+	}
+	for d.s.Replicas.Desired == 0 && d.chosen.replicas > 0 && over() {
+		d.chosen.replicas--
+	}
+	d.chosen.sizes = resourcesOf(sizes)
+	if d.chosen.replicas == before.replicas && slices.Equal(d.chosen.sizes, before.sizes) {
+		return
+	}
+	_, by := f.most(f.pod(amountsOf(before.sizes)), before.replicas)
+	code := ReasonBounded
+	if w := cmp.Or(by[ofCPU], by[ofMemory]); w.code != "" {
+		code = w.code
+	}
+	d.add(Reason{
+		Code: code, Subject: "replicas", Unit: "pods", Before: float64(before.replicas), After: float64(d.chosen.replicas),
+		Message: fmt.Sprintf("what was kept is more than is allowed: %d pods, sizes moved to what fits", d.chosen.replicas),
+	})
+}
+
+// allowReplicas moves the number of pods into its bounds.
+func (d *draft) allowReplicas(z *sizer) {
+	h, now := d.s.Policy.Horizontal, d.s.Replicas.Desired
+	if d.fixedReplicas() != "" || d.chosen.replicas == 0 {
+		return
+	}
+	to := min(max(d.chosen.replicas, h.Min), h.Max)
+	if d.held && d.chosen.replicas <= now && to < d.chosen.replicas {
+		return // Held above the maximum.
+	}
+	d.rescale(z, to)
+}
+
+// allowSizes moves sizes into their boxes, and the pod into what a pod may have.
+func (d *draft) allowSizes(sizes []amounts) {
+	f := d.frame
+	for i := range sizes {
+		if !f.allows(i, sizes[i]) {
+			sizes[i] = f.boxes[i].place(sizes[i])
+			if d.held {
+				sizes[i] = sizes[i].atLeast(f.boxes[i].present)
+			}
+		}
+	}
+	if f.bounded() && f.over(f.pod(sizes), d.chosen.replicas) > 0 {
+		most, _ := f.most(f.pod(sizes), d.chosen.replicas)
+		f.squeeze(sizes, most, d.held)
+	}
 }

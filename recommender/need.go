@@ -100,7 +100,7 @@ func windowsOf(s Snapshot) windows {
 // ascending and never empty, rounded up to whole steps of the series that are
 // forecast. Forecasts in a snapshot should have them.
 func Horizons(s Snapshot, step time.Duration) []time.Duration {
-	s.Policy = s.Policy.withDefaults(s.Replicas)
+	s = s.prepared()
 	w := windowsOf(s)
 	horizons := append(w.lasting(), w.act, w.ahead)
 	for i, h := range horizons {
@@ -167,24 +167,10 @@ func (d *draft) containerNeed(i int, w windows) containerNeed {
 		d.batchNeed(c, &n)
 	} else {
 		d.cpuNeed(c, w, &n)
+		d.skewNeed(c, &n)
 	}
 	d.memoryNeed(c, w, &n)
 	return n
-}
-
-// batchNeed sizes a run by what the pods of past runs used, not by what the
-// next hour brings: between runs there is nothing to forecast.
-func (d *draft) batchNeed(c Container, n *containerNeed) {
-	perPod := orDefault(c.CPU.PodP95, c.CPU.Peak)
-	pods := float64(d.s.Replicas.pods())
-	n.cpu, n.cpuAhead = perPod*pods, perPod*pods
-	n.cpuMedian, n.cpuExpected = c.CPU.Mean, c.CPU.Mean
-	n.cpuHigh = max(n.cpu, c.CPU.Peak)
-	n.imbalance = 1
-	d.add(Reason{
-		Code: ReasonPerRun, Container: c.Name, Subject: "cpu", Unit: "cores", Before: c.CPU.Mean, After: perPod,
-		Message: fmt.Sprintf("runs to completion: the largest pod used up to %s cores in 95 %% of its time", num(perPod)),
-	})
 }
 
 // cpuNeed is the forecast quantile of the largest demand within the window,
@@ -276,7 +262,7 @@ func (d *draft) memoryNeed(c Container, w windows, n *containerNeed) {
 		// The median: what lies beyond it is what the margin is for.
 		peak = max(peak, d.within(c.Memory.Forecast, w.act, 0.5))
 	}
-	margin := d.s.Policy.Vertical.MemoryMargin
+	margin := d.s.Policy.Vertical.containerRules(c.Name).MemoryMargin
 	n.memoryLow, n.memory = peak, peak*(1+margin)
 	d.add(Reason{
 		Code: ReasonMemoryPeak, Container: c.Name, Subject: "memory", Unit: "bytes", Before: c.Memory.Last, After: n.memory,

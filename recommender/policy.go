@@ -76,32 +76,3 @@ func orDefault(x, def float64) float64 {
 	}
 	return def
 }
-
-// limits returns the limits that go with a target request.
-func (v VerticalPolicy) limits(c Container, target Resources) Resources {
-	return Resources{
-		CPU:    MilliCPU(limit(v.CPULimits, int64(c.Requests.CPU), int64(c.Limits.CPU), int64(target.CPU))),
-		Memory: Bytes(limit(v.MemoryLimits, int64(c.Requests.Memory), int64(c.Limits.Memory), int64(target.Memory))),
-	}
-}
-
-// limit follows one request. A limit without a request keeps the ratio 1,
-// since Kubernetes then takes the limit for the request.
-func limit(policy LimitPolicy, request, limit, target int64) int64 {
-	switch policy {
-	case LimitNone:
-		return 0
-	case LimitEqual:
-		return target
-	case LimitRatio:
-		fallthrough
-	default:
-		if limit == 0 {
-			return 0
-		}
-		if request == 0 {
-			return target
-		}
-		return max(target, ceilInt64(float64(target)*(float64(limit)/float64(request))))
-	}
-}

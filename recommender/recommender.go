@@ -24,9 +24,14 @@ type Recommender struct{}
 //     to change spread over the span, and what is there stays where no change
 //     saves that much;
 //  3. the guards, in order: none of them can lower a number.
-func (*Recommender) Decide(s Snapshot) Decision {
-	s.Policy = s.Policy.withDefaults(s.Replicas)
+func (r *Recommender) Decide(s Snapshot) Decision {
+	if len(s.Groups) > 0 {
+		return r.decideGroups(s)
+	}
+	hold := s.Policy.withDefaults(s.Replicas).HoldSeconds
+	s = s.prepared()
 	d := &draft{s: s, expected: make([]float64, len(s.Containers))}
+	d.constrain()
 	n := needOf(d)
 	for i, c := range n.containers {
 		d.expected[i] = c.cpuExpected
@@ -35,11 +40,15 @@ func (*Recommender) Decide(s Snapshot) Decision {
 		return d.none()
 	}
 	z := newSizer(d, n)
+	d.answerDeferred(z)
 	d.choose(z)
+	d.idle(z)
 	for _, g := range guards() {
 		g(d, z)
 	}
-	return d.decision(z)
+	out := d.decision(z)
+	out.RecheckAfterSeconds = d.recheck(hold)
+	return out
 }
 
 // known says whether anything is known about any container.
@@ -58,6 +67,11 @@ type draft struct {
 	// expected is the CPU in cores that each container is expected to use,
 	// summed over the pods.
 	expected []float64
+	// frame is what bounds the sizes and the number of pods, ruled the policies
+	// of the containers, bounds who bounds the number of pods.
+	frame  *frame
+	ruled  []ContainerPolicy
+	bounds []replicaBound
 }
 
 func (d *draft) add(r Reason) {
@@ -99,6 +113,8 @@ func (d *draft) replicaBounds() (lo, hi int) {
 // fixedReplicas says why the number of pods is not chosen; empty where it is.
 func (d *draft) fixedReplicas() string {
 	switch {
+	case d.s.Replicas.Desired == 0 && d.s.Policy.Horizontal.Zero == nil && d.s.Workload.Scalable():
+		return "somebody stopped it: it stays at zero"
 	case d.s.Workload.Batch():
 		return "runs to completion: it has runs, not replicas"
 	case !d.s.Workload.Scalable():
@@ -125,32 +141,6 @@ func (d *draft) cheapest(p plan) Reason {
 			p.replicas, num(p.cost), d.currency(), span(p.span))
 	}
 	return r
-}
-
-// boundReasons tells where the owner's bounds moved the choice, and where they
-// leave it short.
-func (d *draft) boundReasons() {
-	for i, c := range d.s.Containers {
-		want, got := d.chosen.uncapped[i], d.chosen.sizes[i]
-		if want.CPU != got.CPU {
-			d.add(Reason{
-				Code: ReasonBounded, Container: c.Name, Subject: "cpu", Unit: "cores", Before: want.CPU.Cores(), After: got.CPU.Cores(),
-				Message: fmt.Sprintf("%s cores would do, the bound is %s", num(want.CPU.Cores()), num(got.CPU.Cores())),
-			})
-		}
-		if want.Memory != got.Memory {
-			d.add(Reason{
-				Code: ReasonBounded, Container: c.Name, Subject: "memory", Unit: "bytes", Before: float64(want.Memory), After: float64(got.Memory),
-				Message: fmt.Sprintf("%s would do, the bound is %s", size(float64(want.Memory)), size(float64(got.Memory))),
-			})
-		}
-	}
-	if d.chosen.short > 1e-9 {
-		d.add(Reason{
-			Code: ReasonShort, Subject: "replicas", Unit: "pods", Before: float64(d.s.Replicas.Desired), After: float64(d.chosen.replicas),
-			Message: fmt.Sprintf("nothing within the bounds carries the need: %s of it stays uncovered", percent(d.chosen.short)),
-		})
-	}
 }
 
 // currentCost is what runs now.
@@ -203,6 +193,7 @@ func (d *draft) decision(z *sizer) Decision {
 	out.DesiredReplicas = d.chosen.replicas
 	out.Confidence = d.confidence()
 	resized := false
+	limits := d.targetLimits(z)
 	for i, c := range d.s.Containers {
 		target := d.chosen.sizes[i]
 		lower, upper := z.bounds(i, d.chosen.replicas, target)
@@ -212,10 +203,12 @@ func (d *draft) decision(z *sizer) Decision {
 		}
 		if target != c.Requests {
 			resized = true
-			r.TargetLimits = d.s.Policy.Vertical.limits(c, target)
+			r.TargetLimits = limits[i]
 		}
+		r.Boost = d.boost(i, target)
 		out.Containers = append(out.Containers, r)
 	}
+	d.remember()
 	out.Cost.TargetPerHour = d.cost(d.chosen.replicas, d.chosen.sizes)
 	scaled := d.chosen.replicas != d.s.Replicas.Desired && d.fixedReplicas() == ""
 	if !scaled {
@@ -252,15 +245,15 @@ func (d *draft) confidence() float64 {
 // bounds enclose the requests that need no change: below, the median of the
 // need is not covered; above, its 0.99 quantile is, with room to spare.
 func (z *sizer) bounds(i, replicas int, target Resources) (lower, upper Resources) {
-	n, pods := z.n.containers[i], float64(replicas)
+	n, pods := z.n.containers[i], float64(max(1, replicas))
 	if !n.known {
 		return target, target
 	}
 	burst := 1 + z.d.s.Policy.Vertical.Burst
 	lower = Resources{CPU: FromCores((n.perReplica + n.cpuMedian/pods) / burst * min(1, z.n.correction)), Memory: FromBytes(n.memoryLow)}
 	upper = Resources{
-		CPU:    FromCores((n.perReplica + n.cpuHigh/pods) / burst / z.d.s.Policy.Vertical.CPUUtilization * n.imbalance * max(1, z.n.correction)),
-		Memory: FromBytes(n.memory * (1 + z.d.s.Policy.Vertical.MemoryMargin)),
+		CPU:    FromCores((n.perReplica + n.cpuHigh/pods) / burst / z.d.rules(i).CPUUtilization * n.imbalance * max(1, z.n.correction)),
+		Memory: FromBytes(n.memory * (1 + z.d.rules(i).MemoryMargin)),
 	}
 	return Resources{CPU: min(lower.CPU, target.CPU), Memory: min(lower.Memory, target.Memory)},
 		Resources{CPU: max(upper.CPU, target.CPU), Memory: max(upper.Memory, target.Memory)}

@@ -61,6 +61,9 @@ type Snapshot struct {
 	Batch *BatchServer `json:"batch,omitempty"`
 	// Outcome is how well the objective was met lately; nil where unknown.
 	Outcome *Outcome `json:"outcome,omitempty"`
+	// Surroundings are what the cluster, the calendar and the rest of the pod
+	// allow.
+	Surroundings
 	// Facts are what is known about the quality of the data, as found by
 	// whoever gathered it.
 	Facts []Fact `json:"facts,omitempty"`
@@ -81,6 +84,11 @@ type Replicas struct {
 	ResizeSeconds float64 `json:"resizeSeconds,omitempty"`
 	// Rollout says that a new revision is being rolled out.
 	Rollout bool `json:"rollout,omitempty"`
+	// Deferred is the number of pods whose growth in place waits for room on
+	// their node, Infeasible that of pods whose node can never hold it. What
+	// these pods really have is Container.InForce.
+	Deferred   int `json:"deferred,omitempty"`
+	Infeasible int `json:"infeasible,omitempty"`
 }
 
 // pods is the number of pods that share the load now, at least one.
@@ -97,6 +105,18 @@ type Container struct {
 	Name     string    `json:"name"`
 	Requests Resources `json:"requests"`
 	Limits   Resources `json:"limits"`
+	// InForce is what the pods of which a resize is pending have until it is
+	// made; zero where none is.
+	InForce Resources `json:"inForce,omitzero"`
+	// RestartOnCPU and RestartOnMemory say that a change in place restarts the
+	// container (resizePolicy RestartContainer).
+	RestartOnCPU    bool `json:"restartOnCPU,omitempty"`
+	RestartOnMemory bool `json:"restartOnMemory,omitempty"`
+	// Startup is what was learned from past starts of the container; nil where
+	// nothing is known.
+	Startup *Startup `json:"startup,omitempty"`
+	// Runs are those of a workload that runs to completion; nil where unknown.
+	Runs *Runs `json:"runs,omitempty"`
 	// CPU is in cores, summed over the pods.
 	CPU Usage `json:"cpu"`
 	// Memory is the working set in bytes of the pod that uses the most, as it
@@ -119,6 +139,8 @@ type Container struct {
 	OOMKills    int       `json:"oomKills,omitempty"`
 	LastOOMKill time.Time `json:"lastOOMKill,omitzero"`
 	Restarts    int       `json:"restarts,omitempty"`
+	// RecentRestarts are those of the last 10 minutes.
+	RecentRestarts int `json:"recentRestarts,omitempty"`
 }
 
 // Usage is the history of one resource in numbers, with its forecast. The
@@ -162,6 +184,9 @@ type Demand struct {
 	// Backlog is work that waits, in units of the demand times seconds; 0
 	// where none or unknown.
 	Backlog float64 `json:"backlog,omitempty"`
+	// IdleSeconds is how long there has been none; 0 where there is some, or
+	// where that is unknown.
+	IdleSeconds float64 `json:"idleSeconds,omitempty"`
 }
 
 // Fact is one thing known about the data.
@@ -226,66 +251,16 @@ type Objective struct {
 	ServiceCV float64 `json:"serviceCV,omitempty"`
 }
 
-// HorizontalPolicy bounds the number of pods.
-type HorizontalPolicy struct {
-	// Fixed keeps the replicas as they are.
-	Fixed bool `json:"fixed,omitempty"`
-	// Min and Max are inclusive; zero means 1 and ten times what is there.
-	Min int `json:"min,omitempty"`
-	Max int `json:"max,omitempty"`
-	// StabilizationSeconds is how long the largest replica count of the recent
-	// past is kept before fewer are asked for. Zero means 300.
-	StabilizationSeconds float64 `json:"stabilizationSeconds,omitempty"`
-}
-
-// VerticalPolicy bounds the size of a container.
-type VerticalPolicy struct {
-	// Fixed keeps the sizes as they are.
-	Fixed bool `json:"fixed,omitempty"`
-	// MinAllowed and MaxAllowed bound the target of each container. Zero
-	// means 10 milli-CPU and 32 MiB, and no upper bound.
-	MinAllowed Resources `json:"minAllowed"`
-	MaxAllowed Resources `json:"maxAllowed"`
-	// CPUUtilization is the share of its requested CPU that a container without
-	// a latency objective may use, in (0, 1]: averages over minutes hide what
-	// happens within them. Zero means 0.9.
-	CPUUtilization float64 `json:"cpuUtilization,omitempty"`
-	// Burst is the CPU that a container may count on beyond its request, as a
-	// share of it: what its node leaves it where it has no limit, or its limit
-	// allows it. Zero counts on requests alone. A request is never below what is
-	// expected to be used.
-	Burst float64 `json:"burst,omitempty"`
-	// MemoryMargin is the share added to the memory a container is expected
-	// to reach. Zero means 0.15.
-	MemoryMargin float64 `json:"memoryMargin,omitempty"`
-	// InPlace says that sizes can change without a restart, so that they may
-	// follow demand.
-	InPlace bool `json:"inPlace,omitempty"`
-	// CPULimits says what to do with CPU limits. Empty means LimitRatio.
-	CPULimits LimitPolicy `json:"cpuLimits,omitempty"`
-	// MemoryLimits says what to do with memory limits. Empty means LimitRatio.
-	MemoryLimits LimitPolicy `json:"memoryLimits,omitempty"`
-}
-
-// LimitPolicy says how a limit follows its request.
-type LimitPolicy string
-
-// The limit policies.
-const (
-	// LimitRatio keeps the ratio of limit to request; no limit stays no limit.
-	LimitRatio LimitPolicy = "Ratio"
-	// LimitEqual sets the limit to the request.
-	LimitEqual LimitPolicy = "Equal"
-	// LimitNone removes the limit.
-	LimitNone LimitPolicy = "None"
-)
-
 // Prices is what capacity costs, in Currency an hour.
 type Prices struct {
 	CPUCoreHour   float64 `json:"cpuCoreHour"`
 	MemoryGiBHour float64 `json:"memoryGiBHour"`
 	GPUHour       float64 `json:"gpuHour,omitempty"`
 	Currency      string  `json:"currency,omitempty"`
+	// DominantShare prices a pod by the largest of its shares of a node, since
+	// what it leaves of the other resources cannot be used: for clusters whose
+	// nodes are packed with pods of one shape. It needs Snapshot.Nodes.
+	DominantShare bool `json:"dominantShare,omitempty"`
 }
 
 // State is what one decision tells the next; it is all that a controller has
@@ -300,6 +275,43 @@ type State struct {
 	// Wishes are the replica counts asked for within the stabilization
 	// window, oldest first.
 	Wishes []Wish `json:"wishes,omitempty"`
+	// Scales are the changes of the number of pods within the longest window
+	// that looks at them, oldest first, at most 64.
+	Scales []Scale `json:"scales,omitempty"`
+	// Turns are the latest changes of the direction in which sizes moved,
+	// oldest first, at most 16.
+	Turns []Turn `json:"turns,omitempty"`
+	// Refused are pod sizes that nodes could not hold, oldest first, at most 8.
+	Refused []Refusal `json:"refused,omitempty"`
+	// Groups are the states of Snapshot.Groups.
+	Groups []GroupState `json:"groups,omitempty"`
+}
+
+// Scale is a change of the number of pods.
+type Scale struct {
+	At   time.Time `json:"at"`
+	From int       `json:"from"`
+	To   int       `json:"to"`
+}
+
+// Turn is a change of the direction in which sizes move.
+type Turn struct {
+	At time.Time `json:"at"`
+	Up bool      `json:"up,omitempty"`
+}
+
+// Refusal is the size of a pod that its node can never hold.
+type Refusal struct {
+	At time.Time `json:"at"`
+	// Asked is what was asked for, InForce what the pod has instead.
+	Asked   Resources `json:"asked"`
+	InForce Resources `json:"inForce"`
+}
+
+// GroupState is the state of one group of pods.
+type GroupState struct {
+	Name  string `json:"name"`
+	State State  `json:"state"`
 }
 
 // Wish is a replica count that one decision would have liked.

@@ -228,8 +228,45 @@ func remedy(r recommender.Reason, s recommender.Snapshot) string {
 	case recommender.ReasonWithinTolerance:
 		return "a larger difference between what is requested and what is needed"
 	case recommender.ReasonForecast, recommender.ReasonReactiveFloor, recommender.ReasonQueueing,
-		recommender.ReasonMemoryPeak, recommender.ReasonCheapest, recommender.ReasonPerRun:
+		recommender.ReasonMemoryPeak, recommender.ReasonCheapest, recommender.ReasonPerRun, recommender.ReasonOrdinalSkew,
+		recommender.ReasonLimitBound, recommender.ReasonQoSKept, recommender.ReasonStartupBoost, recommender.ReasonGroup:
 		return ""
+	case recommender.ReasonLimitRange, recommender.ReasonQuota, recommender.ReasonNodeShape, recommender.ReasonAllowedSize,
+		recommender.ReasonStepLimited, recommender.ReasonWindow, recommender.ReasonScheduledFloor, recommender.ReasonReplicaFloor,
+		recommender.ReasonDeferred, recommender.ReasonInfeasible, recommender.ReasonZero, recommender.ReasonKeptWarm,
+		recommender.ReasonWoken, recommender.ReasonCrashLoop, recommender.ReasonOOMFreeze, recommender.ReasonDamped,
+		recommender.ReasonScalingPolicy, recommender.ReasonBudget:
+		return constraintRemedy(r.Code)
+	default:
+		return ""
+	}
+}
+
+// constraintRemedy says what would make a constraint go away.
+func constraintRemedy(code recommender.ReasonCode) string {
+	switch code { //nolint:exhaustive // Only what bounds or holds a decision.
+	case recommender.ReasonLimitRange, recommender.ReasonQuota:
+		return "the namespace: a wider LimitRange or ResourceQuota"
+	case recommender.ReasonNodeShape, recommender.ReasonInfeasible:
+		return "nodes: larger ones, or more room on them"
+	case recommender.ReasonAllowedSize:
+		return "policy: other sizes, steps or memoryPerCore"
+	case recommender.ReasonStepLimited, recommender.ReasonScalingPolicy:
+		return "time: the policies of change permit only so much at once"
+	case recommender.ReasonWindow, recommender.ReasonScheduledFloor:
+		return "time: the schedule's windows and floors"
+	case recommender.ReasonReplicaFloor:
+		return "policy: fewer zones to spread over, or a smaller minAvailable"
+	case recommender.ReasonDeferred:
+		return "room on the nodes of the pods that wait"
+	case recommender.ReasonZero, recommender.ReasonKeptWarm, recommender.ReasonWoken:
+		return "demand, or its forecast"
+	case recommender.ReasonCrashLoop, recommender.ReasonOOMFreeze:
+		return "10 minutes without a restart"
+	case recommender.ReasonDamped:
+		return "an hour in which it does not change its direction that often"
+	case recommender.ReasonBudget:
+		return "a larger budget of changes, or the next hour"
 	default:
 		return ""
 	}

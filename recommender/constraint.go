@@ -1,0 +1,434 @@
+package recommender
+
+import (
+	"math"
+)
+
+// why names what bounds a number.
+type why struct {
+	code ReasonCode
+	name string
+}
+
+// box is what a container's requests may be.
+type box struct {
+	// present is what its pods have now.
+	present amounts
+	// lo and hi are inclusive, lo ≤ hi; loWhy and hiWhy name who set them.
+	lo, hi       amounts
+	loWhy, hiWhy [2]why
+	// held says that a resource stays as it is, whatever lo and hi say.
+	held  [2]bool
+	heldA why
+	grid  *grid
+}
+
+// narrow moves lo and hi into [lo, hi] of a lesser authority: as far as what
+// binds already allows.
+func (b *box) narrow(lo, hi amounts, w why) {
+	for r := range b.lo {
+		if l := min(max(lo[r], b.lo[r]), b.hi[r]); l > b.lo[r] {
+			b.lo[r], b.loWhy[r] = l, w
+		}
+		if h := max(min(hi[r], b.hi[r]), b.lo[r]); h < b.hi[r] {
+			b.hi[r], b.hiWhy[r] = h, w
+		}
+	}
+}
+
+// hold keeps a resource as it is.
+func (b *box) hold(r int, w why) {
+	if !b.held[r] {
+		b.held[r], b.heldA = true, w
+		b.lo[r], b.hi[r] = b.present[r], b.present[r]
+		b.grid = nil // Sizes of a list are of both resources.
+	}
+}
+
+func (b *box) holdBoth(w why) {
+	b.hold(ofCPU, w)
+	b.hold(ofMemory, w)
+}
+
+// fixed says that the size is not chosen at all.
+func (b *box) fixed() bool { return b.held == [2]bool{true, true} && b.heldA.code == ReasonBounded }
+
+// clamped moves amounts into the box.
+func (b *box) clamped(want amounts) amounts { return want.atLeast(b.lo).atMost(b.hi) }
+
+// place is the smallest size in the box that covers what is wanted, the nearest
+// one where none does.
+func (b *box) place(want amounts) amounts {
+	got := b.clamped(want)
+	if b.grid != nil {
+		got = b.grid.up(got, b)
+	}
+	return got
+}
+
+// podCap is a bound of what a pod requests.
+type podCap struct {
+	resource int
+	amount   int64
+	// shared says that all pods share the amount, hard that it also holds for
+	// what is there already.
+	shared, hard bool
+	why          why
+}
+
+// room is the space of a node for one pod.
+type room struct {
+	amounts
+	name string
+	// nodes is how many of them there may be, boundless for any number.
+	nodes int
+	gpus  int
+}
+
+// frame is all that bounds the sizes and the number of pods of one decision.
+type frame struct {
+	boxes []box
+	caps  []podCap
+	rooms []room
+	// now is the number of pods there are, presentPod what each requests.
+	now        int
+	presentPod amounts
+	// sidecars lists the containers with Sidecar in order, init what the init
+	// containers request.
+	sidecars []int
+	init     []InitContainer
+	gpus     int
+}
+
+// newFrame collects what binds. Authorities in falling order: the cluster's
+// LimitRanges, the owner's bounds, scheduled floors, windows, steps.
+func newFrame(d *draft, known func(int) bool) *frame {
+	f := &frame{now: d.s.Replicas.Desired, init: d.s.InitContainers}
+	if d.s.Workload.Batch() {
+		f.now = max(f.now, 1)
+	}
+	present := make([]amounts, len(d.s.Containers))
+	for i, c := range d.s.Containers {
+		if c.Sidecar {
+			f.sidecars = append(f.sidecars, i)
+		}
+		f.gpus += c.GPUs
+		present[i] = c.base().amounts()
+		f.boxes = append(f.boxes, d.box(i, known(i)))
+	}
+	f.presentPod = f.pod(present)
+	f.podCaps(d)
+	f.nodeRooms(d.s.Nodes)
+	return f
+}
+
+// base is what the pods of a container have now.
+func (c Container) base() Resources { return c.InForce.or(c.Requests) }
+
+func (d *draft) box(i int, known bool) box {
+	c, rules := d.s.Containers[i], d.rules(i)
+	b := box{present: c.base().amounts(), hi: amounts{boundless, boundless}}
+	b.grid = newGrid(rules, d.s.Policy.Prices)
+	for _, l := range d.s.LimitRanges {
+		if l.Type == LimitRangeContainer {
+			b.narrow(l.Min.amounts(), l.Max.bounds(), why{ReasonLimitRange, l.Name})
+		}
+	}
+	b.narrow(rules.MinAllowed.amounts(), rules.MaxAllowed.bounds(), why{code: ReasonBounded})
+	d.floorBox(c.Name, &b)
+	d.windowBox(c, &b)
+	d.stepBox(c, &b)
+	owner := why{code: ReasonBounded, name: "fixed"}
+	switch {
+	case !known || rules.Fixed:
+		b.holdBoth(owner)
+	default:
+		if rules.FixedCPU {
+			b.hold(ofCPU, owner)
+		}
+		if rules.FixedMemory {
+			b.hold(ofMemory, owner)
+		}
+	}
+	return b
+}
+
+// stepBox limits how far one decision moves a request. A kill for want of
+// memory is answered at once.
+func (d *draft) stepBox(c Container, b *box) {
+	v := d.s.Policy.Vertical
+	for r, is := range b.present {
+		lo, hi := amounts{}, amounts{boundless, boundless}
+		if v.StepDown > 0 {
+			lo[r] = ceilInt64(float64(is) * (1 - min(v.StepDown, 1)))
+		}
+		if v.StepUp > 0 && is > 0 && (r == ofCPU || !d.remembersOOM(c)) {
+			hi[r] = ceilInt64(float64(is) * (1 + v.StepUp))
+		}
+		b.narrow(lo, hi, why{code: ReasonStepLimited})
+	}
+}
+
+// remembersOOM says whether a kill for want of memory still counts.
+func (d *draft) remembersOOM(c Container) bool {
+	return c.OOMKills > 0 && d.s.Now.Sub(c.LastOOMKill) <= oomMemory
+}
+
+// podCaps collects what a pod as a whole may request.
+func (f *frame) podCaps(d *draft) {
+	for _, l := range d.s.LimitRanges {
+		if l.Type != LimitRangePod {
+			continue
+		}
+		for r, v := range l.Max.bounds() {
+			if v < boundless {
+				f.caps = append(f.caps, podCap{resource: r, amount: v, hard: true, why: why{ReasonLimitRange, l.Name}})
+			}
+		}
+	}
+	for _, q := range d.s.Quotas {
+		for _, item := range q.Items {
+			if r, own, ok := d.ownUse(f, item.Resource); ok {
+				left := addSaturating(item.Hard-item.Used, own)
+				f.caps = append(f.caps, podCap{resource: r, amount: max(0, left), shared: true, why: why{ReasonQuota, q.Name}})
+			}
+		}
+	}
+	for _, r := range d.state.Refused {
+		asked, fits := r.Asked.amounts(), r.InForce.amounts()
+		for k := range asked {
+			if asked[k] > fits[k] {
+				f.caps = append(f.caps, podCap{resource: k, amount: fits[k], why: why{code: ReasonInfeasible}})
+			}
+		}
+	}
+}
+
+// ownUse is what the workload itself uses of a quota that bounds requests: with
+// a quota of limits, requests cannot exceed it either.
+func (d *draft) ownUse(f *frame, q QuotaResource) (resource int, own int64, ok bool) {
+	limits := amounts{}
+	for _, c := range d.s.Containers {
+		limits = limits.plus(c.Limits.amounts().atLeast(amounts{}))
+	}
+	switch q {
+	case QuotaRequestsCPU:
+		return ofCPU, mulSaturating(f.presentPod[ofCPU], f.now), true
+	case QuotaRequestsMemory:
+		return ofMemory, mulSaturating(f.presentPod[ofMemory], f.now), true
+	case QuotaLimitsCPU:
+		return ofCPU, mulSaturating(limits[ofCPU], f.now), true
+	case QuotaLimitsMemory:
+		return ofMemory, mulSaturating(limits[ofMemory], f.now), true
+	case QuotaPods, QuotaGPUs:
+		return 0, 0, false // They bound the number of pods.
+	default:
+		return 0, 0, false
+	}
+}
+
+func (f *frame) nodeRooms(shapes []NodeShape) {
+	most := 0
+	for _, s := range shapes {
+		most = max(most, s.GPUs)
+	}
+	for _, s := range shapes {
+		if most > 0 && s.GPUs < f.gpus {
+			continue
+		}
+		nodes := s.MaxNodes
+		if nodes <= 0 {
+			nodes = math.MaxInt32
+		}
+		f.rooms = append(f.rooms, room{s.Allocatable.amounts().minus(s.Overhead.amounts()), s.Name, nodes, s.GPUs})
+	}
+}
+
+// pod is what a pod of these containers requests: the sum of its containers, or
+// an init container with the sidecars that run beside it where that is more.
+func (f *frame) pod(sizes []amounts) amounts {
+	total := amounts{}
+	for _, s := range sizes {
+		total = total.plus(s)
+	}
+	for _, c := range f.init {
+		beside := c.Requests.amounts()
+		for k := 0; k < c.SidecarsBefore && k < len(f.sidecars); k++ {
+			beside = beside.plus(sizes[f.sidecars[k]])
+		}
+		total = total.atLeast(beside)
+	}
+	return total
+}
+
+// bounded says whether anything but the containers' boxes binds.
+func (f *frame) bounded() bool { return len(f.caps) > 0 || len(f.rooms) > 0 }
+
+// limit is the amount of a cap for each of that many pods. What is there
+// already is not taken away: a cap that is not hard only stops what grows.
+func (f *frame) limit(c podCap, replicas int) int64 {
+	amount := c.amount
+	if c.shared {
+		amount /= int64(max(1, replicas))
+	}
+	if !c.hard && replicas <= f.now {
+		amount = max(amount, f.presentPod[c.resource])
+	}
+	return amount
+}
+
+// fit sizes the containers of that many pods: what is wanted of each, as far as
+// the frame allows. Over is how far the plan still exceeds what is allowed as a
+// share, 0 where it does not.
+func (f *frame) fit(want []amounts, replicas int) (got []amounts, over float64) {
+	got = make([]amounts, len(want))
+	for i := range want {
+		got[i] = f.boxes[i].place(want[i])
+	}
+	if f.bounded() {
+		most, _ := f.most(f.pod(got), replicas)
+		f.squeeze(got, most, false)
+		over = f.over(f.pod(got), replicas)
+	}
+	return got, over
+}
+
+// most is what a pod may request of each resource, where it wants that much,
+// and who says so. Of several nodes it is the one on which the least is
+// missing.
+func (f *frame) most(pod amounts, replicas int) (most amounts, by [2]why) {
+	most = amounts{boundless, boundless}
+	for _, c := range f.caps {
+		if v := f.limit(c, replicas); v < most[c.resource] {
+			most[c.resource], by[c.resource] = v, c.why
+		}
+	}
+	if len(f.rooms) == 0 {
+		return most, by
+	}
+	best, least := f.rooms[0], math.Inf(1)
+	for _, r := range f.rooms {
+		if missing := f.missing(r.amounts, pod.atMost(most)); missing < least {
+			best, least = r, missing
+		}
+	}
+	if replicas <= f.now && f.missing(f.presentPod, pod.atMost(most)) < least {
+		best = room{amounts: f.presentPod, name: "it is on"}
+	}
+	for r, v := range best.amounts {
+		if v < most[r] {
+			most[r], by[r] = v, why{ReasonNodeShape, best.name}
+		}
+	}
+	return most, by
+}
+
+// missing is the largest share of a pod that a room lacks.
+func (f *frame) missing(room, pod amounts) float64 {
+	return max(lack(float64(pod[0]), float64(room[0])), lack(float64(pod[1]), float64(room[1])))
+}
+
+// squeeze makes the containers smaller until the pod is within most: each gives
+// the same share of what it has above its least, which is what it has now where
+// nothing may be lowered.
+func (f *frame) squeeze(got []amounts, most amounts, keep bool) {
+	squeezed := false
+	for r := range most {
+		var total, least int64
+		for i := range got {
+			total = addSaturating(total, got[i][r])
+			least = addSaturating(least, f.least(i, r, got[i][r], keep))
+		}
+		if total <= most[r] {
+			continue
+		}
+		squeezed = true
+		share := 0.0
+		if least < most[r] {
+			share = float64(most[r]-least) / float64(total-least)
+		}
+		for i := range got {
+			lo := f.least(i, r, got[i][r], keep)
+			got[i][r] = lo + int64(float64(got[i][r]-lo)*share)
+		}
+	}
+	for i := range got {
+		if b := &f.boxes[i]; squeezed && b.grid != nil && !keep {
+			got[i] = b.grid.down(got[i], b)
+		}
+	}
+}
+
+// least is the least that container i may have of a resource of which it would
+// get that much.
+func (f *frame) least(i, r int, got int64, keep bool) int64 {
+	b := &f.boxes[i]
+	switch {
+	case b.held[r]:
+		return got
+	case keep:
+		return min(got, max(b.lo[r], b.present[r]))
+	default:
+		return min(got, b.lo[r])
+	}
+}
+
+// over is the share by which that many pods of this size exceed what is
+// allowed.
+func (f *frame) over(pod amounts, replicas int) float64 {
+	over := 0.0
+	for _, c := range f.caps {
+		if v := f.limit(c, replicas); pod[c.resource] > v {
+			over = max(over, float64(pod[c.resource])/float64(max(1, v))-1)
+		}
+	}
+	if len(f.rooms) == 0 || replicas <= f.now && pod.within(f.presentPod) {
+		return over
+	}
+	least, pods := math.Inf(1), 0.0
+	for _, r := range f.rooms {
+		least = min(least, f.missing(r.amounts, pod))
+		pods += float64(r.nodes) * float64(r.holds(pod, f.gpus))
+	}
+	if least > 0 {
+		return over + least
+	}
+	return over + max(0, float64(replicas)/max(1, pods)-1)
+}
+
+// holds is how many pods of a size a node has room for.
+func (r room) holds(pod amounts, gpus int) int64 {
+	n := int64(math.MaxInt32)
+	for k, v := range pod {
+		if v > 0 {
+			n = min(n, r.amounts[k]/v)
+		}
+	}
+	if gpus > 0 && r.gpus > 0 {
+		n = min(n, int64(r.gpus/gpus))
+	}
+	return n
+}
+
+// allows says whether a request of container i may be that much.
+func (f *frame) allows(i int, got amounts) bool {
+	b := &f.boxes[i]
+	return got.within(b.hi) && b.lo.within(got) && (b.grid == nil || b.grid.has(got, b))
+}
+
+// amountsOf converts.
+func amountsOf(sizes []Resources) []amounts {
+	out := make([]amounts, len(sizes))
+	for i, s := range sizes {
+		out[i] = s.amounts()
+	}
+	return out
+}
+
+func resourcesOf(sizes []amounts) []Resources {
+	out := make([]Resources, len(sizes))
+	for i, s := range sizes {
+		out[i] = s.resources()
+	}
+	return out
+}
