@@ -60,6 +60,18 @@ type Recommendation struct {
 	UpperBound Resources `json:"upperBound"`
 	// UncappedTarget is the target before the owner's bounds.
 	UncappedTarget Resources `json:"uncappedTarget"`
+	// Advice are settings of the container's language runtime that go with
+	// the target. They are for its owner to make.
+	Advice []Advice `json:"advice,omitempty"`
+}
+
+// Advice is one setting of a language runtime.
+type Advice struct {
+	// Variable is an environment variable or a command line flag.
+	Variable string `json:"variable"`
+	Value    string `json:"value"`
+	// Why is one sentence with the numbers that led there.
+	Why string `json:"why"`
 }
 
 // Cost is money an hour in Currency.

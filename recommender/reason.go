@@ -23,10 +23,17 @@ const (
 	ReasonBacklog ReasonCode = "BacklogToDrain"
 	// ReasonMemoryPeak: the memory a container is expected to reach.
 	ReasonMemoryPeak ReasonCode = "MemoryPeak"
+	// ReasonMemorySeason: a rhythm that memory keeps lets it be small between
+	// its peaks.
+	ReasonMemorySeason ReasonCode = "MemorySeason"
+	// ReasonHeapBounded: a heap that is as large as it may become grows no more.
+	ReasonHeapBounded ReasonCode = "HeapBounded"
 	// ReasonMemoryTrend: memory grows day by day, which looks like a leak.
 	ReasonMemoryTrend ReasonCode = "MemoryGrowing"
 	// ReasonOOMKilled: a container was killed for want of memory.
 	ReasonOOMKilled ReasonCode = "OOMKilled"
+	// ReasonPageCache: a smaller limit would throw out page cache that is held.
+	ReasonPageCache ReasonCode = "PageCacheKept"
 	// ReasonHorizontalFixed: the number of replicas is not chosen here.
 	ReasonHorizontalFixed ReasonCode = "ReplicasFixed"
 	// ReasonCheapest: the cheapest replicas and size that meet the need.
@@ -45,4 +52,6 @@ const (
 	ReasonRollout ReasonCode = "RolloutInProgress"
 	// ReasonWithinTolerance: the change is too small to be worth making.
 	ReasonWithinTolerance ReasonCode = "WithinTolerance"
+	// ReasonRuntime: settings of the language runtime that go with the size.
+	ReasonRuntime ReasonCode = "RuntimeAdvice"
 )

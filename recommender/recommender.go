@@ -218,6 +218,7 @@ func (d *draft) decision(z *sizer) Decision {
 			resized = true
 			r.TargetLimits = d.s.Policy.Vertical.limits(c, target)
 		}
+		r.Advice = d.advise(c, r)
 		out.Containers = append(out.Containers, r)
 	}
 	out.Cost.TargetPerHour = d.cost(d.chosen.replicas, d.chosen.sizes)
@@ -263,7 +264,7 @@ func (z *sizer) bounds(i, replicas int, target Resources) (lower, upper Resource
 	lower = Resources{CPU: FromCores(n.perReplica + n.cpuMedian/pods), Memory: FromBytes(n.memoryLow)}
 	upper = Resources{
 		CPU:    FromCores((n.perReplica + n.cpuHigh/pods) / z.d.s.Policy.Vertical.CPUUtilization * n.imbalance),
-		Memory: FromBytes(n.memory * (1 + z.d.s.Policy.Vertical.MemoryMargin)),
+		Memory: FromBytes(n.memoryHigh),
 	}
 	return Resources{CPU: min(lower.CPU, target.CPU), Memory: min(lower.Memory, target.Memory)},
 		Resources{CPU: max(upper.CPU, target.CPU), Memory: max(upper.Memory, target.Memory)}

@@ -22,15 +22,19 @@ func byWeight() []recommender.ReasonCode {
 		recommender.ReasonStabilized,
 		recommender.ReasonBounded,
 		recommender.ReasonMemoryTrend,
+		recommender.ReasonPageCache,
 		recommender.ReasonReactiveFloor,
 		recommender.ReasonBacklog,
 		recommender.ReasonPerRun,
 		recommender.ReasonQueueing,
 		recommender.ReasonForecast,
+		recommender.ReasonMemorySeason,
+		recommender.ReasonHeapBounded,
 		recommender.ReasonMemoryPeak,
 		recommender.ReasonWithinTolerance,
 		recommender.ReasonCheapest,
 		recommender.ReasonHorizontalFixed,
+		recommender.ReasonRuntime,
 	}
 }
 
