@@ -19,6 +19,8 @@ const (
 	ReasonLowTrust ReasonCode = "ForecastNotTrusted"
 	// ReasonQueueing: head-room that the latency objective needs.
 	ReasonQueueing ReasonCode = "LatencyHeadroom"
+	// ReasonUnidentified: metrics have not yet told how fast a pod serves.
+	ReasonUnidentified ReasonCode = "ServiceNotIdentified"
 	// ReasonBacklog: work that waits, to be worked off beside what arrives.
 	ReasonBacklog ReasonCode = "BacklogToDrain"
 	// ReasonMemoryPeak: the memory a container is expected to reach.

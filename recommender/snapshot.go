@@ -59,6 +59,9 @@ type Snapshot struct {
 	// Batch is how a pod serves a language model, where the workload does so
 	// and its Demand is in requests; else nil.
 	Batch *BatchServer `json:"batch,omitempty"`
+	// BatchEvidence says how well Batch is known; nil where its owner stands in
+	// for it.
+	BatchEvidence *BatchEvidence `json:"batchEvidence,omitempty"`
 	// Facts are what is known about the quality of the data, as found by
 	// whoever gathered it.
 	Facts []Fact `json:"facts,omitempty"`
