@@ -22,6 +22,8 @@ const (
 	// ReasonFeedback: the objective was missed more, or less, than the risk
 	// accepts, so that capacity counts for less, or more.
 	ReasonFeedback ReasonCode = "ErrorBudget"
+	// ReasonUnidentified: metrics have not yet told how fast a pod serves.
+	ReasonUnidentified ReasonCode = "ServiceNotIdentified"
 	// ReasonBacklog: work that waits, to be worked off beside what arrives.
 	ReasonBacklog ReasonCode = "BacklogToDrain"
 	// ReasonMemoryPeak: the memory a container is expected to reach.

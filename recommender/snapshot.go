@@ -59,6 +59,9 @@ type Snapshot struct {
 	// Batch is how a pod serves a language model, where the workload does so
 	// and its Demand is in requests; else nil.
 	Batch *BatchServer `json:"batch,omitempty"`
+	// BatchEvidence says how well Batch is known; nil where its owner stands in
+	// for it.
+	BatchEvidence *BatchEvidence `json:"batchEvidence,omitempty"`
 	// Outcome is how well the objective was met lately; nil where unknown.
 	Outcome *Outcome `json:"outcome,omitempty"`
 	// Surroundings are what the cluster, the calendar and the rest of the pod

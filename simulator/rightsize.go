@@ -189,7 +189,8 @@ func (r *rightsizer) snapshot(o Observation) recommender.Snapshot {
 		bounds := &s.Policy.Vertical
 		bounds.MaxAllowed.CPU = max(min(bounds.MaxAllowed.CPU, sc.Service.Queue.MostCPU(sc)), bounds.MinAllowed.CPU)
 	case sc.Service.Inference != nil:
-		s.Batch = r.past.batchServer(sc.Service.Inference)
+		server, evidence := r.past.batch.Server()
+		s.Batch, s.BatchEvidence = &server, &evidence
 	}
 	return s
 }
