@@ -130,15 +130,22 @@ func (f *fit) condition(now int, logScale, lean float64, work *arena) []float64 
 	far := f.hours / (f.hours + 4)
 	width, steep, floor := 0.2+0.4*far, 3-1.6*far, 0.02+0.17*far
 	since := f.importance.decayed(float64(now - f.at))
-	out := work.take(len(f.origins))
+	n := len(f.origins)
+	out := work.room(n)
+	if n == 0 {
+		return out
+	}
+	known := f.importance.echoes(float64(now-int(f.origins[0])), work)
+	byWidth := 1 / width
+	decay, factors, logs, leans := f.decay[:n], f.factors[:n], f.logs[:n], f.lean[:n]
 	for i, o := range f.origins {
-		a := (float64(f.logs[i]) - logScale) / width
-		b := (float64(f.lean[i]) - lean) * steep
-		w := f.importance.at(float64(now-int(o)), since*float64(f.decay[i]))
-		out[i] = float64(f.factors[i]) * w
+		w := float64(factors[i]) * (since*float64(decay[i]) + known.at(float64(now-int(o))))
 		if !f.unconditioned {
-			out[i] *= floor + 1/(1+a*a+b*b)
+			a := (float64(logs[i]) - logScale) * byWidth
+			b := (float64(leans[i]) - lean) * steep
+			w *= floor + 1/(1+a*a+b*b)
 		}
+		out[i] = w
 	}
 	return out
 }

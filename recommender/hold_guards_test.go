@@ -111,7 +111,7 @@ func TestSizesLastUntilTheNextWindow(t *testing.T) {
 	if got := decide(s).Containers[0].Target.CPU; got != 2000 {
 		t.Errorf("%d m, want 2000", got)
 	}
-	if hs := recommender.Horizons(s); hs[len(hs)-1] < day {
+	if hs := recommender.Horizons(s, 0); hs[len(hs)-1] < day {
 		t.Errorf("horizons %v do not reach the next window", hs)
 	}
 	// The next decision is due all the same after 5 minutes.

@@ -55,6 +55,8 @@ type need struct {
 	// main is the container whose CPU follows the rate, part its part of all.
 	main int
 	part float64
+	// correction is the factor on what is needed, see correct.
+	correction float64
 	// patient says that what exceeds the median may wait.
 	patient bool
 	// perPod is the rate that a pod of a batch server carries, whatever its
@@ -95,13 +97,33 @@ func windowsOf(s Snapshot) windows {
 }
 
 // Horizons lists the spans ahead that a decision on the snapshot will look at,
-// ascending and never empty. Forecasts in a snapshot should have them.
-func Horizons(s Snapshot) []time.Duration {
+// ascending and never empty, rounded up to whole steps of the series that are
+// forecast. Forecasts in a snapshot should have them.
+func Horizons(s Snapshot, step time.Duration) []time.Duration {
 	s = s.prepared()
 	w := windowsOf(s)
 	horizons := append(w.lasting(), w.act, w.ahead)
+	for i, h := range horizons {
+		if past := h % max(1, step); past > 0 {
+			horizons[i] = h - past + step
+		}
+	}
 	slices.Sort(horizons)
 	return slices.Compact(horizons)
+}
+
+// within is the quantile of the maximum of what is forecast from now on: an
+// older forecast has to be looked at further ahead.
+func (d *draft) within(f forecaster.Forecast, span time.Duration, level float64) float64 {
+	return f.MaxWithin(span+d.age(f), level)
+}
+
+// age is how old a forecast is.
+func (d *draft) age(f forecaster.Forecast) time.Duration {
+	if f.Origin.IsZero() {
+		return 0
+	}
+	return max(0, d.s.Now.Sub(f.Origin))
 }
 
 func seconds(s float64) time.Duration {
@@ -112,7 +134,7 @@ func seconds(s float64) time.Duration {
 // step to the draft.
 func needOf(d *draft) need {
 	w := windowsOf(d.s)
-	n := need{serving: -1}
+	n := need{serving: -1, correction: d.correct()}
 	if d.batchServed() {
 		n.containers = make([]containerNeed, len(d.s.Containers))
 		d.modelNeed(&n, w)
@@ -156,11 +178,11 @@ func (d *draft) containerNeed(i int, w windows) containerNeed {
 func (d *draft) cpuNeed(c Container, w windows, n *containerNeed) {
 	level := 1 - d.s.Policy.Risk
 	f := c.CPU.Forecast
-	n.cpu, n.cpuAhead = f.MaxWithin(w.act, level), f.MaxWithin(w.ahead, level)
-	n.cpuMedian, n.cpuHigh = f.MaxWithin(w.act, 0.5), f.MaxWithin(w.act, 0.99)
+	n.cpu, n.cpuAhead = d.within(f, w.act, level), d.within(f, w.ahead, level)
+	n.cpuMedian, n.cpuHigh = d.within(f, w.act, 0.5), d.within(f, w.act, 0.99)
 	n.cpuExpected = c.CPU.Mean
 	if f.Valid() {
-		n.cpuExpected = f.At(w.act, 0.5)
+		n.cpuExpected = f.At(w.act+d.age(f), 0.5)
 	}
 	d.add(Reason{
 		Code: ReasonForecast, Container: c.Name, Subject: "cpu", Unit: "cores", Before: c.CPU.Last, After: n.cpu,
@@ -238,7 +260,7 @@ func (d *draft) memoryNeed(c Container, w windows, n *containerNeed) {
 	peak := max(c.Memory.Peak, c.Memory.Last)
 	if c.Memory.Forecast.Valid() && !d.s.Workload.Batch() {
 		// The median: what lies beyond it is what the margin is for.
-		peak = max(peak, c.Memory.Forecast.MaxWithin(w.act, 0.5))
+		peak = max(peak, d.within(c.Memory.Forecast, w.act, 0.5))
 	}
 	margin := d.s.Policy.Vertical.containerRules(c.Name).MemoryMargin
 	n.memoryLow, n.memory = peak, peak*(1+margin)

@@ -34,12 +34,12 @@ func (d *draft) demandNeed(n *need, w windows) {
 		// used is of no account: it is as fast as items were worked off.
 		noise, floor = 0, 0
 	}
-	high := max(n.rate, dem.Forecast.MaxWithin(w.act, 0.99))
+	high := max(n.rate, d.within(dem.Forecast, w.act, 0.99))
 	c.cpu = (rel.PerUnit*n.rate + noise) * n.part
 	c.cpuAhead = (rel.PerUnit*n.rateAhead + noise) * n.part
 	c.cpuHigh = (rel.PerUnit*high + noise) * n.part
 	c.cpuMedian = rel.PerUnit * n.rateMedian * n.part
-	c.cpuExpected = rel.PerUnit*dem.Forecast.At(w.act, 0.5)*n.part + c.perReplica*float64(d.s.Replicas.pods())
+	c.cpuExpected = rel.PerUnit*dem.Forecast.At(w.act+d.age(dem.Forecast), 0.5)*n.part + c.perReplica*float64(d.s.Replicas.pods())
 	if d.s.Policy.Objective.LatencySeconds > 0 {
 		n.serving = n.main
 		n.server = NewServer(rel.PerUnit*n.part, d.s.Policy.Objective.ServiceCV, c.perReplica)
@@ -59,9 +59,9 @@ const residualZ = 1.645
 func (d *draft) promptRate(n *need, w windows) {
 	dem, level := d.s.Demand, 1-d.s.Policy.Risk
 	n.waiting = d.backlogRate()
-	n.rate = max(dem.Forecast.MaxWithin(w.act, level), dem.Last) + n.waiting
-	n.rateAhead = max(dem.Forecast.MaxWithin(w.ahead, level), dem.Last) + n.waiting
-	n.rateMedian = dem.Forecast.MaxWithin(w.act, 0.5) + n.waiting
+	n.rate = max(d.within(dem.Forecast, w.act, level), dem.Last) + n.waiting
+	n.rateAhead = max(d.within(dem.Forecast, w.ahead, level), dem.Last) + n.waiting
+	n.rateMedian = d.within(dem.Forecast, w.act, 0.5) + n.waiting
 	d.addDemand(n.rate, level, w)
 }
 
@@ -102,8 +102,8 @@ func (d *draft) patience(w windows) float64 {
 // taken to be no less than what arrives now.
 func (d *draft) patientRate(n *need, w windows) {
 	dem, patience := d.s.Demand, d.patience(w)
-	n.rateMedian = dem.Forecast.MaxWithin(w.act, 0.5)
-	n.rate, n.rateAhead = n.rateMedian, dem.Forecast.MaxWithin(max(w.ahead, time.Minute), 0.5)
+	n.rateMedian = d.within(dem.Forecast, w.act, 0.5)
+	n.rate, n.rateAhead = n.rateMedian, d.within(dem.Forecast, max(w.ahead, time.Minute), 0.5)
 	d.addDemand(n.rate, 0.5, w)
 	drain := dem.Backlog / patience
 	if drain > n.rate/2 {

@@ -47,7 +47,7 @@ func newSizer(d *draft, n need) *sizer {
 	d.frame = newFrame(d, func(i int) bool { return n.containers[i].known || n.perPod > 0 })
 	if n.serving >= 0 {
 		spans := windowsOf(d.s).lasting()
-		z.rungs = z.ladder(max(n.rateAhead, n.lasting(d, spans[len(spans)-1]).rate))
+		z.rungs = z.ladder(n.correction * max(n.rateAhead, n.lasting(d, spans[len(spans)-1]).rate))
 	}
 	return z
 }
@@ -65,7 +65,7 @@ func (z *sizer) ladder(rate float64) []rung {
 	late := (1 - p.Objective.Percentile) * lateShare
 	var rungs []rung
 	for _, c := range z.d.frame.ladder(z.n.serving, top) {
-		r := rung{cores: c, rate: z.n.server.Capacity(c, p.Objective.LatencySeconds, late)}
+		r := rung{cores: c, rate: z.n.server.Capacity(c*(1+p.Vertical.Burst), p.Objective.LatencySeconds, late)}
 		rungs = append(rungs, r)
 		if r.rate > enough*1.2 {
 			break
@@ -86,6 +86,7 @@ func (z *sizer) option(replicas int) option {
 		size := c.Requests
 		if want[i] = f.boxes[i].present; !f.boxes[i].fixed() || z.n.containers[i].known {
 			size, ahead[i] = z.size(i, replicas)
+			size.CPU = max(size.CPU, z.expected(i, replicas))
 			want[i] = size.amounts()
 		}
 		if f.boxes[i].fixed() {
@@ -165,15 +166,24 @@ func (z *sizer) size(i, replicas int) (Resources, float64) {
 	if z.n.patient && i == z.n.main {
 		use = 1 // What is too much for a moment waits.
 	}
-	cores := (n.perReplica + n.cpu/pods) / use * n.imbalance
+	cores := (n.perReplica + n.cpu/pods) / use * n.imbalance * z.n.correction
 	if replicas > 1 && !z.resizable() {
 		cores = max(cores, n.perReplica+n.cpuMedian/(pods-1))
 	}
-	short := 0.0
+	short, burst := 0.0, 1+z.d.s.Policy.Vertical.Burst
 	if most := z.most(i); most > 0 {
-		short = lack((n.perReplica+n.cpuAhead/pods)/use*n.imbalance, most)
+		short = lack((n.perReplica+n.cpuAhead/pods)/use*n.imbalance*z.n.correction/burst, most)
 	}
-	return Resources{CPU: FromCores(cores), Memory: FromBytes(memory)}, short
+	return Resources{CPU: FromCores(cores / burst), Memory: FromBytes(memory)}, short
+}
+
+// expected is the CPU that container i is expected to use on each of that many
+// pods; a request below it would save nothing.
+func (z *sizer) expected(i, replicas int) MilliCPU {
+	if z.d.s.Policy.Vertical.Burst <= 0 || !z.n.containers[i].known {
+		return 0
+	}
+	return FromCores(z.n.containers[i].cpuExpected / float64(replicas))
 }
 
 // resizable says whether sizes can change in place. Then the pods that are
@@ -186,7 +196,7 @@ func (z *sizer) resizable() bool {
 // servingRate is the rate that each of that many pods has to carry: where they
 // cannot grow, all but one of them the median, too.
 func (z *sizer) servingRate(pods float64) float64 {
-	perPod := z.n.rate / pods
+	perPod := z.n.rate * z.n.correction / pods
 	if pods > 1 && !z.resizable() {
 		perPod = max(perPod, z.n.rateMedian/(pods-1))
 	}
@@ -197,7 +207,7 @@ func (z *sizer) servingRate(pods float64) float64 {
 func (z *sizer) servingCores(pods float64) (cores, short float64) {
 	perPod := z.servingRate(pods)
 	top := z.rungs[len(z.rungs)-1]
-	short = lack(z.n.rateAhead/pods, top.rate)
+	short = lack(z.n.rateAhead*z.n.correction/pods, top.rate)
 	for _, r := range z.rungs {
 		if r.rate >= perPod {
 			return r.cores, short
@@ -231,5 +241,5 @@ func (z *sizer) capacity(cores float64) float64 {
 		return z.rungs[i].rate
 	}
 	o := z.d.s.Policy.Objective
-	return z.n.server.Capacity(cores, o.LatencySeconds, (1-o.Percentile)*lateShare)
+	return z.n.server.Capacity(cores*(1+z.d.s.Policy.Vertical.Burst), o.LatencySeconds, (1-o.Percentile)*lateShare)
 }

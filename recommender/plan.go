@@ -58,7 +58,7 @@ func (n need) lasting(d *draft, span time.Duration) need {
 	}
 	rate := d.lastingQuantile(d.s.Demand.Forecast, span)
 	if n.patient {
-		rate = d.s.Demand.Forecast.MaxWithin(span, 0.5)
+		rate = d.within(d.s.Demand.Forecast, span, 0.5)
 	}
 	rate += n.waiting
 	n.rate, n.rateAhead = max(n.rate, rate), max(n.rateAhead, rate)
@@ -72,12 +72,12 @@ func (n need) lasting(d *draft, span time.Duration) need {
 // within a span.
 func (d *draft) lastingQuantile(f forecaster.Forecast, span time.Duration) float64 {
 	act, level := windowsOf(d.s).act, 1-d.s.Policy.Risk
-	median, most := f.MaxWithin(span, 0.5), f.MaxWithin(span, level)
-	now := f.MaxWithin(act, 0.5)
+	median, most := d.within(f, span, 0.5), d.within(f, span, level)
+	now := d.within(f, act, 0.5)
 	if now <= 0 {
 		return median
 	}
-	return min(median*f.MaxWithin(act, level)/now, most)
+	return min(median*d.within(f, act, level)/now, most)
 }
 
 // plan is an option and the span for which it is to last.

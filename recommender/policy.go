@@ -26,6 +26,9 @@ const (
 	defaultGrowth = 10
 )
 
+// burstMost bounds what may be counted on beyond a request.
+const burstMost = 10
+
 const (
 	defaultMinCPU    MilliCPU = 10
 	defaultMinMemory Bytes    = 32 * MiB
@@ -49,6 +52,7 @@ func (p Policy) withDefaults(replicas Replicas) Policy {
 	}
 	h.Max = max(h.Max, h.Min)
 	v.CPUUtilization = orDefault(min(v.CPUUtilization, 1), defaultUtilization)
+	v.Burst = max(0, min(v.Burst, burstMost))
 	v.MemoryMargin = orDefault(v.MemoryMargin, defaultMemoryMargin)
 	if v.MinAllowed.CPU <= 0 {
 		v.MinAllowed.CPU = defaultMinCPU

@@ -12,6 +12,11 @@ type VerticalPolicy struct {
 	// a latency objective may use, in (0, 1]: averages over minutes hide what
 	// happens within them. Zero means 0.9.
 	CPUUtilization float64 `json:"cpuUtilization,omitempty"`
+	// Burst is the CPU that a container may count on beyond its request, as a
+	// share of it: what its node leaves it where it has no limit, or its limit
+	// allows it. Zero counts on requests alone. A request is never below what is
+	// expected to be used.
+	Burst float64 `json:"burst,omitempty"`
 	// MemoryMargin is the share added to the memory a container is expected
 	// to reach. Zero means 0.15.
 	MemoryMargin float64 `json:"memoryMargin,omitempty"`

@@ -19,6 +19,9 @@ const (
 	ReasonLowTrust ReasonCode = "ForecastNotTrusted"
 	// ReasonQueueing: head-room that the latency objective needs.
 	ReasonQueueing ReasonCode = "LatencyHeadroom"
+	// ReasonFeedback: the objective was missed more, or less, than the risk
+	// accepts, so that capacity counts for less, or more.
+	ReasonFeedback ReasonCode = "ErrorBudget"
 	// ReasonBacklog: work that waits, to be worked off beside what arrives.
 	ReasonBacklog ReasonCode = "BacklogToDrain"
 	// ReasonMemoryPeak: the memory a container is expected to reach.

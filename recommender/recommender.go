@@ -249,9 +249,10 @@ func (z *sizer) bounds(i, replicas int, target Resources) (lower, upper Resource
 	if !n.known {
 		return target, target
 	}
-	lower = Resources{CPU: FromCores(n.perReplica + n.cpuMedian/pods), Memory: FromBytes(n.memoryLow)}
+	burst := 1 + z.d.s.Policy.Vertical.Burst
+	lower = Resources{CPU: FromCores((n.perReplica + n.cpuMedian/pods) / burst * min(1, z.n.correction)), Memory: FromBytes(n.memoryLow)}
 	upper = Resources{
-		CPU:    FromCores((n.perReplica + n.cpuHigh/pods) / z.d.rules(i).CPUUtilization * n.imbalance),
+		CPU:    FromCores((n.perReplica + n.cpuHigh/pods) / burst / z.d.rules(i).CPUUtilization * n.imbalance * max(1, z.n.correction)),
 		Memory: FromBytes(n.memory * (1 + z.d.rules(i).MemoryMargin)),
 	}
 	return Resources{CPU: min(lower.CPU, target.CPU), Memory: min(lower.Memory, target.Memory)},

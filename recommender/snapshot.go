@@ -59,6 +59,8 @@ type Snapshot struct {
 	// Batch is how a pod serves a language model, where the workload does so
 	// and its Demand is in requests; else nil.
 	Batch *BatchServer `json:"batch,omitempty"`
+	// Outcome is how well the objective was met lately; nil where unknown.
+	Outcome *Outcome `json:"outcome,omitempty"`
 	// Surroundings are what the cluster, the calendar and the rest of the pod
 	// allow.
 	Surroundings
@@ -266,6 +268,10 @@ type Prices struct {
 type State struct {
 	// LastChange is when sizes were last changed.
 	LastChange time.Time `json:"lastChange,omitzero"`
+	// Correction is the ratio of what turned out to be needed to what was
+	// predicted, as of CorrectedAt. 0 counts as 1.
+	Correction  float64   `json:"correction,omitempty"`
+	CorrectedAt time.Time `json:"correctedAt,omitzero"`
 	// Wishes are the replica counts asked for within the stabilization
 	// window, oldest first.
 	Wishes []Wish `json:"wishes,omitempty"`

@@ -89,6 +89,10 @@ type Observation struct {
 	ServedRate     float64
 	DroppedRate    float64
 	LatencySeconds float64
+	// LateRate is the requests a second that were finished in the step after a
+	// longer time than the objective's latency, as a histogram with a bucket
+	// there has it.
+	LateRate float64
 	// Running and Waiting are the items or requests that were worked on and
 	// that waited for it, of queue and inference services, summed over pods.
 	Running float64

@@ -42,7 +42,7 @@ func DefaultRightsize() RightsizeOptions {
 }
 
 // relationGap is the time between fits of the relation.
-const relationGap = time.Hour
+const relationGap = 5 * time.Minute
 
 // Rightsize is the policy that drives recommender.Decide as the controller
 // does: it keeps the history that Prometheus would, forecasts it, and puts the
@@ -152,7 +152,7 @@ func (r *rightsizer) snapshot(o Observation) recommender.Snapshot {
 		APIVersion: recommender.APIVersion, Kind: recommender.SnapshotKind, Now: o.Now,
 		Workload: recommender.Workload{Namespace: "simulator", Kind: "Deployment", Name: sc.Name},
 		Policy: recommender.Policy{
-			Risk: r.o.Risk, ChangeHours: r.o.ChangeHours, HoldSeconds: r.o.ForecastEvery.Seconds(),
+			Risk: r.o.Risk, ChangeHours: r.o.ChangeHours, HoldSeconds: r.o.Every.Seconds(),
 			Objective: recommender.Objective{
 				LatencySeconds: sc.Objective.LatencySeconds, Percentile: sc.Objective.Percentile, WaitSeconds: sc.Objective.WaitSeconds,
 				TTFTSeconds: sc.Objective.TTFTSeconds, ITLSeconds: sc.Objective.ITLSeconds,
@@ -164,6 +164,7 @@ func (r *rightsizer) snapshot(o Observation) recommender.Snapshot {
 			Vertical: recommender.VerticalPolicy{
 				Fixed: r.o.FixedSize, MinAllowed: sc.Bounds.MinAllowed, MaxAllowed: sc.Bounds.MaxAllowed,
 				CPUUtilization: r.o.Utilization, MemoryMargin: r.o.MemoryMargin, InPlace: true,
+				Burst: sc.Ceiling(o.Template)/max(1e-9, o.Template.CPU.Cores()) - 1,
 			},
 			Prices: sc.Prices,
 		},
@@ -181,6 +182,7 @@ func (r *rightsizer) snapshot(o Observation) recommender.Snapshot {
 		Name: "app", Requests: o.Template, Limits: limits, ThrottledRatio: r.past.throttledRatio(),
 		OOMKills: r.oomKills, LastOOMKill: o.LastOOMKill, GPUs: sc.Service.GPUsPerPod(),
 	}}
+	s.Outcome = r.past.outcome()
 	switch {
 	case sc.Service.Queue != nil:
 		// A worker uses no more than a core, so that more do nothing.
@@ -196,7 +198,7 @@ func (r *rightsizer) snapshot(o Observation) recommender.Snapshot {
 // figures in any case, and puts them into the snapshot. While demand with its
 // relation to CPU decides, CPU itself is forecast no more often than memory.
 func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
-	horizons := recommender.Horizons(*s)
+	horizons := recommender.Horizons(*s, seriesStep)
 	p := r.past
 	if r.sc.Service.Inference != nil {
 		r.refreshDemand(o, s, horizons)
@@ -267,6 +269,6 @@ func due(next *time.Time, now time.Time, every time.Duration) bool {
 // so that the forecast of CPU is never an old one when that is looked at.
 func (r *rightsizer) demandDecides() bool {
 	const day, coverage = 24 * time.Hour, 0.9
-	f := r.demand.Forecast
-	return r.relation.Valid && f.Valid() && f.Span >= day && (f.Coverage95 == 0 || f.Coverage95 >= coverage)
+	f, o := r.demand.Forecast, r.sc.Objective
+	return o.LatencySeconds+o.WaitSeconds > 0 && r.relation.Valid && f.Valid() && f.Span >= day && (f.Coverage95 == 0 || f.Coverage95 >= coverage)
 }

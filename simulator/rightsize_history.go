@@ -22,6 +22,8 @@ const (
 	relationKept = int(2 * 24 * time.Hour / seriesStep)
 	// recentMinutes is how many minutes recommender.Usage.Recent looks back.
 	recentMinutes = 15
+	// outcomeSpan is what recommender.Outcome looks back.
+	outcomeSpan = 15 * time.Minute
 	// throttleSpan is what recommender.Container.ThrottledRatio looks back.
 	throttleSpan = time.Hour
 )
@@ -33,12 +35,18 @@ type rightsizeHistory struct {
 	minute, five              time.Time // Ends of those under way.
 
 	throttled     []float64 // Share of pods at their ceiling, by step.
+	outcomes      []outcome // By step.
+	outcomeSteps  int
+	objective     Objective
 	throttleSteps int
 	relation      []recommender.RelationSample
 	sums          recommender.RelationSample // Of the five minutes under way.
 	count         float64
 	tokens        tokenMeans
 }
+
+// outcome is how many requests a second missed the objective, of all.
+type outcome struct{ missed, all float64 }
 
 // tokenMeans are discounted sums of tokens read and written and of requests
 // served, of inference services.
@@ -81,7 +89,10 @@ func (h *rightsizeHistory) batchServer(s *InferenceService) *recommender.BatchSe
 type measured struct{ demand, cpu, memory, pods float64 }
 
 func newRightsizeHistory(s Setup) *rightsizeHistory {
-	h := &rightsizeHistory{throttleSteps: max(1, int(throttleSpan/s.Scenario.Step))}
+	h := &rightsizeHistory{
+		throttleSteps: max(1, int(throttleSpan/s.Scenario.Step)), outcomeSteps: max(1, int(outcomeSpan/s.Scenario.Step)),
+		objective: s.Scenario.Objective,
+	}
 	for _, t := range h.tracks() {
 		*t = track{peak: math.NaN(), last: math.NaN()}
 	}
@@ -107,6 +118,7 @@ func (h *rightsizeHistory) add(o Observation) {
 		return
 	}
 	h.tokens.add(o)
+	h.judge(o)
 	m := measured{demand: math.NaN(), cpu: math.NaN(), memory: math.NaN(), pods: float64(o.Ready)}
 	if o.HasDemand {
 		m.demand = o.DemandRate
@@ -136,6 +148,30 @@ func (h *rightsizeHistory) add(o Observation) {
 		}
 	}
 	h.put(o.MetricsAt, m)
+}
+
+// judge keeps how many requests missed a latency objective.
+func (h *rightsizeHistory) judge(o Observation) {
+	if h.objective.LatencySeconds <= 0 {
+		return
+	}
+	h.outcomes = append(h.outcomes, outcome{missed: o.LateRate + o.DroppedRate, all: o.ServedRate + o.DroppedRate})
+	if len(h.outcomes) > h.outcomeSteps {
+		h.outcomes = slices.Delete(h.outcomes, 0, 1)
+	}
+}
+
+// outcome is how well the objective was met in the last quarter of an hour; nil
+// where there is none or nothing was asked for.
+func (h *rightsizeHistory) outcome() *recommender.Outcome {
+	var sum outcome
+	for _, o := range h.outcomes {
+		sum.missed, sum.all = sum.missed+o.missed, sum.all+o.all
+	}
+	if sum.all <= 0 {
+		return nil
+	}
+	return &recommender.Outcome{ViolatedRatio: sum.missed / sum.all, WindowSeconds: outcomeSpan.Seconds()}
 }
 
 // throttledRatio is the mean share of throttled pods in the last hour.

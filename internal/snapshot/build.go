@@ -45,7 +45,7 @@ func Build(w collector.Workload, now time.Time, p recommender.Policy) recommende
 	if p.Horizontal.Min == 0 {
 		s.Policy.Horizontal.Min = max(1, min(2, s.Replicas.Desired))
 	}
-	horizons := append(plotHorizons(), recommender.Horizons(s)...)
+	horizons := append(plotHorizons(), recommender.Horizons(s, step(w))...)
 	slices.Sort(horizons)
 	horizons = slices.Compact(horizons)
 	s.Demand = demand(w, now, horizons)
@@ -56,6 +56,16 @@ func Build(w collector.Workload, now time.Time, p recommender.Policy) recommende
 		s.Containers = append(s.Containers, container(w, c, now, horizons))
 	}
 	return s
+}
+
+// step is that of the series of usage.
+func step(w collector.Workload) time.Duration {
+	for _, c := range w.Containers {
+		if c.CPU.Step > 0 {
+			return c.CPU.Step
+		}
+	}
+	return 0
 }
 
 // lastCount is the newest number of pods at now, 0 where unknown.
