@@ -267,6 +267,10 @@ func checkBounds(t *testing.T, s recommender.Snapshot, d recommender.Decision) {
 		if c.Target.CPU > max(or(most.CPU), 10) || c.Target.Memory > max(or(most.Memory), 32*mib) {
 			t.Errorf("%s: %+v is more than %+v", c.Name, c.Target, most)
 		}
+		if plain := len(s.LimitRanges)+len(s.Quotas)+len(s.Nodes) == 0 && s.Replicas.Infeasible == 0; plain &&
+			(c.Target.CPU < min(10, or(most.CPU)) || c.Target.Memory < min(32*mib, or(most.Memory))) {
+			t.Errorf("%s: %+v is less than 10 m and 32 MiB", c.Name, c.Target)
+		}
 	}
 }
 
