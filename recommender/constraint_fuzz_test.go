@@ -292,11 +292,9 @@ func checkCluster(t *testing.T, s recommender.Snapshot, d recommender.Decision) 
 	for _, q := range s.Quotas {
 		for _, item := range q.Items {
 			amount, own := int64(pod.CPU), int64(is.CPU)*int64(now)
-			switch item.Resource {
-			case recommender.QuotaRequestsCPU:
-			case recommender.QuotaRequestsMemory:
+			if item.Resource == recommender.QuotaRequestsMemory {
 				amount, own = int64(pod.Memory), int64(is.Memory)*int64(now)
-			default:
+			} else if item.Resource != recommender.QuotaRequestsCPU {
 				continue
 			}
 			if left := item.Hard - item.Used + own; amount > 0 && int64(n) > max(left, 0)/amount && !same && amount*int64(n) > own {

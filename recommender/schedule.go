@@ -108,11 +108,11 @@ func (s Snapshot) defaulted() []Container {
 	}
 	out := s.Containers
 	for i, c := range s.Containers {
-		if real := c.Requests.or(c.Limits).or(given); real != c.Requests {
+		if has := c.Requests.or(c.Limits).or(given); has != c.Requests {
 			if &out[0] == &s.Containers[0] {
 				out = slices.Clone(s.Containers)
 			}
-			out[i].Requests = real
+			out[i].Requests = has
 		}
 	}
 	return out
