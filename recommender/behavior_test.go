@@ -9,8 +9,6 @@ import (
 	"github.com/rightsize-dev/rightsize/recommender"
 )
 
-func window(s float64) *float64 { return &s }
-
 // The examples of the documentation of the Horizontal Pod Autoscaler and of its
 // unit tests, in its words.
 func TestBehaviorLimits(t *testing.T) {
@@ -87,8 +85,8 @@ func TestStabilizeForgetsOnlyWhatCannotMatter(t *testing.T) {
 	for range 200 {
 		up, down := float64(rng.IntN(400)), float64(rng.IntN(900))
 		h := recommender.HorizontalPolicy{Behavior: recommender.Behavior{
-			ScaleUp:   &recommender.ScalingRules{StabilizationWindowSeconds: window(up)},
-			ScaleDown: &recommender.ScalingRules{StabilizationWindowSeconds: window(down)},
+			ScaleUp:   &recommender.ScalingRules{StabilizationWindowSeconds: new(up)},
+			ScaleDown: &recommender.ScalingRules{StabilizationWindowSeconds: new(down)},
 		}}
 		now, current := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), 10
 		var all, kept []recommender.Wish

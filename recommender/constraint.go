@@ -93,11 +93,18 @@ type frame struct {
 	// now is the number of pods there are, presentPod what each requests.
 	now        int
 	presentPod amounts
+	// podMin is the least that a pod may request.
+	podMin amounts
 	// sidecars lists the containers with Sidecar in order, init what the init
 	// containers request.
 	sidecars []int
 	init     []InitContainer
 	gpus     int
+	// tops is the most CPU in cores that each container may request, 0 for any.
+	tops []float64
+	// want, ahead and got are scratch space of one option at a time.
+	want, got []amounts
+	ahead     []float64
 }
 
 // newFrame collects what binds. Authorities in falling order: the cluster's
@@ -116,9 +123,13 @@ func newFrame(d *draft, known func(int) bool) *frame {
 		present[i] = c.base().amounts()
 		f.boxes = append(f.boxes, d.box(i, known(i)))
 	}
+	f.want, f.got, f.ahead = make([]amounts, len(present)), make([]amounts, len(present)), make([]float64, len(present))
 	f.presentPod = f.pod(present)
 	f.podCaps(d)
 	f.nodeRooms(d.s.Nodes)
+	for i := range f.boxes {
+		f.tops = append(f.tops, f.top(i))
+	}
 	return f
 }
 
@@ -175,6 +186,7 @@ func (f *frame) podCaps(d *draft) {
 		if l.Type != LimitRangePod {
 			continue
 		}
+		f.podMin = f.podMin.atLeast(l.Min.amounts())
 		for r, v := range l.Max.bounds() {
 			if v < boundless {
 				f.caps = append(f.caps, podCap{resource: r, amount: v, hard: true, why: why{ReasonLimitRange, l.Name}})
@@ -274,11 +286,14 @@ func (f *frame) limit(c podCap, replicas int) int64 {
 
 // fit sizes the containers of that many pods: what is wanted of each, as far as
 // the frame allows. Over is how far the plan still exceeds what is allowed as a
-// share, 0 where it does not.
+// share, 0 where it does not. What it returns is valid until the next call.
 func (f *frame) fit(want []amounts, replicas int) (got []amounts, over float64) {
-	got = make([]amounts, len(want))
+	got = f.got
 	for i := range want {
 		got[i] = f.boxes[i].place(want[i])
+	}
+	if f.podMin != (amounts{}) {
+		f.raise(got)
 	}
 	if f.bounded() {
 		most, _ := f.most(f.pod(got), replicas)
@@ -286,6 +301,24 @@ func (f *frame) fit(want []amounts, replicas int) (got []amounts, over float64) 
 		over = f.over(f.pod(got), replicas)
 	}
 	return got, over
+}
+
+// raise gives the container with the most what the pod lacks of its least.
+func (f *frame) raise(got []amounts) {
+	pod := f.pod(got)
+	for r, least := range f.podMin {
+		best := -1
+		for i := range got {
+			if !f.boxes[i].held[r] && (best < 0 || got[i][r] > got[best][r]) {
+				best = i
+			}
+		}
+		if best >= 0 && pod[r] < least {
+			want := got[best]
+			want[r] = min(addSaturating(want[r], least-pod[r]), f.boxes[best].hi[r])
+			got[best] = f.boxes[best].place(want)
+		}
+	}
 }
 
 // most is what a pod may request of each resource, where it wants that much,

@@ -267,6 +267,10 @@ func checkBounds(t *testing.T, s recommender.Snapshot, d recommender.Decision) {
 		if c.Target.CPU > max(or(most.CPU), 10) || c.Target.Memory > max(or(most.Memory), 32*mib) {
 			t.Errorf("%s: %+v is more than %+v", c.Name, c.Target, most)
 		}
+		if plain := len(s.LimitRanges)+len(s.Quotas)+len(s.Nodes) == 0 && s.Replicas.Infeasible == 0; plain &&
+			(c.Target.CPU < min(10, or(most.CPU)) || c.Target.Memory < min(32*mib, or(most.Memory))) {
+			t.Errorf("%s: %+v is less than 10 m and 32 MiB", c.Name, c.Target)
+		}
 	}
 }
 
@@ -288,11 +292,9 @@ func checkCluster(t *testing.T, s recommender.Snapshot, d recommender.Decision) 
 	for _, q := range s.Quotas {
 		for _, item := range q.Items {
 			amount, own := int64(pod.CPU), int64(is.CPU)*int64(now)
-			switch item.Resource {
-			case recommender.QuotaRequestsCPU:
-			case recommender.QuotaRequestsMemory:
+			if item.Resource == recommender.QuotaRequestsMemory {
 				amount, own = int64(pod.Memory), int64(is.Memory)*int64(now)
-			default:
+			} else if item.Resource != recommender.QuotaRequestsCPU {
 				continue
 			}
 			if left := item.Hard - item.Used + own; amount > 0 && int64(n) > max(left, 0)/amount && !same && amount*int64(n) > own {

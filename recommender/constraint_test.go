@@ -84,6 +84,14 @@ func TestConstraintsOnSizes(t *testing.T) {
 			},
 			want: want{300, 460 * mib, recommender.ReasonLimitRange, "LimitRange pods"},
 		},
+		"a LimitRange's least of pods": {
+			change: func(s *snapshot) {
+				s.LimitRanges = []recommender.LimitRange{{
+					Name: "pods", Type: recommender.LimitRangePod, Min: recommender.Resources{CPU: 700},
+				}}
+			},
+			want: want{700, 460 * mib, recommender.ReasonForecast, ""},
+		},
 		"a node of 2 cores of which DaemonSets take 1750 m": {
 			change: func(s *snapshot) {
 				s.Nodes = []recommender.NodeShape{{

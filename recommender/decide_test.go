@@ -355,7 +355,7 @@ func BenchmarkDecide(b *testing.B) {
 	plain := shop()
 	queue := withDemand(shop(), 45, 100)
 	queue.Policy.Objective = recommender.Objective{LatencySeconds: 0.2}
-	for name, s := range map[string]recommender.Snapshot{"usage": plain, "queue": queue} {
+	for name, s := range map[string]recommender.Snapshot{"usage": plain, "queue": queue, "constrained": constrained()} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
@@ -363,4 +363,27 @@ func BenchmarkDecide(b *testing.B) {
 			}
 		})
 	}
+}
+
+// constrained is a pod of five containers of which up to 60 are tried, under
+// quotas, a LimitRange, six node shapes and sizes in steps.
+func constrained() recommender.Snapshot {
+	s := withDemand(shop(), 45, 100)
+	s.Policy.Horizontal.Max = 60
+	s.Policy.Vertical.InPlace = true
+	c := s.Containers[0]
+	for i := range 4 {
+		c.Name = string(rune('a' + i))
+		c.CPU = usage(0.1, 0.1, expects(0.1, 0.12))
+		s.Containers = append(s.Containers, c)
+	}
+	s.Quotas = append(quota("cpu", recommender.QuotaRequestsCPU, 40000, 30000), quota("memory", recommender.QuotaRequestsMemory, 1<<36, 1<<35)...)
+	s.LimitRanges = []recommender.LimitRange{{Name: "l", Type: recommender.LimitRangeContainer, Max: recommender.Resources{CPU: 4000}}}
+	for i := range 6 {
+		s.Nodes = append(s.Nodes, recommender.NodeShape{
+			Name: "n", Allocatable: recommender.Resources{CPU: recommender.MilliCPU(1000 << i), Memory: 4096 * mib << i},
+		})
+	}
+	s.Policy.Vertical.Containers = []recommender.ContainerPolicy{{Name: "*", CPUStep: 50, MemoryStep: 16 * mib}}
+	return s
 }

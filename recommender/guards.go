@@ -187,28 +187,27 @@ func guardBehavior(d *draft, z *sizer) {
 	}
 	kept, wishes := h.Stabilize(d.s.State.Wishes, d.s.Now, now, wish)
 	d.state.Wishes = wishes
-	up, down := h.stabilization()
+	if now == 0 {
+		return // The first pods do not wait, or there would be none.
+	}
 	if kept != wish {
-		window := down
-		if kept < wish {
-			window = up
+		window, down := h.stabilization()
+		if kept > wish {
+			window = down
 		}
 		d.add(Reason{
 			Code: ReasonStabilized, Subject: "replicas", Unit: "pods", Before: float64(wish), After: float64(kept),
 			Message: fmt.Sprintf("%d pods would do, but not all wishes within %s were for it: %d", wish, span(window), kept),
 		})
 	}
-	limited := kept
-	if now > 0 { // The first pods are not limited, or there would be none.
-		limited = h.Behavior.Limit(d.state.Scales, d.s.Now, now, kept)
-	}
+	limited := h.Behavior.Limit(d.state.Scales, d.s.Now, now, kept)
 	if limited != kept {
 		d.add(Reason{
 			Code: ReasonScalingPolicy, Subject: "replicas", Unit: "pods", Before: float64(kept), After: float64(limited),
 			Message: fmt.Sprintf("from %d pods the policies of change permit %d now, not %d", now, limited, kept),
 		})
 	}
-	if limited > 0 || d.chosen.replicas > 0 && now > 0 {
+	if limited > 0 {
 		limited = min(max(limited, min(h.Min, max(wish, 0))), h.Max)
 	}
 	if d.held {

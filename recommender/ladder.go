@@ -7,8 +7,10 @@ import (
 
 // most is the largest CPU in cores that container i may request on some pod, 0
 // for any.
-func (z *sizer) most(i int) float64 {
-	f := z.d.frame
+func (z *sizer) most(i int) float64 { return z.d.frame.tops[i] }
+
+// top works out most.
+func (f *frame) top(i int) float64 {
 	top := f.boxes[i].hi[ofCPU]
 	for _, c := range f.caps {
 		if c.resource == ofCPU {

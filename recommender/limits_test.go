@@ -90,20 +90,28 @@ func TestQoSClassStays(t *testing.T) {
 		reason           bool
 	}{
 		"Guaranteed stays, whatever the policy": {
-			r{CPU: 1000, Memory: 1024 * mib}, r{CPU: 1000, Memory: 1024 * mib}, recommender.LimitNone, nil,
+			r{CPU: 1000, Memory: 1024 * mib},
+			r{CPU: 1000, Memory: 1024 * mib},
+			recommender.LimitNone, nil,
 			func(target, limits r) bool { return target == limits }, true,
 		},
 		"Guaranteed by limits alone": {
-			r{}, r{CPU: 1000, Memory: 1024 * mib}, recommender.LimitNone, nil,
+			r{},
+			r{CPU: 1000, Memory: 1024 * mib},
+			recommender.LimitNone, nil,
 			func(target, limits r) bool { return target == limits }, true,
 		},
 		"Burstable by its init container": {
-			r{CPU: 1000, Memory: 1024 * mib}, r{CPU: 1000, Memory: 1024 * mib}, recommender.LimitNone,
+			r{CPU: 1000, Memory: 1024 * mib},
+			r{CPU: 1000, Memory: 1024 * mib},
+			recommender.LimitNone,
 			[]recommender.InitContainer{{Name: "i", Requests: r{CPU: 100}}},
 			func(_, limits r) bool { return limits == r{} }, false,
 		},
 		"Burstable does not become Guaranteed": {
-			r{CPU: 1000, Memory: 1024 * mib}, r{CPU: 2000, Memory: 1024 * mib}, recommender.LimitEqual, nil,
+			r{CPU: 1000, Memory: 1024 * mib},
+			r{CPU: 2000, Memory: 1024 * mib},
+			recommender.LimitEqual, nil,
 			func(target, limits r) bool { return limits.CPU == target.CPU+1 && limits.Memory == target.Memory }, true,
 		},
 		"BestEffort cannot stay": {

@@ -81,10 +81,12 @@ func (z *sizer) option(replicas int) option {
 	}
 	o := option{replicas: replicas}
 	f := z.d.frame
-	want, ahead := make([]amounts, len(f.boxes)), make([]float64, len(f.boxes))
+	want, ahead := f.want, f.ahead
+	o.uncapped, o.sizes = make([]Resources, len(want)), make([]Resources, len(want))
 	for i, c := range z.d.s.Containers {
 		size := c.Requests
-		if want[i] = f.boxes[i].present; !f.boxes[i].fixed() || z.n.containers[i].known {
+		want[i], ahead[i] = f.boxes[i].present, 0
+		if !f.boxes[i].fixed() || z.n.containers[i].known {
 			size, ahead[i] = z.size(i, replicas)
 			size.CPU = max(size.CPU, z.expected(i, replicas))
 			want[i] = size.amounts()
@@ -92,11 +94,11 @@ func (z *sizer) option(replicas int) option {
 		if f.boxes[i].fixed() {
 			size = c.Requests
 		}
-		o.uncapped = append(o.uncapped, size)
+		o.uncapped[i] = size
 	}
 	got, over := f.fit(want, replicas)
-	o.sizes = resourcesOf(got)
 	for i := range got {
+		o.sizes[i] = got[i].resources()
 		o.short += z.uncovered(i, want[i].resources(), o.sizes[i], ahead[i], replicas)
 	}
 	if over > 0 {

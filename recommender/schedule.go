@@ -3,6 +3,7 @@ package recommender
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -81,11 +82,12 @@ func (d *draft) keepInWindow(c Container, b *box, restarts [2]bool, name string)
 	b.narrow(b.present, amounts{boundless, boundless}, by)
 }
 
-// prepared is the snapshot with the policy's defaults filled in. Where sizes
-// change in maintenance windows only and replicas cannot follow, what is chosen
-// in one has to last until the next.
+// prepared is the snapshot with the defaults of the policy and of the cluster
+// filled in. Where sizes change in maintenance windows only and replicas cannot
+// follow, what is chosen in one has to last until the next.
 func (s Snapshot) prepared() Snapshot {
 	s.Policy = s.Policy.withDefaults(s.Replicas)
+	s.Containers = s.defaulted()
 	if s.Policy.Vertical.InPlace || !s.Policy.Horizontal.Fixed && s.Workload.Scalable() || s.Workload.Batch() {
 		return s
 	}
@@ -93,6 +95,27 @@ func (s Snapshot) prepared() Snapshot {
 		s.Policy.HoldSeconds = max(s.Policy.HoldSeconds, min(next.Sub(s.Now), longestHold).Seconds())
 	}
 	return s
+}
+
+// defaulted are the containers with the requests that they really have: where
+// none is set, Kubernetes takes the limit, or else what a LimitRange gives.
+func (s Snapshot) defaulted() []Container {
+	given := Resources{}
+	for _, l := range s.LimitRanges {
+		if l.Type == LimitRangeContainer {
+			given = given.or(l.DefaultRequest).or(l.Default)
+		}
+	}
+	out := s.Containers
+	for i, c := range s.Containers {
+		if has := c.Requests.or(c.Limits).or(given); has != c.Requests {
+			if &out[0] == &s.Containers[0] {
+				out = slices.Clone(s.Containers)
+			}
+			out[i].Requests = has
+		}
+	}
+	return out
 }
 
 // ahead says whether the floor holds at some time within a span from now on.
