@@ -91,9 +91,9 @@ func (d *draft) evident(modelled float64) float64 {
 }
 
 // guardUnidentified lowers nothing while it is not known what a pod carries.
-func guardUnidentified(d *draft, _ *sizer) {
+func guardUnidentified(d *draft, z *sizer) {
 	if d.batchServed() && d.s.BatchEvidence != nil && !d.s.BatchEvidence.Identified {
-		d.hold(ReasonUnidentified, "what a pod carries is not known yet: nothing is lowered")
+		d.hold(z, ReasonUnidentified, "what a pod carries is not known yet: nothing is lowered")
 	}
 }
 
