@@ -29,6 +29,7 @@ type guard func(*draft, *sizer)
 func guards() []guard {
 	return []guard{
 		guardUnsafeData,   // missing, stale or partial data lowers nothing
+		guardUnidentified, // a pod whose capacity is not known lowers nothing
 		guardThinHistory,  // less than a day of history lowers nothing
 		guardRollout,      // a rollout under way lowers nothing
 		guardCrashLoop,    // containers that keep crashing: replicas stay, nothing is lowered

@@ -44,6 +44,7 @@ func (d *draft) modelNeed(n *need, w windows) {
 	if n.perPod <= 0 {
 		n.perPod = saturation * b.Throughput(max(1, b.Slots()))
 	}
+	n.perPod = d.evident(n.perPod)
 	level := 1 - d.s.Policy.Risk
 	rate := max(dem.Forecast.MaxWithin(w.ahead, level), dem.Last)
 	d.add(Reason{
@@ -65,6 +66,35 @@ func (d *draft) modelNeed(n *need, w windows) {
 		Message: fmt.Sprintf("a pod serves up to %s %s, of which %s within the objective, at %s tokens in and %s out",
 			num(b.Throughput(max(1, b.Slots()))), dem.Unit, num(n.perPod), num(b.PromptTokens), num(b.OutputTokens)),
 	})
+}
+
+// evident is what a pod is taken to carry: what its model says where that is
+// identified, else what pods were seen to carry.
+func (d *draft) evident(modelled float64) float64 {
+	e := d.s.BatchEvidence
+	if e == nil || e.Identified {
+		return modelled
+	}
+	seen := saturation * e.SaturatedRate
+	if seen <= 0 {
+		seen = e.CarriedRate
+	}
+	if seen <= 0 {
+		seen = modelled
+	}
+	d.add(Reason{
+		Code: ReasonUnidentified, Subject: "demand", Unit: d.s.Demand.Unit, Before: modelled, After: seen,
+		Message: fmt.Sprintf("metrics have not yet told how fast a pod is (token times to %s, prompts to %s): it is taken to carry %s %s, and nothing is lowered",
+			percent(e.StepSD), percent(e.PrefillSD), num(seen), d.s.Demand.Unit),
+	})
+	return seen
+}
+
+// guardUnidentified lowers nothing while it is not known what a pod carries.
+func guardUnidentified(d *draft, z *sizer) {
+	if d.batchServed() && d.s.BatchEvidence != nil && !d.s.BatchEvidence.Identified {
+		d.hold(z, ReasonUnidentified, "what a pod carries is not known yet: nothing is lowered")
+	}
 }
 
 // batchOption is that many pods of the size they have.

@@ -103,6 +103,11 @@ type Observation struct {
 	KVCacheUsage    float64
 	PromptTokenRate float64
 	OutputTokenRate float64
+	// TTFTSeconds is the mean time to the first token of the requests that got
+	// it in the step, ITLSeconds the mean time that a token written in the step
+	// took, pauses included; 0 where there were none. Of inference services.
+	TTFTSeconds float64
+	ITLSeconds  float64
 	// Desired is the number of pods asked for, Ready the number that serves.
 	Desired int
 	Ready   int

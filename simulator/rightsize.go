@@ -189,7 +189,8 @@ func (r *rightsizer) snapshot(o Observation) recommender.Snapshot {
 		bounds := &s.Policy.Vertical
 		bounds.MaxAllowed.CPU = max(min(bounds.MaxAllowed.CPU, sc.Service.Queue.MostCPU(sc)), bounds.MinAllowed.CPU)
 	case sc.Service.Inference != nil:
-		s.Batch = r.past.batchServer(sc.Service.Inference)
+		server, evidence := r.past.batch.Server()
+		s.Batch, s.BatchEvidence = &server, &evidence
 	}
 	return s
 }
@@ -209,7 +210,7 @@ func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
 	}
 	if due(&r.nextMemory, o.Now, r.o.MemoryEvery) {
 		memory, share := recommender.ShareMemory(p.memory.series(), p.pods.series(), max(1, o.Ready))
-		r.memory, r.memoryShare = recommender.Summarize(memory, o.Now, horizons), share
+		r.memory, r.memoryShare = recommender.SummarizeMemory(memory, o.Now, horizons), share
 		r.memory.Forecast = r.naive(r.memory.Forecast, memory)
 	}
 	r.refreshDemand(o, s, horizons)

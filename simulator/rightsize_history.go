@@ -42,47 +42,28 @@ type rightsizeHistory struct {
 	relation      []recommender.RelationSample
 	sums          recommender.RelationSample // Of the five minutes under way.
 	count         float64
-	tokens        tokenMeans
+	batch         *recommender.BatchLearner // Of inference services.
 }
 
 // outcome is how many requests a second missed the objective, of all.
 type outcome struct{ missed, all float64 }
 
-// tokenMeans are discounted sums of tokens read and written and of requests
-// served, of inference services.
-type tokenMeans struct {
-	prompt, output, served float64
-	at                     time.Time
-}
-
-// tokenMemory is the time after which a request counts half in the mean number
-// of tokens: prompts change by the hour.
-const tokenMemory = 30 * time.Minute
-
-// add discounts what was and adds what was seen over a step.
-func (m *tokenMeans) add(o Observation) {
-	if !m.at.IsZero() {
-		keep := math.Exp2(-float64(o.Now.Sub(m.at)) / float64(tokenMemory))
-		m.prompt, m.output, m.served = m.prompt*keep, m.output*keep, m.served*keep
+// InferenceStep is what the metrics of an inference engine say of a step.
+func InferenceStep(o Observation) recommender.BatchObservation {
+	return recommender.BatchObservation{
+		Seconds: o.Step.Seconds(), Pods: float64(o.Ready), Requests: o.ServedRate,
+		PromptTokens: o.PromptTokenRate, OutputTokens: o.OutputTokenRate,
+		Running: o.Running, Waiting: o.Waiting, CacheUsage: o.KVCacheUsage,
+		TTFTSeconds: o.TTFTSeconds, ITLSeconds: o.ITLSeconds,
 	}
-	m.at = o.Now
-	m.prompt += o.PromptTokenRate * o.Step.Seconds()
-	m.output += o.OutputTokenRate * o.Step.Seconds()
-	m.served += o.ServedRate * o.Step.Seconds()
 }
 
-// batchServer is how a pod serves: as the service is known to, with requests
-// of the size seen lately.
-func (h *rightsizeHistory) batchServer(s *InferenceService) *recommender.BatchServer {
-	b := &recommender.BatchServer{
-		PrefillTokensPerSecond: s.PrefillTokensPerSecond, DecodeTokensPerSecond: s.DecodeTokensPerSecond,
+// newBatchLearner starts from what an operator knows of an engine, the flags
+// it was started with; how fast it is is for metrics to tell.
+func newBatchLearner(s *InferenceService) *recommender.BatchLearner {
+	return recommender.NewBatchLearner(recommender.BatchServer{
 		MaxBatch: s.MaxBatch, KVCacheTokens: s.KVCacheTokens, PromptTokens: s.PromptTokens, OutputTokens: s.OutputTokens,
-	}
-	const enough = 20 // Requests.
-	if m := h.tokens; m.served >= enough {
-		b.PromptTokens, b.OutputTokens = m.prompt/m.served, max(1, m.output/m.served)
-	}
-	return b
+	}, recommender.BatchServer{})
 }
 
 // measured are the means of one step; NaN where unknown.
@@ -99,6 +80,9 @@ func newRightsizeHistory(s Setup) *rightsizeHistory {
 	h.memory.peaks = true
 	// Items that may wait for a minute do not care for the largest one.
 	h.demand.means = s.Scenario.Service.Queue != nil && s.Scenario.Objective.WaitSeconds >= minuteStep.Seconds()
+	if i := s.Scenario.Service.Inference; i != nil {
+		h.batch = newBatchLearner(i)
+	}
 	past := s.History
 	for i, cpu := range past.CPU.Values {
 		m := measured{demand: math.NaN(), cpu: cpu, memory: past.Memory.Values[i], pods: float64(past.Replicas)}
@@ -117,8 +101,10 @@ func (h *rightsizeHistory) add(o Observation) {
 	if !o.MetricsAt.After(h.seen) {
 		return
 	}
-	h.tokens.add(o)
 	h.judge(o)
+	if h.batch != nil {
+		h.batch.Observe(InferenceStep(o))
+	}
 	m := measured{demand: math.NaN(), cpu: math.NaN(), memory: math.NaN(), pods: float64(o.Ready)}
 	if o.HasDemand {
 		m.demand = o.DemandRate
