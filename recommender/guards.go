@@ -59,14 +59,31 @@ func guardUnsafeData(d *draft, z *sizer) {
 	}
 }
 
-// guardThinHistory lowers nothing before a whole day has been seen.
+// guardThinHistory lowers nothing below what its owner made it before a whole
+// day has been seen: what a surprise has raised may fall again.
 func guardThinHistory(d *draft, z *sizer) {
 	for _, c := range d.s.Containers {
 		if f := c.CPU.Forecast; c.CPU.Samples > 0 && f.Span < trustSpan {
-			d.hold(z, ReasonLowTrust, fmt.Sprintf("only %s of history of container %s: nothing is lowered", span(f.Span), c.Name))
+			d.state.Owner = d.owners()
+			d.holdOwner = !d.held
+			d.hold(z, ReasonLowTrust, fmt.Sprintf("only %s of history of container %s: nothing is lowered below what its owner asked for",
+				span(f.Span), c.Name))
 			return
 		}
 	}
+}
+
+// owners is what the owner asked for: what was there at the first decision of
+// those made with too little history.
+func (d *draft) owners() *OwnerSize {
+	if o := d.s.State.Owner; o != nil && len(o.Sizes) == len(d.s.Containers) {
+		return o
+	}
+	o := &OwnerSize{Replicas: d.s.Replicas.Desired}
+	for _, c := range d.s.Containers {
+		o.Sizes = append(o.Sizes, c.base())
+	}
+	return o
 }
 
 // guardRollout lowers nothing while pods of two revisions run.
@@ -112,8 +129,15 @@ func guardOOM(d *draft, z *sizer) {
 
 // hold keeps every number that the choice would lower.
 func (d *draft) hold(z *sizer, code ReasonCode, message string) {
+	if code != ReasonLowTrust {
+		d.holdOwner = false
+	}
 	before, cost := d.chosen.replicas, d.podPrice()
-	if now := d.s.Replicas.Desired; before < now {
+	now := d.s.Replicas.Desired
+	if d.holdOwner {
+		now = min(now, d.state.Owner.Replicas)
+	}
+	if before < now {
 		d.rescale(z, now)
 	}
 	d.held = true
@@ -161,8 +185,12 @@ func (z *sizer) standing() option {
 func (d *draft) keepSizes() bool {
 	raised := false
 	for i, c := range d.s.Containers {
-		got := &d.chosen.sizes[i]
-		if kept := got.Clamp(c.base(), Resources{}); kept != *got {
+		got, least := &d.chosen.sizes[i], c.base()
+		if d.holdOwner {
+			own := d.state.Owner.Sizes[i]
+			least = Resources{CPU: min(least.CPU, own.CPU), Memory: min(least.Memory, own.Memory)}
+		}
+		if kept := got.Clamp(least, Resources{}); kept != *got {
 			*got, raised = kept, true
 		}
 	}

@@ -62,8 +62,10 @@ type draft struct {
 	reasons []Reason
 	chosen  option
 	// held says that a guard forbade to lower anything.
-	held  bool
-	state State
+	held bool
+	// holdOwner says that this is below state.Owner only.
+	holdOwner bool
+	state     State
 	// expected is the CPU in cores that each container is expected to use,
 	// summed over the pods.
 	expected []float64

@@ -287,6 +287,9 @@ type Prices struct {
 type State struct {
 	// LastChange is when sizes were last changed.
 	LastChange time.Time `json:"lastChange,omitzero"`
+	// Owner is what the workload's owner asked for, while there is too little
+	// history to go below it.
+	Owner *OwnerSize `json:"owner,omitempty"`
 	// Correction is the ratio of what turned out to be needed to what was
 	// predicted, as of CorrectedAt. 0 counts as 1.
 	Correction  float64   `json:"correction,omitempty"`
@@ -331,6 +334,13 @@ type Refusal struct {
 type GroupState struct {
 	Name  string `json:"name"`
 	State State  `json:"state"`
+}
+
+// OwnerSize is the size of a workload: its pods, and what each container of one
+// requests, in their order.
+type OwnerSize struct {
+	Replicas int         `json:"replicas"`
+	Sizes    []Resources `json:"sizes"`
 }
 
 // Wish is a replica count that one decision would have liked.

@@ -183,6 +183,7 @@ func (r *rightsizer) snapshot(o Observation) recommender.Snapshot {
 		OOMKills: r.oomKills, LastOOMKill: o.LastOOMKill, GPUs: sc.Service.GPUsPerPod(),
 	}}
 	s.Outcome = r.past.outcome()
+	r.surround(o, &s)
 	switch {
 	case sc.Service.Queue != nil:
 		// A worker uses no more than a core, so that more do nothing.
