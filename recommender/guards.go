@@ -1,10 +1,8 @@
 package recommender
 
 import (
-	"cmp"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 )
 
@@ -199,67 +197,6 @@ func (d *draft) keepSizes() bool {
 	return raised
 }
 
-// guardBehavior moves the number of pods only as far as all wishes of the
-// stabilization windows agree and as the owner's policies permit, and sizes the
-// pods for it. A wish within the tolerance of what is there is none, unless what
-// is there is short.
-func guardBehavior(d *draft, z *sizer) {
-	h, now, wish := d.s.Policy.Horizontal, d.s.Replicas.Desired, d.chosen.replicas
-	if d.fixedReplicas() != "" {
-		d.state.Wishes = []Wish{{At: d.s.Now, Replicas: wish}}
-		return
-	}
-	if d.tolerated(z, wish) {
-		d.keep("", "replicas", "pods", float64(wish), float64(now))
-		wish = now
-	}
-	kept, wishes := h.Stabilize(d.s.State.Wishes, d.s.Now, now, wish)
-	d.state.Wishes = wishes
-	if now == 0 {
-		return // The first pods do not wait, or there would be none.
-	}
-	if kept != wish {
-		window, down := h.stabilization()
-		if kept > wish {
-			window = down
-		}
-		d.add(Reason{
-			Code: ReasonStabilized, Subject: "replicas", Unit: "pods", Before: float64(wish), After: float64(kept),
-			Message: fmt.Sprintf("%d pods would do, but not all wishes within %s were for it: %d", wish, span(window), kept),
-		})
-	}
-	limited := h.Behavior.Limit(d.state.Scales, d.s.Now, now, kept)
-	if limited != kept {
-		d.add(Reason{
-			Code: ReasonScalingPolicy, Subject: "replicas", Unit: "pods", Before: float64(kept), After: float64(limited),
-			Message: fmt.Sprintf("from %d pods the policies of change permit %d now, not %d", now, limited, kept),
-		})
-	}
-	if limited > 0 {
-		limited = min(max(limited, min(h.Min, max(wish, 0))), h.Max)
-	}
-	if d.held {
-		limited = max(limited, now)
-	}
-	d.rescale(z, limited)
-}
-
-// tolerated says whether a wish is too near to what is there to be one.
-func (d *draft) tolerated(z *sizer, wish int) bool {
-	h, now := d.s.Policy.Horizontal, d.s.Replicas.Desired
-	rules := h.Behavior.ScaleUp
-	if wish < now {
-		rules = h.Behavior.ScaleDown
-	}
-	if rules == nil || wish == now || now < max(1, h.Min) || now > h.Max || wish == 0 {
-		return false
-	}
-	if math.Abs(float64(wish)/float64(now)-1) > rules.Tolerance {
-		return false
-	}
-	return z.option(now).short <= d.chosen.short+1e-9
-}
-
 // guardWithinReason leaves requests as they are where the change is small and
 // what is there carries the need.
 func guardWithinReason(d *draft, _ *sizer) {
@@ -294,74 +231,4 @@ func small(is, want float64) bool {
 	}
 	change := want/is - 1
 	return change > -shrinkTolerance && change < growTolerance
-}
-
-// guardAllowed moves what earlier guards kept or held back into what is
-// allowed. What is there already is not taken away by quotas and nodes, and
-// nothing at all is where data is not whole.
-func guardAllowed(d *draft, z *sizer) {
-	before, f := d.chosen, d.frame
-	d.allowReplicas(z)
-	sizes := amountsOf(d.chosen.sizes)
-	d.allowSizes(sizes)
-	over := func() bool { return f.bounded() && f.over(f.pod(sizes), d.chosen.replicas) > 0 }
-	if now := d.s.Replicas.Desired; now > 0 && over() {
-		d.chosen.replicas = min(d.chosen.replicas, now)
-		d.allowSizes(sizes)
-	}
-	if over() { // Not even the least fits: nothing grows.
-		for i := range sizes {
-			b := &f.boxes[i]
-			sizes[i] = b.present
-			if !d.held && b.held == [2]bool{} {
-				sizes[i] = b.present.atMost(b.hi)
-			}
-		}
-	}
-	for d.s.Replicas.Desired == 0 && d.chosen.replicas > 0 && over() {
-		d.chosen.replicas--
-	}
-	d.chosen.sizes = resourcesOf(sizes)
-	if d.chosen.replicas == before.replicas && slices.Equal(d.chosen.sizes, before.sizes) {
-		return
-	}
-	_, by := f.most(f.pod(amountsOf(before.sizes)), before.replicas)
-	code := ReasonBounded
-	if w := cmp.Or(by[ofCPU], by[ofMemory]); w.code != "" {
-		code = w.code
-	}
-	d.add(Reason{
-		Code: code, Subject: "replicas", Unit: "pods", Before: float64(before.replicas), After: float64(d.chosen.replicas),
-		Message: fmt.Sprintf("what was kept is more than is allowed: %d pods, sizes moved to what fits", d.chosen.replicas),
-	})
-}
-
-// allowReplicas moves the number of pods into its bounds.
-func (d *draft) allowReplicas(z *sizer) {
-	h, now := d.s.Policy.Horizontal, d.s.Replicas.Desired
-	if d.fixedReplicas() != "" || d.chosen.replicas == 0 {
-		return
-	}
-	to := min(max(d.chosen.replicas, h.Min), h.Max)
-	if d.held && d.chosen.replicas <= now && to < d.chosen.replicas {
-		return // Held above the maximum.
-	}
-	d.rescale(z, to)
-}
-
-// allowSizes moves sizes into their boxes, and the pod into what a pod may have.
-func (d *draft) allowSizes(sizes []amounts) {
-	f := d.frame
-	for i := range sizes {
-		if !f.allows(i, sizes[i]) {
-			sizes[i] = f.boxes[i].place(sizes[i])
-			if d.held {
-				sizes[i] = sizes[i].atLeast(f.boxes[i].present)
-			}
-		}
-	}
-	if f.bounded() && f.over(f.pod(sizes), d.chosen.replicas) > 0 {
-		most, _ := f.most(f.pod(sizes), d.chosen.replicas)
-		f.squeeze(sizes, most, d.held)
-	}
 }
