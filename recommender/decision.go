@@ -66,6 +66,18 @@ type Recommendation struct {
 	// Boost is what the container should have while it starts, beside Target for
 	// the time after; nil where that is the same.
 	Boost *Boost `json:"boost,omitempty"`
+	// Advice are settings of the container's language runtime that go with
+	// the target. They are for its owner to make.
+	Advice []Advice `json:"advice,omitempty"`
+}
+
+// Advice is one setting of a language runtime.
+type Advice struct {
+	// Variable is an environment variable or a command line flag.
+	Variable string `json:"variable"`
+	Value    string `json:"value"`
+	// Why is one sentence with the numbers that led there.
+	Why string `json:"why"`
 }
 
 // Boost is the CPU of a container until its pod is ready, and Seconds at most.

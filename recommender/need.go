@@ -28,15 +28,6 @@ const (
 	// Autoscaler may double replicas.
 	peggedShare  = 0.97
 	peggedGrowth = 2
-	// oomMemory is how long a kill for want of memory is remembered: a week,
-	// so that a weekly peak that caused it comes around once.
-	oomMemory = 7 * 24 * time.Hour
-	// oomBump and oomBumpBytes are how the Vertical Pod Autoscaler raises
-	// memory after such a kill.
-	oomBump      = 1.2
-	oomBumpBytes = 100 * float64(MiB)
-	// trendDaysMost bounds how far ahead a trend is followed.
-	trendDaysMost = 7
 )
 
 // need is what a workload has to be able to carry, and how much of it a pod
@@ -75,6 +66,7 @@ type containerNeed struct {
 	perReplica float64
 	memory     float64
 	memoryLow  float64
+	memoryHigh float64
 	share      float64
 	known      bool
 }
@@ -252,48 +244,4 @@ func distrust(f forecaster.Forecast) string {
 	default:
 		return ""
 	}
-}
-
-// memoryNeed is the largest peak of the last eight days or of the forecast,
-// whichever is more, with a margin, a trend and what kills have taught.
-func (d *draft) memoryNeed(c Container, w windows, n *containerNeed) {
-	peak := max(c.Memory.Peak, c.Memory.Last)
-	if c.Memory.Forecast.Valid() && !d.s.Workload.Batch() {
-		// The median: what lies beyond it is what the margin is for.
-		peak = max(peak, d.within(c.Memory.Forecast, w.act, 0.5))
-	}
-	margin := d.s.Policy.Vertical.containerRules(c.Name).MemoryMargin
-	n.memoryLow, n.memory = peak, peak*(1+margin)
-	d.add(Reason{
-		Code: ReasonMemoryPeak, Container: c.Name, Subject: "memory", Unit: "bytes", Before: c.Memory.Last, After: n.memory,
-		Message: fmt.Sprintf("a pod reaches %s (8-day peak and forecast); %s on top is %s",
-			size(peak), percent(margin), size(n.memory)),
-	})
-	if grow := c.Memory.TrendPerDay; grow > 0 && !d.s.Workload.Batch() {
-		days := min(max(1, w.act.Hours()/24), trendDaysMost)
-		raised := n.memory + grow*days
-		d.add(Reason{
-			Code: ReasonMemoryTrend, Container: c.Name, Subject: "memory", Unit: "bytes", Before: n.memory, After: raised,
-			Message: fmt.Sprintf("daily peaks grow by %s a day, which looks like a leak", size(grow)),
-		})
-		n.memory = raised
-	}
-	d.oomNeed(c, n)
-}
-
-func (d *draft) oomNeed(c Container, n *containerNeed) {
-	if c.OOMKills == 0 || d.s.Now.Sub(c.LastOOMKill) > oomMemory {
-		return
-	}
-	at := c.Memory.Peak
-	if limit := float64(c.Limits.Memory); c.Memory.Peak >= 0.9*limit {
-		at = max(at, limit)
-	}
-	floor := max(at*oomBump, at+oomBumpBytes)
-	d.add(Reason{
-		Code: ReasonOOMKilled, Container: c.Name, Subject: "memory", Unit: "bytes", Before: n.memory, After: max(n.memory, floor),
-		Message: fmt.Sprintf("killed for want of memory %d times, last %s: at least %s until %s", c.OOMKills,
-			stamp(c.LastOOMKill), size(floor), stamp(c.LastOOMKill.Add(oomMemory))),
-	})
-	n.memory = max(n.memory, floor)
 }

@@ -18,9 +18,8 @@ const (
 	defaultResize = 60
 	// defaultUtilization leaves a tenth for what happens within a sample.
 	defaultUtilization = 0.9
-	// defaultMemoryMargin is that of the Vertical Pod Autoscaler; on the
-	// 8-day peak it left 3.4 % of days with an excess, against its 8.1 % on a
-	// decayed percentile (docs/algorithms/sizing.md).
+	// defaultMemoryMargin, that of the Vertical Pod Autoscaler, holds until
+	// there are enough daily peaks to learn one from.
 	defaultMemoryMargin = 0.15
 	// defaultGrowth bounds the replicas where no maximum is set.
 	defaultGrowth = 10
@@ -53,7 +52,6 @@ func (p Policy) withDefaults(replicas Replicas) Policy {
 	h.Max = max(h.Max, h.Min)
 	v.CPUUtilization = orDefault(min(v.CPUUtilization, 1), defaultUtilization)
 	v.Burst = max(0, min(v.Burst, burstMost))
-	v.MemoryMargin = orDefault(v.MemoryMargin, defaultMemoryMargin)
 	if v.MinAllowed.CPU <= 0 {
 		v.MinAllowed.CPU = defaultMinCPU
 	}

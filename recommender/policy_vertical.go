@@ -18,7 +18,7 @@ type VerticalPolicy struct {
 	// expected to be used.
 	Burst float64 `json:"burst,omitempty"`
 	// MemoryMargin is the share added to the memory a container is expected
-	// to reach. Zero means 0.15.
+	// to reach. Zero means that it is learned (see [WindowMargin]).
 	MemoryMargin float64 `json:"memoryMargin,omitempty"`
 	// InPlace says that sizes can change without a restart, so that they may
 	// follow demand.

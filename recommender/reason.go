@@ -26,10 +26,17 @@ const (
 	ReasonBacklog ReasonCode = "BacklogToDrain"
 	// ReasonMemoryPeak: the memory a container is expected to reach.
 	ReasonMemoryPeak ReasonCode = "MemoryPeak"
+	// ReasonMemorySeason: a rhythm that memory keeps lets it be small between
+	// its peaks.
+	ReasonMemorySeason ReasonCode = "MemorySeason"
+	// ReasonHeapBounded: a heap that is as large as it may become grows no more.
+	ReasonHeapBounded ReasonCode = "HeapBounded"
 	// ReasonMemoryTrend: memory grows day by day, which looks like a leak.
 	ReasonMemoryTrend ReasonCode = "MemoryGrowing"
 	// ReasonOOMKilled: a container was killed for want of memory.
 	ReasonOOMKilled ReasonCode = "OOMKilled"
+	// ReasonPageCache: a smaller limit would throw out page cache that is held.
+	ReasonPageCache ReasonCode = "PageCacheKept"
 	// ReasonHorizontalFixed: the number of replicas is not chosen here.
 	ReasonHorizontalFixed ReasonCode = "ReplicasFixed"
 	// ReasonCheapest: the cheapest replicas and size that meet the need.
@@ -97,4 +104,6 @@ const (
 	ReasonStartupBoost ReasonCode = "StartupBoost"
 	// ReasonGroup: a part of the workload is sized apart.
 	ReasonGroup ReasonCode = "SizedByGroup"
+	// ReasonRuntime: settings of the language runtime that go with the size.
+	ReasonRuntime ReasonCode = "RuntimeAdvice"
 )

@@ -206,6 +206,7 @@ func (d *draft) decision(z *sizer) Decision {
 			r.TargetLimits = limits[i]
 		}
 		r.Boost = d.boost(i, target)
+		r.Advice = d.advise(c, r)
 		out.Containers = append(out.Containers, r)
 	}
 	d.remember()
@@ -253,7 +254,7 @@ func (z *sizer) bounds(i, replicas int, target Resources) (lower, upper Resource
 	lower = Resources{CPU: FromCores((n.perReplica + n.cpuMedian/pods) / burst * min(1, z.n.correction)), Memory: FromBytes(n.memoryLow)}
 	upper = Resources{
 		CPU:    FromCores((n.perReplica + n.cpuHigh/pods) / burst / z.d.rules(i).CPUUtilization * n.imbalance * max(1, z.n.correction)),
-		Memory: FromBytes(n.memory * (1 + z.d.rules(i).MemoryMargin)),
+		Memory: FromBytes(n.memoryHigh),
 	}
 	return Resources{CPU: min(lower.CPU, target.CPU), Memory: min(lower.Memory, target.Memory)},
 		Resources{CPU: max(upper.CPU, target.CPU), Memory: max(upper.Memory, target.Memory)}

@@ -141,6 +141,17 @@ type Container struct {
 	Restarts    int       `json:"restarts,omitempty"`
 	// RecentRestarts are those of the last 10 minutes.
 	RecentRestarts int `json:"recentRestarts,omitempty"`
+	// FirstOOMKill is the earliest kill of the history, and OOMLimit the
+	// largest memory limit in force at a kill; zero where unknown.
+	FirstOOMKill time.Time `json:"firstOOMKill,omitzero"`
+	OOMLimit     Bytes     `json:"oomLimitBytes,omitempty"`
+	// PageCache is the memory in bytes that the pod which holds the most had
+	// beyond its working set in the last hour: files that the kernel would read
+	// again. 0 where unknown.
+	PageCache float64 `json:"pageCacheBytes,omitempty"`
+	// Runtime is the language runtime the container was recognised to run; nil
+	// where it was not.
+	Runtime *Runtime `json:"runtime,omitempty"`
 }
 
 // Usage is the history of one resource in numbers, with its forecast. The
@@ -161,6 +172,11 @@ type Usage struct {
 	// TrendPerDay is the Theil-Sen slope of the daily peaks over the last 8
 	// days, 0 where it is not significant.
 	TrendPerDay float64 `json:"trendPerDay,omitempty"`
+	// DailyPeaks are the largest values of the whole days that end with the
+	// history, oldest first, at most 14; days without data are left out. Known
+	// for memory only, as is Season, which is nil where none is to be relied on.
+	DailyPeaks []float64 `json:"dailyPeaks,omitempty"`
+	Season     *Season   `json:"season,omitempty"`
 	// Imbalance is the 0.95 quantile of (largest pod)/(mean pod), at least 1;
 	// 0 where unknown.
 	Imbalance float64 `json:"imbalance,omitempty"`

@@ -209,7 +209,7 @@ func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
 	}
 	if due(&r.nextMemory, o.Now, r.o.MemoryEvery) {
 		memory, share := recommender.ShareMemory(p.memory.series(), p.pods.series(), max(1, o.Ready))
-		r.memory, r.memoryShare = recommender.Summarize(memory, o.Now, horizons), share
+		r.memory, r.memoryShare = recommender.SummarizeMemory(memory, o.Now, horizons), share
 		r.memory.Forecast = r.naive(r.memory.Forecast, memory)
 	}
 	r.refreshDemand(o, s, horizons)

@@ -54,6 +54,15 @@ type Container struct {
 	OOMKills    int
 	LastOOMKill time.Time
 	Restarts    int
+	// FirstOOMKill is the earliest kill of the history, OOMLimit the largest
+	// memory limit in force at one.
+	FirstOOMKill time.Time
+	OOMLimit     recommender.Bytes
+	// UsageWithCache is the most memory in bytes that a pod used in the last
+	// hour, page cache included; 0 where unknown.
+	UsageWithCache float64
+	// Runtime is what is known of the language runtime, by signal.
+	Runtime map[string]forecaster.Series
 	// GPUs is the number of GPUs requested by each pod's container.
 	GPUs int
 	// Sidecar says that it is an init container that keeps running.

@@ -211,11 +211,13 @@ func remedy(r recommender.Reason, s recommender.Snapshot) string {
 	case recommender.ReasonThrottled:
 		return "limits: a higher CPU limit, or none, would show how much CPU is really wanted"
 	case recommender.ReasonOOMKilled:
-		return "a week without a kill for want of memory"
+		return "peace: no kill for want of memory until the day that the reason names"
 	case recommender.ReasonBacklog:
 		return "the end of the backlog"
 	case recommender.ReasonMemoryTrend:
 		return "the end of the growth of memory: look for a leak"
+	case recommender.ReasonPageCache:
+		return "less page cache, or no memory limit"
 	case recommender.ReasonBounded, recommender.ReasonShort:
 		return "policy: wider minAllowed and maxAllowed, or horizontal min and max, which bind here"
 	case recommender.ReasonHorizontalFixed:
@@ -228,7 +230,8 @@ func remedy(r recommender.Reason, s recommender.Snapshot) string {
 	case recommender.ReasonWithinTolerance:
 		return "a larger difference between what is requested and what is needed"
 	case recommender.ReasonForecast, recommender.ReasonReactiveFloor, recommender.ReasonQueueing,
-		recommender.ReasonMemoryPeak, recommender.ReasonCheapest, recommender.ReasonPerRun, recommender.ReasonOrdinalSkew,
+		recommender.ReasonMemoryPeak, recommender.ReasonMemorySeason, recommender.ReasonHeapBounded, recommender.ReasonRuntime,
+		recommender.ReasonCheapest, recommender.ReasonPerRun, recommender.ReasonOrdinalSkew,
 		recommender.ReasonLimitBound, recommender.ReasonQoSKept, recommender.ReasonStartupBoost, recommender.ReasonGroup:
 		return ""
 	case recommender.ReasonLimitRange, recommender.ReasonQuota, recommender.ReasonNodeShape, recommender.ReasonAllowedSize,

@@ -41,11 +41,14 @@ func byWeight() []recommender.ReasonCode {
 		recommender.ReasonGroup,
 		recommender.ReasonOrdinalSkew,
 		recommender.ReasonMemoryTrend,
+		recommender.ReasonPageCache,
 		recommender.ReasonReactiveFloor,
 		recommender.ReasonBacklog,
 		recommender.ReasonPerRun,
 		recommender.ReasonQueueing,
 		recommender.ReasonForecast,
+		recommender.ReasonMemorySeason,
+		recommender.ReasonHeapBounded,
 		recommender.ReasonMemoryPeak,
 		recommender.ReasonKeptWarm,
 		recommender.ReasonLimitBound,
@@ -54,6 +57,7 @@ func byWeight() []recommender.ReasonCode {
 		recommender.ReasonWithinTolerance,
 		recommender.ReasonCheapest,
 		recommender.ReasonHorizontalFixed,
+		recommender.ReasonRuntime,
 	}
 }
 

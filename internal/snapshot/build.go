@@ -80,7 +80,7 @@ func lastCount(s forecaster.Series, now time.Time) int {
 func container(w collector.Workload, c collector.Container, now time.Time, horizons []time.Duration) recommender.Container {
 	out := recommender.Container{
 		Name: c.Name, Requests: c.Requests, Limits: c.Limits,
-		OOMKills: c.OOMKills, LastOOMKill: c.LastOOMKill, Restarts: c.Restarts, GPUs: c.GPUs, Sidecar: c.Sidecar,
+		OOMKills: c.OOMKills, FirstOOMKill: c.FirstOOMKill, LastOOMKill: c.LastOOMKill, OOMLimit: c.OOMLimit, Restarts: c.Restarts, GPUs: c.GPUs, Sidecar: c.Sidecar,
 		CPU: recommender.Summarize(c.CPU, now, horizons),
 	}
 	out.CPU.Imbalance = imbalance(c, w.Ready, now)
@@ -91,7 +91,7 @@ func container(w collector.Workload, c collector.Container, now time.Time, horiz
 	if w.ID.Scalable() {
 		memory, out.MemoryShare = recommender.ShareMemory(memory, w.Ready, max(1, lastCount(w.Ready, now)))
 	}
-	out.Memory = recommender.Summarize(memory, now, horizons)
+	out.Memory = recommender.SummarizeMemory(memory, now, horizons)
 	if r := mean(c.Throttled.Until(now).Tail(throttledSpan).Values); !math.IsNaN(r) {
 		out.ThrottledRatio = min(max(r, 0), 1)
 	}
