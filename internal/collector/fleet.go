@@ -61,7 +61,8 @@ type Container struct {
 	// UsageWithCache is the most memory in bytes that a pod used in the last
 	// hour, page cache included; 0 where unknown.
 	UsageWithCache float64
-	// Runtime is what is known of the language runtime, by signal.
+	// Runtime is what the language runtime says of itself, by the names of the
+	// catalogue; nil where nothing is known.
 	Runtime map[string]forecaster.Series
 	// GPUs is the number of GPUs requested by each pod's container.
 	GPUs int
@@ -96,4 +97,7 @@ const (
 	// RoleGPU is GPUs' worth of activity, 0 to the number of GPUs. It is a
 	// cross-check, never a target.
 	RoleGPU Role = "gpu"
+	// RoleRuntime is a figure that the language runtime of a container gives of
+	// the pod that has the most of it.
+	RoleRuntime Role = "runtime"
 )

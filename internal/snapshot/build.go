@@ -92,6 +92,11 @@ func container(w collector.Workload, c collector.Container, now time.Time, horiz
 		memory, out.MemoryShare = recommender.ShareMemory(memory, w.Ready, max(1, lastCount(w.Ready, now)))
 	}
 	out.Memory = recommender.SummarizeMemory(memory, now, horizons)
+	out.PageCache = max(0, c.UsageWithCache-out.Memory.Last)
+	if c.UsageWithCache == 0 || out.Memory.Samples == 0 {
+		out.PageCache = 0
+	}
+	out.Runtime = runtime(c.Runtime, now)
 	if r := mean(c.Throttled.Until(now).Tail(throttledSpan).Values); !math.IsNaN(r) {
 		out.ThrottledRatio = min(max(r, 0), 1)
 	}
