@@ -29,6 +29,7 @@ func Explain(w io.Writer, s recommender.Snapshot, d recommender.Decision, style 
 		fmt.Fprintf(&b, "\n%s\n%s", title, indent(body))
 	}
 	section("Sizes (requests per pod)", explainSizes(s, d))
+	section("Settings of the language runtime that go with them", explainAdvice(d))
 	section("Data", explainData(s))
 	section("Forecast (the largest value within the span stays below, with the probability above)", explainForecasts(s))
 	section("Why, step by step", explainReasons(d))
