@@ -53,7 +53,7 @@ type Margin struct {
 //	share = min(30 %, max(5 %, Q_0.8(r), (μ+kσ)/M - 1)),   k = √(4/(9ε) - 1)
 //
 // where r are the relative increases of each day's peak over the largest of the
-// five days before it, and Q the conformal quantile, (n+1)p-th of n. μ and σ
+// five days before it, without the largest increase, and Q the conformal quantile, (n+1)p-th of n. μ and σ
 // are of the daily peaks: a unimodal variable is k or more standard deviations
 // above its mean with probability 4/(9(k²+1)) at most (the one-sided
 // inequality of Vysochanskij and Petunin, 1980). A regular window, one that an
@@ -84,7 +84,7 @@ func WindowMargin(peaks []float64, peak, risk float64, regular bool) Margin {
 }
 
 // recordQuantile is the conformal quantile of the increases over the peaks of
-// so many days before.
+// so many days before, without the largest: that is in the window's peak.
 func recordQuantile(peaks []float64, days int) float64 {
 	var increases []float64
 	for d := 1; d < len(peaks); d++ {
@@ -92,6 +92,7 @@ func recordQuantile(peaks []float64, days int) float64 {
 		increases = append(increases, max(0, peaks[d]/before-1))
 	}
 	slices.Sort(increases)
+	increases = increases[:len(increases)-1]
 	at := recordLevel*float64(len(increases)+1) - 1
 	i := min(max(int(at), 0), len(increases)-1)
 	if i == len(increases)-1 {
