@@ -29,6 +29,12 @@ type BatchServer struct {
 	OutputTokens float64 `json:"outputTokens"`
 }
 
+// usable says whether the server has everything that a capacity takes.
+func (b BatchServer) usable() bool {
+	return plausible(b.PrefillTokensPerSecond) && plausible(b.DecodeTokensPerSecond) && b.MaxBatch > 0 && b.KVCacheTokens > 0 &&
+		b.StepSecondsPerToken >= 0 && b.PromptTokens >= 0 && b.OutputTokens >= 0
+}
+
 // Slots is how many mean requests there is room for in the batch and in the
 // cache; 0 where one does not fit.
 func (b BatchServer) Slots() int {

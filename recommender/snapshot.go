@@ -67,6 +67,9 @@ type Snapshot struct {
 	// Surroundings are what the cluster, the calendar and the rest of the pod
 	// allow.
 	Surroundings
+	// Tokens are those of a mean request, forecast apart from the number of
+	// requests; nil where all that is known of them is in Batch.
+	Tokens *Tokens `json:"tokens,omitempty"`
 	// Facts are what is known about the quality of the data, as found by
 	// whoever gathered it.
 	Facts []Fact `json:"facts,omitempty"`
@@ -206,6 +209,13 @@ type Demand struct {
 	// IdleSeconds is how long there has been none; 0 where there is some, or
 	// where that is unknown.
 	IdleSeconds float64 `json:"idleSeconds,omitempty"`
+}
+
+// Tokens are the mean numbers of tokens that a request to a language model has
+// read and written.
+type Tokens struct {
+	Prompt Usage `json:"prompt"`
+	Output Usage `json:"output"`
 }
 
 // Fact is one thing known about the data.
