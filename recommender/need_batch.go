@@ -105,21 +105,19 @@ func (d *draft) modelNeed(n *need, w windows) {
 	d.unidentified(n.perPod, d.carries(worst))
 	d.add(Reason{
 		Code: ReasonQueueing, Subject: "demand", Unit: dem.Unit, Before: b.Throughput(max(1, b.Slots())), After: n.perPod,
-		Message: fmt.Sprintf("a pod serves up to %s %s, of which %s within the objective, at %s tokens in and %s out; %s bind with %s %s",
+		Message: fmt.Sprintf("a pod serves up to %s %s, of which %s within the objective, at %s tokens in and %s out, bound by %s; the %s decide, with %s %s",
 			num(b.Throughput(max(1, b.Slots()))), dem.Unit, num(n.perPod), num(b.PromptTokens), num(b.OutputTokens),
-			worst.what, num(n.rateAhead), dem.Unit),
+			b.binding(n.perPod, d.s.Policy.Objective), worst.what, num(n.rateAhead), dem.Unit),
 	})
+	d.modelAccelerator(worst)
+	n.rateAhead = d.variantShare(worst, n.perPod)
 }
 
-// carries is the rate of such requests that a pod serves within the objective,
-// or most of its throughput where no rate does.
+// carries is the rate of such requests that a pod serves.
 func (d *draft) carries(m mixture) float64 {
-	b, o := *d.s.Batch, d.s.Policy.Objective
+	b := *d.s.Batch
 	b.PromptTokens, b.OutputTokens = m.prompt, m.output
-	if rate := b.Capacity(o.TTFTSeconds, o.ITLSeconds, (1-o.Percentile)*lateShare); rate > 0 {
-		return rate
-	}
-	return saturation * b.Throughput(max(1, b.Slots()))
+	return b.within(d.s.Policy.Objective)
 }
 
 // evident is what a pod is taken to carry: what its model says where that is
