@@ -52,7 +52,7 @@ type mixture struct {
 func (d *draft) mixtures(w windows) []mixture {
 	b, dem := d.s.Batch, d.s.Demand
 	level := 1 - d.s.Policy.Risk
-	many := mixture{"requests", max(dem.Forecast.MaxWithin(w.ahead, level), dem.Last), b.PromptTokens, b.OutputTokens}
+	many := mixture{"requests", max(d.within(dem.Forecast, w.ahead, level), dem.Last), b.PromptTokens, b.OutputTokens}
 	d.add(Reason{
 		Code: ReasonForecast, Subject: "demand", Unit: dem.Unit, Before: dem.Last, After: many.rate,
 		Message: fmt.Sprintf("%s is %s now; with probability %s it stays below %s within %s",
@@ -93,24 +93,32 @@ func (d *draft) tokensAhead(subject string, u Usage, lately float64, w windows) 
 func (d *draft) modelNeed(n *need, w windows) {
 	dem := d.s.Demand
 	backlog := d.backlogRate()
-	worst := mixture{}
-	for _, m := range d.mixtures(w) {
+	worst, pods := mixture{}, 0.0
+	for i, m := range d.mixtures(w) {
 		m.rate += backlog
-		if perPod := d.evident(d.carries(m)); n.perPod <= 0 || m.rate/perPod > n.rateAhead/n.perPod {
-			n.perPod, n.rateAhead, worst = perPod, m.rate, m
+		perPod := d.evident(d.carries(m))
+		if i == 0 {
+			n.perPod = perPod
+		}
+		if i == 0 || m.rate/perPod > pods {
+			worst, pods = m, m.rate/perPod
 		}
 	}
+	n.waiting, n.rateAhead = backlog, pods*n.perPod // In requests of the first mixture.
+	carried := d.evident(d.carries(worst))
 	b := *d.s.Batch
 	b.PromptTokens, b.OutputTokens = worst.prompt, worst.output
-	d.unidentified(n.perPod, d.carries(worst))
+	d.unidentified(carried, d.carries(worst))
 	d.add(Reason{
-		Code: ReasonQueueing, Subject: "demand", Unit: dem.Unit, Before: b.Throughput(max(1, b.Slots())), After: n.perPod,
+		Code: ReasonQueueing, Subject: "demand", Unit: dem.Unit, Before: b.Throughput(max(1, b.Slots())), After: carried,
 		Message: fmt.Sprintf("a pod serves up to %s %s, of which %s within the objective, at %s tokens in and %s out, bound by %s; the %s decide, with %s %s",
-			num(b.Throughput(max(1, b.Slots()))), dem.Unit, num(n.perPod), num(b.PromptTokens), num(b.OutputTokens),
-			b.binding(n.perPod, d.s.Policy.Objective), worst.what, num(n.rateAhead), dem.Unit),
+			num(b.Throughput(max(1, b.Slots()))), dem.Unit, num(carried), num(b.PromptTokens), num(b.OutputTokens),
+			b.binding(carried, d.s.Policy.Objective), worst.what, num(worst.rate), dem.Unit),
 	})
 	d.modelAccelerator(worst)
-	n.rateAhead = d.variantShare(worst, n.perPod)
+	if own, ok := d.variantShare(worst, carried); ok {
+		n.rateAhead, n.shared = own*n.perPod*(1-1e-9), true
+	}
 }
 
 // carries is the rate of such requests that a pod serves.

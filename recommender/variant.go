@@ -134,12 +134,12 @@ func (f *variantFiller) take(rest float64, counts []int) {
 	*b = c
 }
 
-// variantShare is the part of the rate that this workload's pods have to carry
-// where it is one of several variants of a model; the rate itself where not.
-func (d *draft) variantShare(m mixture, perPod float64) float64 {
+// variantShare is the number of this workload's pods where it is one of several
+// variants of a model; false where it is not.
+func (d *draft) variantShare(m mixture, perPod float64) (pods float64, ok bool) {
 	own := slices.IndexFunc(d.s.Variants, func(v Variant) bool { return v.Name == d.s.Workload.Name })
 	if own < 0 || len(d.s.Variants) < 2 {
-		return m.rate
+		return 0, false
 	}
 	carried := make([]float64, len(d.s.Variants))
 	for i, v := range d.s.Variants {
@@ -162,5 +162,5 @@ func (d *draft) variantShare(m mixture, perPod float64) float64 {
 	d.add(Reason{
 		Code: ReasonVariants, Subject: "replicas", Unit: "pods", Before: float64(d.s.Variants[own].Desired), After: float64(counts[own]), Message: message,
 	})
-	return float64(counts[own]) * perPod * (1 - 1e-9)
+	return float64(counts[own]), true
 }
