@@ -47,6 +47,7 @@ func (r *Recommender) Decide(s Snapshot) Decision {
 		g(d, z)
 	}
 	out := d.decision(z)
+	out.Alternatives = d.alternatives(z)
 	out.RecheckAfterSeconds = d.recheck(hold)
 	return out
 }

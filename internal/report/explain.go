@@ -33,9 +33,29 @@ func Explain(w io.Writer, s recommender.Snapshot, d recommender.Decision, style 
 	section("Data", explainData(s))
 	section("Forecast (the largest value within the span stays below, with the probability above)", explainForecasts(s))
 	section("Why, step by step", explainReasons(d))
+	section("At another risk", explainAlternatives(d))
 	section("What would change it", explainChanges(s, d))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// explainAlternatives tells what the next cheaper and the next safer choice
+// would have cost.
+func explainAlternatives(d recommender.Decision) string {
+	var b strings.Builder
+	for _, a := range d.Alternatives {
+		sizes := make([]string, len(a.Sizes))
+		for i, r := range a.Sizes {
+			name := ""
+			if len(a.Sizes) > 1 && i < len(d.Containers) {
+				name = printable(d.Containers[i].Name) + " "
+			}
+			sizes[i] = name + amountText(r.CPU.Cores(), "cores") + " and " + amountText(float64(r.Memory), "bytes")
+		}
+		fmt.Fprintf(&b, "at %s: %d pods of %s, %s %s a month instead of %s\n", percentText(a.Risk), a.Replicas, strings.Join(sizes, ", "),
+			printable(d.Cost.Currency), moneyText(a.CostPerHour*HoursPerMonth), moneyText(d.Cost.TargetPerHour*HoursPerMonth))
+	}
+	return b.String()
 }
 
 func explainHead(d recommender.Decision, style Style) string {
