@@ -119,7 +119,7 @@ func (z *sizer) bestPlan(lo, hi int) plan {
 			best = p
 		}
 		if z.n.perPod > 0 {
-			stay.option.short = lack(at.n.rateAhead/float64(stay.replicas), at.n.perPod)
+			stay.short = lack(at.n.rateAhead/float64(stay.replicas), at.n.perPod)
 		}
 		if short := at.shortOf(stay.option); i == 0 {
 			stay.short, stay.span, stay.rate = short, span, stay.cost

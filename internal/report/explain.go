@@ -248,12 +248,19 @@ func remedy(r recommender.Reason, s recommender.Snapshot) string {
 		return ""
 	case recommender.ReasonStabilized:
 		return "time without a wish for more pods: policy horizontal.stabilization"
+	case recommender.ReasonNotWorthwhile:
+		return "a larger or longer difference between what is requested and what is needed, or a smaller policy changeHours"
+	case recommender.ReasonFeedback:
+		return "fewer requests later than the objective"
+	case recommender.ReasonUnidentified:
+		return "load: metrics tell how fast a pod is once it has some"
 	case recommender.ReasonWithinTolerance:
 		return "a larger difference between what is requested and what is needed"
 	case recommender.ReasonForecast, recommender.ReasonReactiveFloor, recommender.ReasonQueueing,
 		recommender.ReasonMemoryPeak, recommender.ReasonMemorySeason, recommender.ReasonHeapBounded, recommender.ReasonRuntime,
 		recommender.ReasonCheapest, recommender.ReasonPerRun, recommender.ReasonOrdinalSkew,
-		recommender.ReasonLimitBound, recommender.ReasonQoSKept, recommender.ReasonStartupBoost, recommender.ReasonGroup:
+		recommender.ReasonLimitBound, recommender.ReasonQoSKept, recommender.ReasonStartupBoost, recommender.ReasonGroup,
+		recommender.ReasonAccelerator, recommender.ReasonVariants:
 		return ""
 	case recommender.ReasonLimitRange, recommender.ReasonQuota, recommender.ReasonNodeShape, recommender.ReasonAllowedSize,
 		recommender.ReasonStepLimited, recommender.ReasonWindow, recommender.ReasonScheduledFloor, recommender.ReasonReplicaFloor,
