@@ -196,8 +196,7 @@ func (f *frame) podCaps(d *draft) {
 	for _, q := range d.s.Quotas {
 		for _, item := range q.Items {
 			if r, own, ok := d.ownUse(f, item.Resource); ok {
-				left := addSaturating(item.Hard-item.Used, own)
-				f.caps = append(f.caps, podCap{resource: r, amount: max(0, left), shared: true, why: why{ReasonQuota, q.Name}})
+				f.caps = append(f.caps, podCap{resource: r, amount: item.left(own), shared: true, why: why{ReasonQuota, q.Name}})
 			}
 		}
 	}
@@ -209,6 +208,12 @@ func (f *frame) podCaps(d *draft) {
 			}
 		}
 	}
+}
+
+// left is what a line of a quota leaves a workload that uses own of it. That is
+// no more than all that is used: pods that are asked for may not exist yet.
+func (q QuotaLimit) left(own int64) int64 {
+	return max(0, addSaturating(q.Hard-q.Used, max(0, min(own, q.Used))))
 }
 
 // ownUse is what the workload itself uses of a quota that bounds requests: with
