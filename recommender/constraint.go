@@ -120,7 +120,7 @@ func newFrame(d *draft, known func(int) bool) *frame {
 			f.sidecars = append(f.sidecars, i)
 		}
 		f.gpus += c.GPUs
-		present[i] = c.base().amounts()
+		present[i] = d.base(c).amounts()
 		f.boxes = append(f.boxes, d.box(i, known(i)))
 	}
 	f.want, f.got, f.ahead = make([]amounts, len(present)), make([]amounts, len(present)), make([]float64, len(present))
@@ -133,12 +133,21 @@ func newFrame(d *draft, known func(int) bool) *frame {
 	return f
 }
 
-// base is what the pods of a container have now.
-func (c Container) base() Resources { return c.InForce.or(c.Requests) }
+// pending is what the pods have of a container of which a resize is pending.
+func (c Container) pending() Resources { return c.InForce.or(c.Requests) }
+
+// base is what the pods have of a container now: its requests, unless no pod
+// could be given them.
+func (d *draft) base(c Container) Resources {
+	if r := d.s.Replicas; r.Desired > 0 && r.Deferred+r.Infeasible >= r.Desired {
+		return c.pending()
+	}
+	return c.Requests
+}
 
 func (d *draft) box(i int, known bool) box {
 	c, rules := d.s.Containers[i], d.rules(i)
-	b := box{present: c.base().amounts(), hi: amounts{boundless, boundless}}
+	b := box{present: d.base(c).amounts(), hi: amounts{boundless, boundless}}
 	b.grid = newGrid(rules, d.s.Policy.Prices)
 	for _, l := range d.s.LimitRanges {
 		if l.Type == LimitRangeContainer {
@@ -204,7 +213,7 @@ func (f *frame) podCaps(d *draft) {
 		asked, fits := r.Asked.amounts(), r.InForce.amounts()
 		for k := range asked {
 			if asked[k] > fits[k] {
-				f.caps = append(f.caps, podCap{resource: k, amount: fits[k], why: why{code: ReasonInfeasible}})
+				f.caps = append(f.caps, podCap{resource: k, amount: fits[k], hard: true, why: why{code: ReasonInfeasible}})
 			}
 		}
 	}
