@@ -29,6 +29,12 @@ type BatchServer struct {
 	OutputTokens float64 `json:"outputTokens"`
 }
 
+// usable says whether the server has everything that a capacity takes.
+func (b BatchServer) usable() bool {
+	return plausible(b.PrefillTokensPerSecond) && plausible(b.DecodeTokensPerSecond) && b.MaxBatch > 0 && b.KVCacheTokens > 0 &&
+		b.StepSecondsPerToken >= 0 && b.PromptTokens >= 0 && b.OutputTokens >= 0
+}
+
 // Slots is how many mean requests there is room for in the batch and in the
 // cache; 0 where one does not fit.
 func (b BatchServer) Slots() int {
@@ -196,4 +202,35 @@ func (b BatchServer) Capacity(ttft, itl, late float64) float64 {
 		}
 	}
 	return lo
+}
+
+// within is the largest rate that meets an objective with half of what it
+// allows to be late, or most of the throughput where none does.
+func (b BatchServer) within(o Objective) float64 {
+	if rate := b.Capacity(o.TTFTSeconds, o.ITLSeconds, (1-o.Percentile)*lateShare); rate > 0 {
+		return rate
+	}
+	return saturation * b.Throughput(max(1, b.Slots()))
+}
+
+// binding names what keeps a pod from carrying more than the rate: at a little
+// more the objective that is missed most, or what requests wait for.
+func (b BatchServer) binding(rate float64, o Objective) string {
+	rate = min(rate*1.01, b.Throughput(max(1, b.Slots()))*(1-1e-6))
+	s, err := b.States(rate)
+	if err != nil {
+		return "room for one request"
+	}
+	if b.slowTokens(s, rate, o.ITLSeconds) > b.slowStart(s, rate, o.TTFTSeconds) {
+		return "time between tokens"
+	}
+	left := o.TTFTSeconds - b.prefill() - b.step(s.Batch)
+	switch slots := s.Waits * math.Exp(-s.drain*max(0, left)); {
+	case slots*2 < b.slowStart(s, rate, o.TTFTSeconds):
+		return "time to the first token: prompts wait to be read"
+	case b.Slots() < b.MaxBatch:
+		return "KV cache: requests wait for room"
+	default:
+		return "batch size: requests wait for a place"
+	}
 }

@@ -189,6 +189,11 @@ func (d *draft) stepBox(c Container, b *box) {
 	}
 }
 
+// remembersOOM says whether a kill for want of memory still counts.
+func (d *draft) remembersOOM(c Container) bool {
+	return c.OOMKills > 0 && d.s.Now.Before(c.oomUntil())
+}
+
 // podCaps collects what a pod as a whole may request.
 func (f *frame) podCaps(d *draft) {
 	for _, l := range d.s.LimitRanges {

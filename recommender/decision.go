@@ -17,6 +17,9 @@ type Decision struct {
 	// Groups are the parts of the workload that are sized apart, where there
 	// are any; Containers is then the largest of each size.
 	Groups []GroupDecision `json:"groups,omitempty"`
+	// Accelerator is the cheapest of the policy's profiles; nil where there is
+	// no choice. Replicas are those of the profile in force.
+	Accelerator *AcceleratorChoice `json:"accelerator,omitempty"`
 	// Cost is what the workload's requests cost before and after.
 	Cost Cost `json:"cost"`
 	// Reasons tell every step that changed or held a number, in the order in

@@ -53,6 +53,8 @@ type need struct {
 	// perPod is the rate that a pod of a batch server carries, whatever its
 	// size; 0 for other workloads.
 	perPod float64
+	// shared says that rateAhead is a part of a demand that others carry, too.
+	shared bool
 }
 
 // containerNeed is in cores over all pods, and in bytes of a pod.

@@ -105,3 +105,50 @@ func TestDecideModel(t *testing.T) {
 		t.Errorf("%d pods without a model, want what is there", got)
 	}
 }
+
+// TestDecideTokens: prompts and outputs that are forecast to be twice as long
+// need more pods, at the expected number of requests; shorter ones change
+// nothing, as the last half hour holds until they come.
+func TestDecideTokens(t *testing.T) {
+	t.Parallel()
+	s := model()
+	base := decide(s).DesiredReplicas
+	tokens := func(factor float64) *recommender.Tokens {
+		prompt, output := factor*s.Batch.PromptTokens, factor*s.Batch.OutputTokens
+		return &recommender.Tokens{
+			Prompt: usage(prompt, prompt, expects(prompt, prompt)), Output: usage(output, output, expects(output, output)),
+		}
+	}
+	long := *s.Batch
+	long.PromptTokens, long.OutputTokens = 4*long.PromptTokens, 4*long.OutputTokens
+	for _, tc := range []struct {
+		factor float64
+		want   int
+	}{{0.5, base}, {1, base}, {4, int(math.Ceil(10 / long.Capacity(2, 0.1, 0.025)))}} {
+		s.Tokens = tokens(tc.factor)
+		if got := decide(s).DesiredReplicas; got != tc.want {
+			t.Errorf("tokens times %v: %d pods, want %d", tc.factor, got, tc.want)
+		}
+	}
+}
+
+// TestDecideUnidentified: until metrics have told how fast a pod is, it is
+// taken to carry what it was seen to, and nothing is lowered.
+func TestDecideUnidentified(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		evidence recommender.BatchEvidence
+		want     int
+	}{
+		{recommender.BatchEvidence{SaturatedRate: 4}, 7}, // 20 / (0.8·4).
+		{recommender.BatchEvidence{CarriedRate: 2.5}, 8}, // 20 / 2.5.
+		{recommender.BatchEvidence{CarriedRate: 10}, 4},  // Two would do, but four are there.
+	} {
+		s := model()
+		s.BatchEvidence = &tc.evidence
+		d := decide(s)
+		if d.DesiredReplicas != tc.want || !slices.Contains(codes(d), recommender.ReasonUnidentified) {
+			t.Errorf("%+v: %d pods, want %d; %v", tc.evidence, d.DesiredReplicas, tc.want, codes(d))
+		}
+	}
+}

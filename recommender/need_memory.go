@@ -2,7 +2,6 @@ package recommender
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"time"
 )
@@ -91,14 +90,14 @@ func (m Margin) text() string {
 // forecast quantile of their maximum and what is used now all have to be
 // covered, with the default margin. It never raises anything.
 func (d *draft) seasonNeed(c Container, w windows, n *containerNeed) {
-	u, v := c.Memory, d.s.Policy.Vertical
+	u, v, rules := c.Memory, d.s.Policy.Vertical, d.s.Policy.Vertical.containerRules(c.Name)
 	expected, ok := u.Season.within(w.act + d.age(c.Memory.Forecast))
-	if !ok || !v.InPlace || v.Fixed || u.TrendPerDay > 0 || distrust(u.Forecast) != "" || u.Forecast.Reach() < w.act {
+	if !ok || !v.InPlace || rules.Fixed || u.TrendPerDay > 0 || distrust(u.Forecast) != "" || u.Forecast.Reach() < w.act {
 		return
 	}
 	level := 1 - d.s.Policy.Risk
 	peak := max(expected, d.within(u.Forecast, w.act, level), u.Last, u.Recent)
-	need := peak * (1 + max(defaultMemoryMargin, v.MemoryMargin))
+	need := peak * (1 + max(defaultMemoryMargin, rules.MemoryMargin))
 	if need >= n.memory {
 		return
 	}
@@ -148,7 +147,11 @@ func (d *draft) trendNeed(c Container, w windows, n *containerNeed) {
 // What really was needed shows once there is room for it, and then the window
 // maximum holds it; a kill that nothing has confirmed does not bind for longer.
 func (d *draft) oomNeed(c Container, n *containerNeed) {
-	if !d.remembersOOM(c) {
+	if c.OOMKills == 0 {
+		return
+	}
+	until := c.oomUntil()
+	if !d.s.Now.Before(until) {
 		return
 	}
 	at := float64(c.OOMLimit)
@@ -163,43 +166,46 @@ func (d *draft) oomNeed(c Container, n *containerNeed) {
 	d.add(Reason{
 		Code: ReasonOOMKilled, Container: c.Name, Subject: "memory", Unit: "bytes", Before: n.memory, After: max(n.memory, floor),
 		Message: fmt.Sprintf("killed for want of memory %d times, last %s at %s: at least %s until %s, if it stays the last",
-			c.OOMKills, stamp(c.LastOOMKill), size(at), size(floor), stamp(c.oomUntil())),
+			c.OOMKills, stamp(c.LastOOMKill), size(at), size(floor), stamp(until)),
 	})
 	n.memory = max(n.memory, floor)
 }
 
-// cacheNeed keeps a limit from shrinking below what the container holds, page
-// cache included. The kernel would have to throw files out at once, or kill.
-func (d *draft) cacheNeed(c Container, n *containerNeed) {
-	limit, ratio := float64(c.Limits.Memory), 1.0
-	if c.PageCache <= 0 || limit <= 0 || d.s.Policy.Vertical.MemoryLimits == LimitNone {
-		return
-	}
-	if d.s.Policy.Vertical.MemoryLimits == LimitRatio && c.Requests.Memory > 0 {
-		ratio = max(1, limit/float64(c.Requests.Memory))
-	}
-	held := min(c.Memory.Last+c.PageCache, limit) / ratio
-	if n.memory >= held {
-		return
-	}
-	d.add(Reason{
-		Code: ReasonPageCache, Container: c.Name, Subject: "memory", Unit: "bytes", Before: n.memory, After: held,
-		Message: fmt.Sprintf("holds %s of page cache on top of %s: its limit does not shrink below both",
-			size(c.PageCache), size(c.Memory.Last)),
-	})
-	n.memory = math.Ceil(held)
-}
-
-// remembersOOM says whether a kill for want of memory still counts.
-func (d *draft) remembersOOM(c Container) bool {
-	return c.OOMKills > 0 && d.s.Now.Before(c.oomUntil())
-}
-
-// oomUntil is when the last kill stops to count, if it stays the last.
+// oomUntil is when a kill for want of memory does not count any more.
 func (c Container) oomUntil() time.Time {
 	peace := oomPeace
 	if !c.FirstOOMKill.IsZero() {
 		peace = min(max(peace, c.LastOOMKill.Sub(c.FirstOOMKill)+24*time.Hour), oomPeaceMost)
 	}
 	return c.LastOOMKill.Add(peace)
+}
+
+// cacheNeed keeps a limit from shrinking below what the container holds, page
+// cache included. The kernel would have to throw files out at once, or kill.
+func (d *draft) cacheNeed(c Container, n *containerNeed) {
+	is, limit := int64(c.Requests.Memory), int64(c.Limits.Memory)
+	rule := d.s.Policy.Vertical.containerRules(c.Name).MemoryLimit
+	if c.PageCache <= 0 || limit <= 0 || rule.Policy == LimitNone {
+		return
+	}
+	held := min(ceilInt64(c.Memory.Last+c.PageCache), limit)
+	goes := func(request int64) int64 { return rule.of(is, limit, request) }
+	lo, hi := ceilInt64(n.memory), max(is, held)
+	if lo >= hi || goes(lo) >= held {
+		return
+	}
+	// The smallest request whose limit holds it all.
+	for lo+1 < hi {
+		if mid := lo + (hi-lo)/2; goes(mid) >= held {
+			hi = mid
+		} else {
+			lo = mid
+		}
+	}
+	d.add(Reason{
+		Code: ReasonPageCache, Container: c.Name, Subject: "memory", Unit: "bytes", Before: n.memory, After: float64(hi),
+		Message: fmt.Sprintf("holds %s of page cache on top of %s: its limit does not shrink below both",
+			size(c.PageCache), size(c.Memory.Last)),
+	})
+	n.memory = float64(hi)
 }

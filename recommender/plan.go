@@ -53,7 +53,7 @@ func (n need) lasting(d *draft, span time.Duration) need {
 		}
 		c.raise(cores)
 	}
-	if n.rate <= 0 && n.perPod <= 0 {
+	if n.rate <= 0 && n.perPod <= 0 || n.shared {
 		return n
 	}
 	rate := d.lastingQuantile(d.s.Demand.Forecast, span)

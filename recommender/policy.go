@@ -21,6 +21,8 @@ const (
 	// defaultMemoryMargin, that of the Vertical Pod Autoscaler, holds until
 	// there are enough daily peaks to learn one from.
 	defaultMemoryMargin = 0.15
+	// defaultPercentile is the share of requests that has to meet an objective.
+	defaultPercentile = 0.95
 	// defaultGrowth bounds the replicas where no maximum is set.
 	defaultGrowth = 10
 )
@@ -39,7 +41,7 @@ func (p Policy) withDefaults(replicas Replicas) Policy {
 	p.Risk = orDefault(min(p.Risk, 0.5), defaultRisk)
 	p.HoldSeconds = orDefault(p.HoldSeconds, defaultHold)
 	p.ChangeHours = orDefault(p.ChangeHours, defaultChangeHours)
-	p.Objective.Percentile = orDefault(min(p.Objective.Percentile, 0.9999), 0.95)
+	p.Objective.Percentile = orDefault(min(p.Objective.Percentile, 0.9999), defaultPercentile)
 	p.Objective.ServiceCV = orDefault(p.Objective.ServiceCV, 1)
 	h, v := &p.Horizontal, &p.Vertical
 	h.StabilizationSeconds = orDefault(h.StabilizationSeconds, defaultStabilization)

@@ -24,6 +24,10 @@ const (
 	ReasonFeedback ReasonCode = "ErrorBudget"
 	// ReasonUnidentified: metrics have not yet told how fast a pod serves.
 	ReasonUnidentified ReasonCode = "ServiceNotIdentified"
+	// ReasonAccelerator: what the accelerator profiles would cost.
+	ReasonAccelerator ReasonCode = "CheapestAccelerator"
+	// ReasonVariants: how the variants of a model share its demand.
+	ReasonVariants ReasonCode = "CheapestVariantsFirst"
 	// ReasonBacklog: work that waits, to be worked off beside what arrives.
 	ReasonBacklog ReasonCode = "BacklogToDrain"
 	// ReasonMemoryPeak: the memory a container is expected to reach.

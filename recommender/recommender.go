@@ -74,6 +74,8 @@ type draft struct {
 	frame  *frame
 	ruled  []ContainerPolicy
 	bounds []replicaBound
+	// accelerator is the profile chosen, nil where there is no choice.
+	accelerator *AcceleratorChoice
 }
 
 func (d *draft) add(r Reason) {
@@ -193,7 +195,7 @@ func (d *draft) outline() Decision {
 func (d *draft) decision(z *sizer) Decision {
 	out := d.outline()
 	out.DesiredReplicas = d.chosen.replicas
-	out.Confidence = d.confidence()
+	out.Confidence, out.Accelerator = d.confidence(), d.accelerator
 	resized := false
 	limits := d.targetLimits(z)
 	for i, c := range d.s.Containers {

@@ -67,6 +67,14 @@ type Snapshot struct {
 	// Surroundings are what the cluster, the calendar and the rest of the pod
 	// allow.
 	Surroundings
+	// Tokens are those of a mean request, forecast apart from the number of
+	// requests; nil where all that is known of them is in Batch.
+	Tokens *Tokens `json:"tokens,omitempty"`
+	// Accelerator names which of the policy's profiles the pods have.
+	Accelerator string `json:"accelerator,omitempty"`
+	// Variants are the workloads that serve the demand together, this one among
+	// them; the demand is then that of all. Empty where it is alone.
+	Variants []Variant `json:"variants,omitempty"`
 	// Facts are what is known about the quality of the data, as found by
 	// whoever gathered it.
 	Facts []Fact `json:"facts,omitempty"`
@@ -208,6 +216,13 @@ type Demand struct {
 	IdleSeconds float64 `json:"idleSeconds,omitempty"`
 }
 
+// Tokens are the mean numbers of tokens that a request to a language model has
+// read and written.
+type Tokens struct {
+	Prompt Usage `json:"prompt"`
+	Output Usage `json:"output"`
+}
+
 // Fact is one thing known about the data.
 type Fact struct {
 	Code FactCode `json:"code"`
@@ -251,6 +266,10 @@ type Policy struct {
 	Horizontal HorizontalPolicy `json:"horizontal"`
 	Vertical   VerticalPolicy   `json:"vertical"`
 	Prices     Prices           `json:"prices"`
+	// Accelerators are the profiles that pods may have; ModelBytes is what the
+	// weights of the model take in them, zero where unknown.
+	Accelerators []AcceleratorProfile `json:"accelerators,omitempty"`
+	ModelBytes   float64              `json:"modelBytes,omitempty"`
 }
 
 // Objective is a time that a share of the requests has to meet.

@@ -58,6 +58,10 @@ type History struct {
 	CPU forecaster.Series
 	// Memory is the working set in bytes of one pod.
 	Memory forecaster.Series
+	// PromptTokens and OutputTokens are those of a mean request, of inference
+	// services; others have no values.
+	PromptTokens forecaster.Series
+	OutputTokens forecaster.Series
 	// Replicas and Requests are those of the initial pods.
 	Replicas int
 	Requests recommender.Resources

@@ -73,6 +73,7 @@ type rightsizer struct {
 	past  *rightsizeHistory
 
 	demand, cpu, memory      recommender.Usage
+	prompt, output           recommender.Usage
 	memoryShare              float64
 	relation                 recommender.Relation
 	nextDemand, nextMemory   time.Time
@@ -231,8 +232,17 @@ func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
 
 // refreshDemand brings the demand up to date and puts it into the snapshot.
 func (r *rightsizer) refreshDemand(o Observation, s *recommender.Snapshot, horizons []time.Duration) {
+	inference := r.sc.Service.Inference != nil
 	if due(&r.nextDemand, o.Now, r.o.ForecastEvery) {
 		r.demand = r.summarize(&r.past.demand, o.Now, horizons)
+		if inference {
+			r.prompt, r.output = r.summarize(&r.past.prompt, o.Now, horizons), r.summarize(&r.past.output, o.Now, horizons)
+		}
+	}
+	if inference {
+		r.past.prompt.renew(&r.prompt, o.Now)
+		r.past.output.renew(&r.output, o.Now)
+		s.Tokens = &recommender.Tokens{Prompt: r.prompt, Output: r.output}
 	}
 	r.past.demand.renew(&r.demand, o.Now)
 	if r.demand.Samples > 0 {

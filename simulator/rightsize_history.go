@@ -31,6 +31,7 @@ const (
 // rightsizeHistory is what a metrics store would hold of the workload.
 type rightsizeHistory struct {
 	demand, cpu, memory, pods track
+	prompt, output            track     // Tokens of a mean request.
 	seen                      time.Time // End of the newest step.
 	minute, five              time.Time // Ends of those under way.
 
@@ -67,7 +68,7 @@ func newBatchLearner(s *InferenceService) *recommender.BatchLearner {
 }
 
 // measured are the means of one step; NaN where unknown.
-type measured struct{ demand, cpu, memory, pods float64 }
+type measured struct{ demand, cpu, memory, pods, prompt, output float64 }
 
 func newRightsizeHistory(s Setup) *rightsizeHistory {
 	h := &rightsizeHistory{
@@ -80,21 +81,27 @@ func newRightsizeHistory(s Setup) *rightsizeHistory {
 	h.memory.peaks = true
 	// Items that may wait for a minute do not care for the largest one.
 	h.demand.means = s.Scenario.Service.Queue != nil && s.Scenario.Objective.WaitSeconds >= minuteStep.Seconds()
+	h.prompt.means, h.output.means = true, true
 	if i := s.Scenario.Service.Inference; i != nil {
 		h.batch = newBatchLearner(i)
 	}
 	past := s.History
 	for i, cpu := range past.CPU.Values {
-		m := measured{demand: math.NaN(), cpu: cpu, memory: past.Memory.Values[i], pods: float64(past.Replicas)}
+		m := measured{demand: math.NaN(), cpu: cpu, memory: past.Memory.Values[i], pods: float64(past.Replicas), prompt: math.NaN(), output: math.NaN()}
 		if len(past.Demand.Values) > 0 {
 			m.demand = past.Demand.Values[i]
+		}
+		if len(past.PromptTokens.Values) > 0 {
+			m.prompt, m.output = past.PromptTokens.Values[i], past.OutputTokens.Values[i]
 		}
 		h.put(past.CPU.Time(i), m)
 	}
 	return h
 }
 
-func (h *rightsizeHistory) tracks() []*track { return []*track{&h.demand, &h.cpu, &h.memory, &h.pods} }
+func (h *rightsizeHistory) tracks() []*track {
+	return []*track{&h.demand, &h.cpu, &h.memory, &h.pods, &h.prompt, &h.output}
+}
 
 // add keeps one observation, unless it is of a step that is held already.
 func (h *rightsizeHistory) add(o Observation) {
@@ -105,9 +112,12 @@ func (h *rightsizeHistory) add(o Observation) {
 	if h.batch != nil {
 		h.batch.Observe(InferenceStep(o))
 	}
-	m := measured{demand: math.NaN(), cpu: math.NaN(), memory: math.NaN(), pods: float64(o.Ready)}
+	m := measured{demand: math.NaN(), cpu: math.NaN(), memory: math.NaN(), pods: float64(o.Ready), prompt: math.NaN(), output: math.NaN()}
 	if o.HasDemand {
 		m.demand = o.DemandRate
+	}
+	if o.PromptTokenRate > 0 && o.OutputTokenRate > 0 && o.ServedRate > 0 && o.DemandRate > 0 {
+		m.prompt, m.output = o.PromptTokenRate/o.DemandRate, o.OutputTokenRate/o.ServedRate
 	}
 	running, unseen, throttled, killed := 0.0, 0.0, 0.0, 0.0
 	for i := range o.Pods {
@@ -186,7 +196,7 @@ func (h *rightsizeHistory) put(end time.Time, m measured) {
 		h.endFive()
 		h.five = h.five.Add(seriesStep)
 	}
-	for i, v := range [...]float64{m.demand, m.cpu, m.memory, m.pods} {
+	for i, v := range [...]float64{m.demand, m.cpu, m.memory, m.pods, m.prompt, m.output} {
 		h.tracks()[i].put(v, end)
 	}
 	if !math.IsNaN(m.demand + m.cpu) {

@@ -171,7 +171,7 @@ func rightsize(past forecaster.Series, risk float64) float64 {
 		},
 		Replicas: recommender.Replicas{Desired: 1, Ready: 1},
 	}
-	memory := recommender.SummarizeMemory(past.Tail(history-past.Step), s.Now, recommender.Horizons(s, 0))
+	memory := recommender.SummarizeMemory(past.Tail(history-past.Step), s.Now, recommender.Horizons(s, past.Step))
 	if memory.Samples == 0 {
 		return 0
 	}
