@@ -120,7 +120,7 @@ func newFrame(d *draft, known func(int) bool) *frame {
 			f.sidecars = append(f.sidecars, i)
 		}
 		f.gpus += c.GPUs
-		present[i] = c.base().amounts()
+		present[i] = d.base(c).amounts()
 		f.boxes = append(f.boxes, d.box(i, known(i)))
 	}
 	f.want, f.got, f.ahead = make([]amounts, len(present)), make([]amounts, len(present)), make([]float64, len(present))
@@ -133,12 +133,21 @@ func newFrame(d *draft, known func(int) bool) *frame {
 	return f
 }
 
-// base is what the pods of a container have now.
-func (c Container) base() Resources { return c.InForce.or(c.Requests) }
+// pending is what the pods have of a container of which a resize is pending.
+func (c Container) pending() Resources { return c.InForce.or(c.Requests) }
+
+// base is what the pods have of a container now: its requests, unless no pod
+// could be given them.
+func (d *draft) base(c Container) Resources {
+	if r := d.s.Replicas; r.Desired > 0 && r.Deferred+r.Infeasible >= r.Desired {
+		return c.pending()
+	}
+	return c.Requests
+}
 
 func (d *draft) box(i int, known bool) box {
 	c, rules := d.s.Containers[i], d.rules(i)
-	b := box{present: c.base().amounts(), hi: amounts{boundless, boundless}}
+	b := box{present: d.base(c).amounts(), hi: amounts{boundless, boundless}}
 	b.grid = newGrid(rules, d.s.Policy.Prices)
 	for _, l := range d.s.LimitRanges {
 		if l.Type == LimitRangeContainer {
@@ -201,8 +210,7 @@ func (f *frame) podCaps(d *draft) {
 	for _, q := range d.s.Quotas {
 		for _, item := range q.Items {
 			if r, own, ok := d.ownUse(f, item.Resource); ok {
-				left := addSaturating(item.Hard-item.Used, own)
-				f.caps = append(f.caps, podCap{resource: r, amount: max(0, left), shared: true, why: why{ReasonQuota, q.Name}})
+				f.caps = append(f.caps, podCap{resource: r, amount: item.left(own), shared: true, why: why{ReasonQuota, q.Name}})
 			}
 		}
 	}
@@ -210,10 +218,16 @@ func (f *frame) podCaps(d *draft) {
 		asked, fits := r.Asked.amounts(), r.InForce.amounts()
 		for k := range asked {
 			if asked[k] > fits[k] {
-				f.caps = append(f.caps, podCap{resource: k, amount: fits[k], why: why{code: ReasonInfeasible}})
+				f.caps = append(f.caps, podCap{resource: k, amount: fits[k], hard: true, why: why{code: ReasonInfeasible}})
 			}
 		}
 	}
+}
+
+// left is what a line of a quota leaves a workload that uses own of it. That is
+// no more than all that is used: pods that are asked for may not exist yet.
+func (q QuotaLimit) left(own int64) int64 {
+	return max(0, addSaturating(q.Hard-q.Used, max(0, min(own, q.Used))))
 }
 
 // ownUse is what the workload itself uses of a quota that bounds requests: with

@@ -179,8 +179,12 @@ func podOf(s recommender.Snapshot, of func(int) recommender.Resources) recommend
 	return total
 }
 
-func presentOf(c recommender.Container) recommender.Resources {
+func presentOf(s recommender.Snapshot, i int) recommender.Resources {
+	c, r := s.Containers[i], s.Replicas
 	out := c.Requests
+	if r.Desired == 0 || r.Deferred+r.Infeasible < r.Desired {
+		return out
+	}
 	if c.InForce.CPU > 0 {
 		out.CPU = c.InForce.CPU
 	}
@@ -232,7 +236,7 @@ func checkNothingLowered(t *testing.T, s recommender.Snapshot, d recommender.Dec
 		t.Errorf("replicas went from %d to %d on partial data", s.Replicas.Desired, d.DesiredReplicas)
 	}
 	for i, c := range d.Containers {
-		if is := presentOf(s.Containers[i]); c.Target.CPU < is.CPU || c.Target.Memory < is.Memory {
+		if is := presentOf(s, i); c.Target.CPU < is.CPU || c.Target.Memory < is.Memory {
 			t.Errorf("%s went from %+v to %+v on partial data", c.Name, is, c.Target)
 		}
 	}
@@ -286,7 +290,7 @@ func or[T ~int64](v T) T {
 func checkCluster(t *testing.T, s recommender.Snapshot, d recommender.Decision) {
 	t.Helper()
 	pod := podOf(s, func(i int) recommender.Resources { return d.Containers[i].Target })
-	is := podOf(s, func(i int) recommender.Resources { return presentOf(s.Containers[i]) })
+	is := podOf(s, func(i int) recommender.Resources { return presentOf(s, i) })
 	n, now := d.DesiredReplicas, s.Replicas.Desired
 	same := n <= now && pod.CPU <= is.CPU && pod.Memory <= is.Memory
 	for _, q := range s.Quotas {

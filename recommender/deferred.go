@@ -23,7 +23,7 @@ func (d *draft) refusals() []Refusal {
 	if d.s.Replicas.Infeasible > 0 {
 		now := Refusal{At: d.s.Now}
 		for _, c := range d.s.Containers {
-			now.Asked, now.InForce = now.Asked.Add(c.Requests), now.InForce.Add(c.base())
+			now.Asked, now.InForce = now.Asked.Add(c.Requests), now.InForce.Add(c.pending())
 		}
 		known := slices.ContainsFunc(kept, func(r Refusal) bool { return r.Asked == now.Asked && r.InForce == now.InForce })
 		if !known && now.Asked != now.InForce {
@@ -52,7 +52,7 @@ func (d *draft) answerDeferred(z *sizer) {
 	share := min(1, float64(r.Deferred)/float64(r.Desired))
 	sizes := make([]Resources, len(d.s.Containers))
 	for i, c := range d.s.Containers {
-		is, gets := c.base(), c.Requests
+		is, gets := c.pending(), c.Requests
 		sizes[i] = Resources{
 			CPU:    MilliCPU(share*float64(is.CPU) + (1-share)*float64(gets.CPU)),
 			Memory: Bytes(share*float64(is.Memory) + (1-share)*float64(gets.Memory)),

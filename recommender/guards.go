@@ -22,7 +22,8 @@ const (
 )
 
 // guard bounds the choice of a draft. A guard that changes or holds a number
-// appends its reason. Guards never lower a number.
+// appends its reason. None lowers a number, but for those that hold one from
+// growing: a crash loop, the policies of change, a budget, and what is allowed.
 type guard func(*draft, *sizer)
 
 // guards lists the guards in the order in which they act.
@@ -81,7 +82,7 @@ func (d *draft) owners() *OwnerSize {
 	}
 	o := &OwnerSize{Replicas: d.s.Replicas.Desired}
 	for _, c := range d.s.Containers {
-		o.Sizes = append(o.Sizes, c.base())
+		o.Sizes = append(o.Sizes, d.base(c))
 	}
 	return o
 }
@@ -185,7 +186,7 @@ func (z *sizer) standing() option {
 func (d *draft) keepSizes() bool {
 	raised := false
 	for i, c := range d.s.Containers {
-		got, least := &d.chosen.sizes[i], c.base()
+		got, least := &d.chosen.sizes[i], d.base(c)
 		if d.holdOwner {
 			own := d.state.Owner.Sizes[i]
 			least = Resources{CPU: min(least.CPU, own.CPU), Memory: min(least.Memory, own.Memory)}
@@ -201,7 +202,7 @@ func (d *draft) keepSizes() bool {
 // what is there carries the need.
 func guardWithinReason(d *draft, _ *sizer) {
 	for i, c := range d.s.Containers {
-		is := c.base().amounts()
+		is := d.base(c).amounts()
 		for r := range is {
 			got := d.chosen.sizes[i].amounts()
 			if !small(float64(is[r]), float64(got[r])) {

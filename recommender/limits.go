@@ -144,7 +144,7 @@ func (d *draft) cutLimits(limits []Resources) {
 				continue
 			}
 			_, own, _ := d.ownUse(d.frame, item.Resource)
-			left := max(0, addSaturating(item.Hard-item.Used, own)) / int64(max(1, d.chosen.replicas))
+			left := item.left(own) / int64(max(1, d.chosen.replicas))
 			d.cutTo(limits, requests, r, left, "quota "+q.Name)
 		}
 	}

@@ -211,7 +211,7 @@ func (d *draft) throttledNeed(c Container, n *containerNeed) {
 	if limit <= 0 {
 		return
 	}
-	if is, asked := c.base().CPU, c.Requests.CPU; is < asked {
+	if is, asked := c.pending().CPU, c.Requests.CPU; is < asked {
 		limit *= float64(is) / float64(asked) // Growth is pending.
 	}
 	answered := d.s.Now.Sub(d.s.State.LastChange) < throttledSpan

@@ -75,8 +75,8 @@ func (d *draft) windowBox(c Container, b *box) {
 func (d *draft) keepInWindow(c Container, b *box, restarts [2]bool, name string) {
 	by := why{ReasonWindow, name}
 	for r, restart := range restarts {
-		if restart && (r == ofCPU || !d.remembersOOM(c)) {
-			b.hold(r, by)
+		if restart && (r == ofCPU || !d.remembersOOM(c)) || b.present[r] > b.hi[r] {
+			b.hold(r, by) // A new maximum waits, too.
 		}
 	}
 	b.narrow(b.present, amounts{boundless, boundless}, by)
