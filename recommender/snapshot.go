@@ -70,6 +70,8 @@ type Snapshot struct {
 	// Tokens are those of a mean request, forecast apart from the number of
 	// requests; nil where all that is known of them is in Batch.
 	Tokens *Tokens `json:"tokens,omitempty"`
+	// GPU is the activity of the pods' GPUs; nil where unknown.
+	GPU *GPUActivity `json:"gpu,omitempty"`
 	// Accelerator names which of the policy's profiles the pods have.
 	Accelerator string `json:"accelerator,omitempty"`
 	// Variants are the workloads that serve the demand together, this one among
