@@ -268,6 +268,10 @@ type Policy struct {
 	Horizontal HorizontalPolicy `json:"horizontal"`
 	Vertical   VerticalPolicy   `json:"vertical"`
 	Prices     Prices           `json:"prices"`
+	// Engine is what the owner knows of an engine for language models, such as
+	// the largest batch and the size of the cache it is started with; zero
+	// fields are learned.
+	Engine BatchServer `json:"engine,omitzero"`
 	// Accelerators are the profiles that pods may have; ModelBytes is what the
 	// weights of the model take in them, zero where unknown.
 	Accelerators []AcceleratorProfile `json:"accelerators,omitempty"`
