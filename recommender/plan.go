@@ -53,6 +53,9 @@ func (n need) lasting(d *draft, span time.Duration) need {
 		}
 		c.raise(cores)
 	}
+	if n.gpusPerPod > 0 {
+		n.gpus = max(n.gpus, d.lastingQuantile(d.s.GPU.Forecast, span))
+	}
 	if n.rate <= 0 && n.perPod <= 0 || n.shared {
 		return n
 	}
