@@ -30,11 +30,15 @@ demo: ## Embedded Prometheus, dry-run report and replay of a small fleet; writes
 	$(BIN)/demo --out demo/report.html
 
 .PHONY: test
-test: test-unit test-demo ## All tests, those on real components included
+test: test-unit test-manifests test-demo ## All tests, those on real components included
 
 .PHONY: test-unit
 test-unit: $(BIN)/prometheus ## Tests of the main module
 	RIGHTSIZE_PROMETHEUS=$(BIN)/prometheus go test $(GOTESTFLAGS) ./...
+
+.PHONY: test-manifests
+test-manifests: ## Tests of the CRD and the chart, by the API server's own validation and Helm's own renderer
+	cd test/manifests && go test $(GOTESTFLAGS) ./...
 
 .PHONY: test-demo
 test-demo: $(BIN)/prometheus ## Tests of the demo module: embedded and released Prometheus give one report
@@ -45,16 +49,24 @@ test-race: ## The concurrent packages under the race detector
 	go test -race $(GOTESTFLAGS) ./internal/collector/ ./internal/snapshot/ ./internal/judge/
 
 .PHONY: lint
-lint: $(BIN)/golangci-lint ## Lint, layers included; zero findings is the rule
+lint: $(BIN)/golangci-lint $(BIN)/golangci-lint-kube-api-linter ## Lint, layers included; zero findings is the rule
 	$(BIN)/golangci-lint run ./...
+	$(BIN)/golangci-lint-kube-api-linter run --config .golangci-kal.yaml ./api/...
+	cd test/manifests && $(BIN)/golangci-lint run --config ../../.golangci.yaml ./...
 	cd demo && $(BIN)/golangci-lint run --config ../.golangci.yaml --build-tags $(PROMTAGS) ./...
 	./hack/layers.sh
 
 .PHONY: verify
-verify: lint ## Lint, and that formatting and modules are as committed
+verify: lint $(BIN)/controller-gen $(BIN)/crd-ref-docs ## Lint, and that formatting, modules and generated files are as committed
 	go mod verify
 	go mod tidy -diff
-	$(BIN)/golangci-lint fmt --diff cmd forecaster internal recommender simulator test
+	cd test/manifests && go mod tidy -diff
+	$(BIN)/golangci-lint fmt --diff api cmd forecaster internal recommender simulator test
+	./hack/generate.sh --check
+
+.PHONY: generate
+generate: $(BIN)/controller-gen $(BIN)/crd-ref-docs ## Write what is made from the types of the API: deep copies, the CRD, its reference
+	./hack/generate.sh
 
 .PHONY: traces-backtest
 traces-backtest: build traces-folder ## Backtest every series of the folder that RIGHTSIZE_TRACES names
@@ -96,3 +108,13 @@ $(BIN)/prometheus: tools/prometheus/go.mod tools/prometheus/go.sum
 $(BIN)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 	@echo "building the linter (a few minutes the first time)"
 	cd tools/lint && go build -trimpath -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(BIN)/golangci-lint-kube-api-linter: tools/apilint/go.mod tools/apilint/go.sum
+	@echo "building the linter of the API (a few minutes the first time)"
+	cd tools/apilint && go build -trimpath -o $@ sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
+
+$(BIN)/controller-gen: tools/generate/go.mod tools/generate/go.sum
+	cd tools/generate && go build -trimpath -o $@ sigs.k8s.io/controller-tools/cmd/controller-gen
+
+$(BIN)/crd-ref-docs: tools/generate/go.mod tools/generate/go.sum
+	cd tools/generate && go build -trimpath -o $@ github.com/elastic/crd-ref-docs
