@@ -68,6 +68,12 @@ verify: lint $(BIN)/controller-gen $(BIN)/crd-ref-docs ## Lint, and that formatt
 generate: $(BIN)/controller-gen $(BIN)/crd-ref-docs ## Write what is made from the types of the API: deep copies, the CRD, its reference
 	./hack/generate.sh
 
+IMAGE ?= rightsize-controller
+VERSION ?= dev
+.PHONY: image
+image: ## Container image of rightsize-controller; needs docker or what stands in for it (DOCKER=podman)
+	$(or $(DOCKER),docker) build --build-arg VERSION=$(VERSION) --tag $(IMAGE):$(VERSION) .
+
 .PHONY: traces-backtest
 traces-backtest: build traces-folder ## Backtest every series of the folder that RIGHTSIZE_TRACES names
 	$(BIN)/rightsize backtest $(RIGHTSIZE_TRACES)/*.csv.gz --origins 50

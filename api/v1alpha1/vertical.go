@@ -208,8 +208,8 @@ type LimitType string
 
 // The limit types.
 const (
-	// LimitNone: no limit is set. One that a running pod has cannot be removed;
-	// it is raised out of the way, and new pods have none.
+	// LimitNone: no limit is added. One that the template has cannot be taken away
+	// from a running pod: it is raised far enough not to bind.
 	LimitNone LimitType = "None"
 	// LimitRatio: the ratio of limit to request stays what the template has, or
 	// becomes ratioPercent. No limit stays no limit.

@@ -222,7 +222,7 @@ func checkRest(t *testing.T, before, pod *corev1.Pod) {
 	}
 }
 
-func unmarshal(t *testing.T, document string) map[string]any {
+func unmarshal(t testing.TB, document string) map[string]any {
 	t.Helper()
 	var m map[string]any
 	if err := yaml.Unmarshal([]byte(document), &m); err != nil {
@@ -252,21 +252,22 @@ func whole(v any) any {
 func resources(pod *corev1.Pod) string {
 	var parts []string
 	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
-		s := c.Name
+		var b strings.Builder
+		b.WriteString(c.Name)
 		for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
 			request, hasRequest := c.Resources.Requests[name]
 			limit, hasLimit := c.Resources.Limits[name]
 			if hasRequest || hasLimit {
-				s += " " + string(name) + "="
+				fmt.Fprintf(&b, " %s=", name)
 			}
 			if hasRequest {
-				s += request.String()
+				b.WriteString(request.String())
 			}
 			if hasLimit {
-				s += "/" + limit.String()
+				b.WriteString("/" + limit.String())
 			}
 		}
-		parts = append(parts, s)
+		parts = append(parts, b.String())
 	}
 	return strings.Join(parts, ", ")
 }

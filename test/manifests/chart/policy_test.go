@@ -33,7 +33,7 @@ type policyContext = generic.PolicyTestContext[
 ]
 
 // newPolicyContext starts the plugin with the policy that the chart renders.
-func newPolicyContext(t *testing.T, values string) *policyContext {
+func newPolicyContext(t testing.TB, values string) *policyContext {
 	t.Helper()
 	var policy admissionv1.MutatingAdmissionPolicy
 	var binding admissionv1.MutatingAdmissionPolicyBinding
@@ -86,7 +86,7 @@ func mapping(group, version, kind, resource string, scope meta.RESTScope) meta.R
 	}
 }
 
-func decode(t *testing.T, raw []byte, into any) {
+func decode(t testing.TB, raw []byte, into any) {
 	t.Helper()
 	if err := yaml.UnmarshalStrict(raw, into, yaml.DisallowUnknownFields); err != nil {
 		t.Fatalf("%v in\n%s", err, raw)
@@ -95,7 +95,7 @@ func decode(t *testing.T, raw []byte, into any) {
 
 // compile turns a policy into what the dispatcher runs, as the plugin does, but
 // that an expression which does not compile fails the test.
-func compile(t *testing.T, policy *admissionv1.MutatingAdmissionPolicy) mutating.PolicyEvaluator {
+func compile(t testing.TB, policy *admissionv1.MutatingAdmissionPolicy) mutating.PolicyEvaluator {
 	t.Helper()
 	options := plugincel.OptionalVariableDeclarations{HasParams: true, HasAuthorizer: true}
 	compiler, err := plugincel.NewCompositedCompiler(environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()))
@@ -130,7 +130,7 @@ func compile(t *testing.T, policy *admissionv1.MutatingAdmissionPolicy) mutating
 
 // create sends a pod through the plugin, into a namespace with these
 // RightSizes, and returns it as it comes out.
-func create(t *testing.T, c *policyContext, namespace string, rightsizes []map[string]any, pod *corev1.Pod) *corev1.Pod {
+func create(t testing.TB, c *policyContext, namespace string, rightsizes []map[string]any, pod *corev1.Pod) *corev1.Pod {
 	t.Helper()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{"kubernetes.io/metadata.name": namespace}}}
 	if err := c.Update(ns); err != nil {

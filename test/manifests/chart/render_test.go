@@ -42,7 +42,7 @@ const (
 )
 
 // render returns the objects of the chart with these values, in a fixed order.
-func render(t *testing.T, values, version string) []document {
+func render(t testing.TB, values, version string) []document {
 	t.Helper()
 	files, err := renderFiles(t, values, version)
 	if err != nil {
@@ -77,7 +77,7 @@ func stripComments(part []byte) []byte {
 	return out
 }
 
-func renderFiles(t *testing.T, values, version string) (map[string]string, error) {
+func renderFiles(t testing.TB, values, version string) (map[string]string, error) {
 	t.Helper()
 	chart, err := loader.Load(chartDir)
 	if err != nil {
@@ -230,11 +230,11 @@ func TestAdmissionNeedsTheCluster(t *testing.T) {
 		values, version string
 		want            bool
 	}{
-		"auto on a new cluster":    {"", kubernetes137, true},
-		"auto on an old cluster":   {"", kubernetes135, false},
-		"asked for":                {"admission: {enabled: true}", kubernetes135, true},
-		"not wanted":               {"admission: {enabled: false}", kubernetes137, false},
-		"auto on the oldest":       {"", "v1.30.0", false},
+		"auto on a new cluster":  {"", kubernetes137, true},
+		"auto on an old cluster": {"", kubernetes135, false},
+		"asked for":              {"admission: {enabled: true}", kubernetes135, true},
+		"not wanted":             {"admission: {enabled: false}", kubernetes137, false},
+		"auto on the oldest":     {"", "v1.30.0", false},
 	}
 	for name, tc := range cases {
 		got := slices.ContainsFunc(render(t, tc.values, tc.version), func(d document) bool { return d.Kind == "MutatingAdmissionPolicy" })
