@@ -115,9 +115,8 @@ $(BIN)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 	@echo "building the linter (a few minutes the first time)"
 	cd tools/lint && go build -trimpath -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-$(BIN)/golangci-lint-kube-api-linter: tools/apilint/go.mod tools/apilint/go.sum
-	@echo "building the linter of the API (a few minutes the first time)"
-	cd tools/apilint && go build -trimpath -o $@ sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
+$(BIN)/golangci-lint-kube-api-linter: tools/lint/go.mod tools/lint/go.sum
+	cd tools/lint && go build -trimpath -o $@ sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
 
 $(BIN)/controller-gen: tools/generate/go.mod tools/generate/go.sum
 	cd tools/generate && go build -trimpath -o $@ sigs.k8s.io/controller-tools/cmd/controller-gen
