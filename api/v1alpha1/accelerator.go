@@ -15,6 +15,16 @@ type Accelerators struct {
 	// +kubebuilder:validation:MaxItems=16
 	Profiles []AcceleratorProfile `json:"profiles,omitempty"`
 
+	// modelMemory is what the weights of the model take in an accelerator's memory,
+	// in bytes. Unset: only profiles with no less memory than the one in use are
+	// taken to hold it. Example: "16Gi".
+	//
+	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="must be more than 0"
+	ModelMemory *resource.Quantity `json:"modelMemory,omitempty"`
+
 	// change says what is done when another profile is the better one: Recommend
 	// tells it in the status; NewPods also gives it to pods that are made anyway;
 	// Replace also replaces running pods, within their PodDisruptionBudgets and
@@ -83,14 +93,33 @@ type AcceleratorProfile struct {
 	// +optional
 	ResourceClaim ResourceClaim `json:"resourceClaim,omitzero"`
 
-	// relativeThroughputPercent is how much a pod of this profile serves, in
-	// percent of a pod of the profile with 100; 1 to 100000. It is a prior, which
-	// what is measured on running pods replaces. Unset: 100. Example: 45.
+	// relativeThroughputPercent is how much a pod of this profile serves (of a
+	// language model: writes), in percent of a pod of the profile with 100; 1 to
+	// 100000. It is a prior, which what is measured on running pods replaces.
+	// For MIG slices it goes with the share of the memory. Unset: 100. Example: 45.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000
 	RelativeThroughputPercent int32 `json:"relativeThroughputPercent,omitempty"`
+
+	// prefillThroughputPercent is the same for reading prompts, 1 to 100000. For
+	// MIG slices it goes with the share of the compute units.
+	// Unset: relativeThroughputPercent. Example: 40.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100000
+	PrefillThroughputPercent int32 `json:"prefillThroughputPercent,omitempty"`
+
+	// memory is that of all the accelerators of a pod, in bytes. Unset: not known.
+	// Example: "80Gi".
+	//
+	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="must be more than 0"
+	Memory *resource.Quantity `json:"memory,omitempty"`
 
 	// pricePerHour is what the accelerator of a pod costs an hour, in the currency
 	// of the cluster-wide prices. Unset: their price of a GPU times the count.

@@ -46,6 +46,15 @@ type Apply struct {
 	// +kubebuilder:validation:Maximum=1000
 	MaxResizesPerDay int32 `json:"maxResizesPerDay,omitempty"`
 
+	// changeCostMinutes is what a change of sizes or replicas has to save before it
+	// is made, in minutes of what the workload costs now, 1 to 1440. More of it
+	// makes fewer changes. Unset: 3. Example: 15.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1440
+	ChangeCostMinutes int32 `json:"changeCostMinutes,omitempty"`
+
 	// deferredSeconds is how long a node may take to find room for a larger pod,
 	// 10 to 86400. After that one more pod is started instead, then the pod is put
 	// back to what it has, then, with InPlaceOrEvict, it is evicted.

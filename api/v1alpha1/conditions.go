@@ -65,17 +65,17 @@ const (
 	// ReasonCanary: the first pods are being watched.
 	ReasonCanary = "CanaryObserved"
 	// ReasonDeferred: nodes have no room for the larger size yet.
-	ReasonDeferred = "Deferred"
+	ReasonDeferred = "ResizeDeferred"
 	// ReasonInfeasible: no node of these pods can ever hold it.
-	ReasonInfeasible = "Infeasible"
+	ReasonInfeasible = "ResizeInfeasible"
 	// ReasonQuotaExceeded: a ResourceQuota or LimitRange refuses it.
 	ReasonQuotaExceeded = "QuotaExceeded"
 	// ReasonQoSLocked: it would change the QoS class, which cannot change.
-	ReasonQoSLocked = "QoSLocked"
+	ReasonQoSLocked = "QoSClass"
 	// ReasonNotSupported: the cluster cannot resize pods in place.
 	ReasonNotSupported = "ResizeNotSupported"
 	// ReasonBudget: the budget of changes is used up for now.
-	ReasonBudget = "ChangeBudgetSpent"
+	ReasonBudget = "ChangeBudget"
 	// ReasonWindow: a window of the schedule forbids it now.
 	ReasonWindow = "OutsideWindow"
 	// ReasonRolledBack: the last change made things worse and was taken back.

@@ -1,17 +1,29 @@
 package v1alpha1
 
 // Demand says where the work that arrives at the workload can be read.
+//
+// +kubebuilder:validation:AtLeastOneOf=signals;group
 type Demand struct {
 	// signals are read from Prometheus, at most 8. Unset: the first demand signal
 	// of the catalogue that the pods themselves export, and where they export
 	// none, their usage.
 	//
-	// +required
+	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=8
 	Signals []Signal `json:"signals,omitempty"`
+
+	// group names RightSizes of this namespace that serve one demand together,
+	// such as a model on large GPUs and on small ones. The demand is then that of
+	// all of them, filled cheapest first. Unset: alone. Example: "llama".
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Group string `json:"group,omitempty"`
 }
 
 // SignalType says how a signal is found.

@@ -57,6 +57,52 @@ type Horizontal struct {
 	//
 	// +optional
 	Behavior Behavior `json:"behavior,omitzero"`
+
+	// damping slows down what goes back and forth.
+	//
+	// +optional
+	Damping Damping `json:"damping,omitzero"`
+}
+
+// DampingMode says whether what goes back and forth is slowed down.
+//
+// +kubebuilder:validation:Enum=Auto;Off
+type DampingMode string
+
+// The damping modes.
+const (
+	// DampingAuto: what was raised is held once sizes or replicas have changed
+	// direction too often.
+	DampingAuto DampingMode = "Auto"
+	// DampingOff: never.
+	DampingOff DampingMode = "Off"
+)
+
+// Damping holds what was raised, once it has gone back and forth too often.
+//
+// +kubebuilder:validation:MinProperties=1
+// +kubebuilder:validation:XValidation:rule="!has(self.mode) || self.mode == 'Auto' || !(has(self.reversals) || has(self.windowSeconds))",message="reversals and windowSeconds have no meaning with mode Off"
+type Damping struct {
+	// mode is Auto or Off. Unset: Auto. Example: "Off".
+	//
+	// +optional
+	Mode DampingMode `json:"mode,omitempty"`
+
+	// reversals is how many changes of direction within windowSeconds are one too
+	// many, 2 to 16. Unset: 6. Example: 4.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=2
+	// +kubebuilder:validation:Maximum=16
+	Reversals int32 `json:"reversals,omitempty"`
+
+	// windowSeconds is the time in which they are counted, 60 to 86400.
+	// Unset: 3600. Example: 7200.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=86400
+	WindowSeconds int32 `json:"windowSeconds,omitempty"`
 }
 
 // ScaleToZero says when the last pod may go and how it comes back. It goes only
@@ -80,6 +126,17 @@ type ScaleToZero struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
 	WakeReplicas int32 `json:"wakeReplicas,omitempty"`
+
+	// coldStartPrice is what it costs that the first requests wait for a pod to
+	// start, in the currency of the cluster-wide prices. Unset: what the accepted
+	// risk says about it, the price of a pod's start-up time over the risk.
+	// Example: "0.5".
+	//
+	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="must be more than 0"
+	ColdStartPrice *resource.Quantity `json:"coldStartPrice,omitempty"`
 }
 
 // Behavior limits how fast the number of pods changes in each direction.

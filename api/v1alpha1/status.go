@@ -59,12 +59,12 @@ type RightSizeStatus struct {
 	Forecast ForecastSummary `json:"forecast,omitzero"`
 
 	// reasons are the steps that decided the recommendation, most telling first,
-	// at most 5; `kubectl rightsize explain` tells all of them.
+	// at most 4; `kubectl rightsize explain` tells all of them.
 	//
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=5
+	// +kubebuilder:validation:MaxItems=4
 	Reasons []Reason `json:"reasons,omitempty"`
 
 	// savings is what the recommendation saves.
@@ -72,11 +72,14 @@ type RightSizeStatus struct {
 	// +optional
 	Savings Savings `json:"savings,omitzero"`
 
-	// state is what one decision tells the next; a restart of rightsize changes
-	// nothing.
+	// state is what one decision tells the next, so that a restart of rightsize
+	// changes nothing. Its form is rightsize's own;
+	// `kubectl rightsize explain` prints what is in it.
 	//
 	// +optional
-	State State `json:"state,omitzero"`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1536
+	State string `json:"state,omitempty"`
 }
 
 // Recommendation is the size a workload should have.
@@ -97,14 +100,14 @@ type Recommendation struct {
 	// +kubebuilder:validation:MaxLength=63
 	Profile string `json:"profile,omitempty"`
 
-	// containers are the sizes by container, at most 12. Pods with more
+	// containers are the sizes by container, at most 10. Pods with more
 	// containers keep the size of the others, and a condition says so.
 	//
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=12
+	// +kubebuilder:validation:MaxItems=10
 	Containers []ContainerRecommendation `json:"containers,omitempty"`
 }
 
@@ -297,39 +300,4 @@ type Savings struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=8
 	Currency string `json:"currency,omitempty"`
-}
-
-// State is what one decision tells the next.
-//
-// +kubebuilder:validation:MinProperties=1
-type State struct {
-	// lastChange is when sizes were last changed.
-	//
-	// +optional
-	LastChange *metav1.Time `json:"lastChange,omitempty"`
-
-	// wishes are the numbers of pods asked for within the stabilization window,
-	// oldest first, at most 12: of several within a twelfth of the window the
-	// largest is kept.
-	//
-	// +optional
-	// +listType=atomic
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=12
-	Wishes []Wish `json:"wishes,omitempty"`
-}
-
-// Wish is a number of pods that one decision would have liked.
-type Wish struct {
-	// at is when.
-	//
-	// +required
-	At *metav1.Time `json:"at,omitempty"`
-
-	// replicas is how many.
-	//
-	// +required
-	// +kubebuilder:validation:Minimum=0
-	// +kubebuilder:validation:Maximum=1000000
-	Replicas *int32 `json:"replicas,omitempty"`
 }

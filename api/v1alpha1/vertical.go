@@ -25,6 +25,33 @@ type Vertical struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	Containers []ContainerPolicy `json:"containers,omitempty"`
+
+	// burstPercent is the CPU that containers may count on beyond their requests,
+	// in percent of these, 1 to 1000: what nodes leave them where they have no
+	// limit. Requests are never below what is expected to be used.
+	// Unset: requests alone count. Example: 50.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	BurstPercent int32 `json:"burstPercent,omitempty"`
+
+	// maxIncreasePercent is the most by which one change raises a request, 1 to
+	// 10000. Raises after an OOM kill are not bound by it. Unset: no limit.
+	// Example: 100.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000
+	MaxIncreasePercent int32 `json:"maxIncreasePercent,omitempty"`
+
+	// maxDecreasePercent is the most by which one change lowers a request, 1 to
+	// 100. Unset: no limit. Example: 20.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	MaxDecreasePercent int32 `json:"maxDecreasePercent,omitempty"`
 }
 
 // Runtime is the language runtime of a container's main process.
@@ -86,7 +113,7 @@ type ContainerPolicy struct {
 	MemoryPerCPU MemoryPerCPU `json:"memoryPerCPU,omitzero"`
 
 	// sizes are the only sizes that the container may have, at most 32. The
-	// smallest that is enough is taken, the largest where none is.
+	// cheapest that is enough is taken, the one that lacks the least where none is.
 	// Unset: any size. Example: [{cpu: 500m, memory: 1Gi}, {cpu: "1", memory: 2Gi}].
 	//
 	// +optional
@@ -139,6 +166,15 @@ type CPUPolicy struct {
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="must be more than 0"
 	MaxAllowed *resource.Quantity `json:"maxAllowed,omitempty"`
 
+	// step is what requests are multiples of, in cores: "1" for whole cores, as the
+	// static CPU manager wants them. Unset: any amount. Example: "1".
+	//
+	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="must be more than 0"
+	Step *resource.Quantity `json:"step,omitempty"`
+
 	// limit says how the CPU limit follows the request.
 	// Unset: the cluster-wide setting, else type Ratio.
 	//
@@ -158,6 +194,7 @@ type CPUPolicy struct {
 
 // MemoryPolicy bounds the memory of a container.
 //
+// +kubebuilder:validation:XValidation:rule="!has(self.limit) || !has(self.limit.throttledPercent)",message="throttledPercent is for CPU limits: memory is not throttled"
 // +kubebuilder:validation:MinProperties=1
 // +kubebuilder:validation:XValidation:rule="!has(self.minAllowed) || !has(self.maxAllowed) || quantity(string(self.minAllowed)).compareTo(quantity(string(self.maxAllowed))) <= 0",message="minAllowed must not be greater than maxAllowed"
 type MemoryPolicy struct {
@@ -185,6 +222,15 @@ type MemoryPolicy struct {
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="must be more than 0"
 	MaxAllowed *resource.Quantity `json:"maxAllowed,omitempty"`
 
+	// step is what requests are multiples of, in bytes. Unset: any amount.
+	// Example: "64Mi".
+	//
+	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="must be more than 0"
+	Step *resource.Quantity `json:"step,omitempty"`
+
 	// limit says how the memory limit follows the request.
 	// Unset: the cluster-wide setting, else type Ratio. For memory Equal is the
 	// safest: no container then uses what it did not ask for.
@@ -193,7 +239,8 @@ type MemoryPolicy struct {
 	Limit LimitPolicy `json:"limit,omitzero"`
 
 	// marginPercent is added to the memory that the container is expected to
-	// reach, 1 to 1000. Unset: the cluster-wide setting, else 15. Example: 30.
+	// reach, 1 to 1000. Unset: the cluster-wide setting, else it is learned from
+	// how much daily peaks differ, 5 to 30. Example: 30.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=1
@@ -216,7 +263,7 @@ const (
 	LimitRatio LimitType = "Ratio"
 	// LimitEqual: the limit is the request.
 	LimitEqual LimitType = "Equal"
-	// LimitHeadroom: the limit is the request and a fixed amount more.
+	// LimitHeadroom: the limit is the request and some more.
 	LimitHeadroom LimitType = "Headroom"
 )
 
@@ -224,7 +271,7 @@ const (
 // the QoS class of the pods is not followed, and a reason says so.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.ratioPercent) || self.type == 'Ratio'",message="ratioPercent is only allowed with type Ratio"
-// +kubebuilder:validation:XValidation:rule="has(self.headroom) == (self.type == 'Headroom')",message="headroom is required with type Headroom and not allowed with any other"
+// +kubebuilder:validation:XValidation:rule="(has(self.headroom) || has(self.headroomPercent) || has(self.throttledPercent)) == (self.type == 'Headroom')",message="type Headroom needs one of headroom, headroomPercent and throttledPercent, which no other type has"
 type LimitPolicy struct {
 	// type is None, Ratio, Equal or Headroom. Example: "Equal".
 	//
@@ -240,13 +287,30 @@ type LimitPolicy struct {
 	RatioPercent int32 `json:"ratioPercent,omitempty"`
 
 	// headroom is how much more than the request the limit is, in cores or bytes.
-	// Example: "256Mi".
+	// Unset: none. Example: "256Mi".
 	//
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=16
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="must be more than 0"
 	Headroom *resource.Quantity `json:"headroom,omitempty"`
+
+	// headroomPercent is the same in percent of the request, 1 to 10000. Both add
+	// up. Unset: none. Example: 50.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000
+	HeadroomPercent int32 `json:"headroomPercent,omitempty"`
+
+	// throttledPercent is in how many of its periods a CPU limit may throttle, 1
+	// to 50 percent: as much head-room is added as that takes, where the demand
+	// and the CPU it takes are known. Unset: not looked at. Example: 5.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=50
+	ThrottledPercent int32 `json:"throttledPercent,omitempty"`
 }
 
 // MemoryPerCPU bounds the memory requested for each core requested; what is
