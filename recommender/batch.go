@@ -204,12 +204,13 @@ func (b BatchServer) Capacity(ttft, itl, late float64) float64 {
 	return lo
 }
 
-// within is the largest rate that meets an objective with half of what it
-// allows to be late, or most of the throughput where there is none or where no
+// within is the largest rate that meets a policy's objective with the share late
+// that it plans for, or most of the throughput where there is none or where no
 // rate meets it.
-func (b BatchServer) within(o Objective) float64 {
+func (b BatchServer) within(p Policy) float64 {
+	o := p.Objective
 	if o.TTFTSeconds > 0 || o.ITLSeconds > 0 {
-		if rate := b.Capacity(o.TTFTSeconds, o.ITLSeconds, (1-o.Percentile)*lateShare); rate > 0 {
+		if rate := b.Capacity(o.TTFTSeconds, o.ITLSeconds, p.plannedLate(b.Late(0, o.TTFTSeconds, o.ITLSeconds))); rate > 0 {
 			return rate
 		}
 	}

@@ -174,7 +174,7 @@ func (d *draft) modelAccelerator(m mixture) {
 		b := *d.s.Batch
 		b.PromptTokens, b.OutputTokens = m.prompt, m.output
 		b, refused := p.Serve(b, from, d.s.Policy.ModelBytes)
-		return b.within(d.s.Policy.Objective), refused
+		return b.within(d.s.Policy), refused
 	})
 }
 

@@ -125,7 +125,7 @@ func (d *draft) modelNeed(n *need, w windows) {
 func (d *draft) carries(m mixture) float64 {
 	b := *d.s.Batch
 	b.PromptTokens, b.OutputTokens = m.prompt, m.output
-	return b.within(d.s.Policy.Objective)
+	return b.within(d.s.Policy)
 }
 
 // evident is what a pod is taken to carry: what its model says where that is

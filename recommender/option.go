@@ -12,9 +12,10 @@ const (
 	ladderRatio = 1.1
 	// ladderTop is the largest pod tried where no maximum is set, in cores.
 	ladderTop = 64
-	// lateShare is the part of the allowed late requests that a plan uses up
-	// in expectation: a minute's arrivals scatter around it.
-	lateShare = 0.5
+	// lateShare is the part of the allowed late requests that a plan uses up in
+	// expectation for each unit of risk, and all of them at most: a minute's
+	// arrivals scatter around it. It is a half at the default risk.
+	lateShare = 10
 )
 
 // option is one way to carry the need: a number of pods and the size of each
@@ -38,6 +39,8 @@ type sizer struct {
 	// rungs are pod sizes in cores and the rate each can carry, ascending in
 	// size; empty without a latency objective.
 	rungs []rung
+	// late is the share of late requests that plans expect.
+	late float64
 }
 
 type rung struct{ cores, rate float64 }
@@ -62,10 +65,15 @@ func (z *sizer) ladder(rate float64) []rung {
 		top = ladderTop
 	}
 	enough := rate / float64(max(1, p.Horizontal.Min))
-	late := (1 - p.Objective.Percentile) * lateShare
+	alone := 1.0
+	sizes := z.d.frame.ladder(z.n.serving, top)
+	for _, c := range sizes {
+		alone = min(alone, z.n.server.Late(c*(1+p.Vertical.Burst), 0, p.Objective.LatencySeconds))
+	}
+	z.late = p.plannedLate(alone)
 	var rungs []rung
-	for _, c := range z.d.frame.ladder(z.n.serving, top) {
-		r := rung{cores: c, rate: z.n.server.Capacity(c*(1+p.Vertical.Burst), p.Objective.LatencySeconds, late)}
+	for _, c := range sizes {
+		r := rung{cores: c, rate: z.n.server.Capacity(c*(1+p.Vertical.Burst), p.Objective.LatencySeconds, z.late)}
 		rungs = append(rungs, r)
 		if r.rate > enough*1.2 {
 			break
@@ -243,5 +251,13 @@ func (z *sizer) capacity(cores float64) float64 {
 		return z.rungs[i].rate
 	}
 	o := z.d.s.Policy.Objective
-	return z.n.server.Capacity(cores*(1+z.d.s.Policy.Vertical.Burst), o.LatencySeconds, (1-o.Percentile)*lateShare)
+	return z.n.server.Capacity(cores*(1+z.d.s.Policy.Vertical.Burst), o.LatencySeconds, z.late)
+}
+
+// plannedLate is the share of late requests that a plan expects: what the risk
+// says, but twice what would be late if each request were alone, where that is
+// more and still allowed. Less risk than that no size could meet.
+func (p Policy) plannedLate(alone float64) float64 {
+	allowed := 1 - p.Objective.Percentile
+	return max(allowed*min(1, lateShare*p.Risk), min(allowed, 2*alone))
 }

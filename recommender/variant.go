@@ -146,7 +146,7 @@ func (d *draft) variantShare(m mixture, perPod float64) (pods float64, ok bool) 
 		b := v.Batch
 		b.PromptTokens, b.OutputTokens = m.prompt, m.output
 		if b.usable() {
-			carried[i] = b.within(d.s.Policy.Objective)
+			carried[i] = b.within(d.s.Policy)
 		}
 	}
 	carried[own] = perPod
