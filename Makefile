@@ -64,6 +64,10 @@ traces-backtest: build traces-folder ## Backtest every series of the folder that
 traces-ablation: traces-folder ## What each part of the forecaster is worth, on recorded traces
 	go run ./hack/ablation -every 9 -origins 15 $(RIGHTSIZE_TRACES)
 
+.PHONY: traces-alone
+traces-alone: traces-folder ## On how many recorded traces the forecasts beat each point forecast alone
+	go run ./hack/ablation -alone -every 1 -origins 50 $(RIGHTSIZE_TRACES)
+
 .PHONY: traces-simulate
 traces-simulate: build traces-folder ## Replay real web, usage and LLM traces against the other autoscalers
 	$(BIN)/rightsize simulate simulator/testdata/traces/*.yaml --policies static,hpa,vpa,hpa+vpa,rightsize,oracle

@@ -2,8 +2,8 @@ package forecaster
 
 import "slices"
 
-// alone is what each point forecast would say by itself, for measuring what the
-// whole is worth. It is what [Options.Only] gives, one after the other, but learned
+// What each point forecast would say by itself, for measuring what the whole is
+// worth, is what [Options.Only] gives, one after the other, but learned
 // in one go: the point forecast and its own past errors, scaled by how large
 // errors are in the state of the moment, their quantiles moved to the coverage
 // they state.
@@ -14,7 +14,7 @@ func (l *learner) apart(stacked []float64) []*fit {
 	out := make([]*fit, 0, len(names))
 	for _, name := range names {
 		model, f, c := *l.model, *l.fit, *l
-		model.options.Only, model.each = name, false
+		model.options.Only, model.alone = name, nil
 		rows := *l.rows
 		rows.origins, rows.factors, rows.decay = slices.Clone(rows.origins), slices.Clone(rows.factors), slices.Clone(rows.decay)
 		f.rows, f.unconditioned = &rows, true
@@ -24,18 +24,18 @@ func (l *learner) apart(stacked []float64) []*fit {
 	return out
 }
 
-// alone returns one forecast by each of [Parts]' point forecasts.
-func (m *Model) alone() ([]Forecast, error) {
+// each returns one forecast by each of [Parts]' point forecasts.
+func (m *Model) each() ([]Forecast, error) {
 	names, _ := Parts()
 	out := make([]Forecast, 0, len(names))
 	for k, name := range names {
 		c := *m
-		c.options.Only, c.each, c.stale = name, false, nil
+		c.options.Only, c.alone, c.stale = name, nil, nil
 		pick := func(fits []*fit) []*fit {
 			picked := make([]*fit, len(fits))
 			for i, f := range fits {
 				if f != nil {
-					picked[i] = f.alone[k]
+					picked[i] = m.alone[f][k]
 				}
 			}
 			return picked

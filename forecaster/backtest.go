@@ -171,7 +171,7 @@ func (b *Backtest) predict(origin int) (f Forecast, alone []Forecast, err error)
 		return Forecast{}, nil, err
 	}
 	if f, err = m.Forecast(); err == nil && b.each {
-		alone, err = m.alone()
+		alone, err = m.each()
 	}
 	return f, alone, err
 }

@@ -19,7 +19,6 @@ type fit struct {
 	by              float64 // The factor from the series' unit.
 	low, high, mean float64
 	at              int // Index of the newest observation at the fit.
-	size            int // Values of the history.
 	trials          float64
 	prior           *Prior // Nil for the learned one.
 	points          []point
@@ -39,7 +38,6 @@ type fit struct {
 	shift       []float32 // Calibration per level, in units of the spread.
 	table       *mixture  // In place of the rows, in light mode.
 	coverage    float64   // Of the 0.95 quantile on the last day; NaN if unknown.
-	alone       []*fit    // By each point forecast alone, where asked for.
 }
 
 // rows are past forecasts with what came.
@@ -107,7 +105,7 @@ func (m *Model) newLearner(a *aim, y, base []float64, cycle int, space *workspac
 	low, high := h.bounds()
 	f := &fit{
 		rows: &rows{},
-		aim:  a, reach: a.steps, by: by, low: by * low, high: by * high, mean: by * h.mean(), at: h.last(), size: h.len(),
+		aim:  a, reach: a.steps, by: by, low: by * low, high: by * high, mean: by * h.mean(), at: h.last(),
 		points: m.points, cycle: cycle, prior: m.options.Prior, importance: h.importance(a), coverage: math.NaN(),
 		even: !m.options.has(partWeights), unconditioned: !m.options.has(partCondition) || m.options.Only != "",
 	}
@@ -222,12 +220,11 @@ func (f *fit) clamp(v float64) float64 { return min(max(v, f.low), f.high) }
 
 // finish turns the rows into a fit.
 func (l *learner) finish() *fit {
-	f := l.fit
 	l.regress()
 	stacked := l.stackUp()
 	l.measureScale(stacked)
-	if l.model.each {
-		f.alone = l.apart(stacked)
+	if l.model.alone != nil {
+		l.model.alone[l.fit] = l.apart(stacked)
 	}
 	return l.distribute(stacked)
 }
@@ -288,7 +285,7 @@ func (l *learner) stackUp() []float64 {
 		}
 	}
 	for _, part := range []string{partRidge, partRidgeLog} {
-		if !l.model.options.has(part) || l.size < ridgeTrials*l.reach {
+		if !l.model.options.has(part) || l.at+1 < ridgeTrials*l.reach {
 			l.loss[l.position(part)] = math.Inf(1)
 		}
 	}

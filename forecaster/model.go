@@ -41,8 +41,8 @@ type Model struct {
 	parts      []part                // Fits for parts of windows that events cut.
 	stale      map[staleKey]staleFit // Fits for a series that has stopped.
 	work       arena
-	present    *context // Of the target that is forecast.
-	each       bool     // Whether fits hold one by each point forecast alone.
+	present    *context        // Of the target that is forecast.
+	alone      map[*fit][]*fit // Of each fit those by each point forecast alone; nil unless asked for.
 }
 
 // staleKey tells apart targets that are forecast after a gap.
@@ -87,7 +87,10 @@ func newModel(s Series, o Options, each bool) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{options: o, steps: steps, levels: levels, points: points(o), events: events, each: each}
+	m := &Model{options: o, steps: steps, levels: levels, points: points(o), events: events}
+	if each {
+		m.alone = map[*fit][]*fit{}
+	}
 	if n := len(s.Values); n > 0 {
 		anchor := m.anchor(s.Time(n - 1))
 		if cut := anchor.Sub(s.Start); cut > 0 {
@@ -194,7 +197,7 @@ func (m *Model) follow(v float64) {
 			}
 			f.settle(m.history, m.history.last())
 			f.issue(m)
-			for _, g := range f.alone {
+			for _, g := range m.alone[f] {
 				g.settle(m.history, m.history.last())
 				g.issue(m)
 			}

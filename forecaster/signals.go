@@ -187,7 +187,7 @@ type profile struct {
 const blurMost = 64
 
 func newProfile(period, kept, w int, gain float64, light bool) *profile {
-	return &profile{period: period, w: w, apart: max(1, (w+blurMost-1)/blurMost), gain: gain, near: newRing(2*w+1, light), out: newRing(max(kept, period)+1, light)}
+	return &profile{period: period, w: w, apart: max(1, (w+blurMost-1)/blurMost), gain: gain, near: newRing(2*w+1, light), out: newRing(max(kept, period), light)}
 }
 
 func (p *profile) add(v float64) {

@@ -205,10 +205,13 @@ func (b BatchServer) Capacity(ttft, itl, late float64) float64 {
 }
 
 // within is the largest rate that meets an objective with half of what it
-// allows to be late, or most of the throughput where none does.
+// allows to be late, or most of the throughput where there is none or where no
+// rate meets it.
 func (b BatchServer) within(o Objective) float64 {
-	if rate := b.Capacity(o.TTFTSeconds, o.ITLSeconds, (1-o.Percentile)*lateShare); rate > 0 {
-		return rate
+	if o.TTFTSeconds > 0 || o.ITLSeconds > 0 {
+		if rate := b.Capacity(o.TTFTSeconds, o.ITLSeconds, (1-o.Percentile)*lateShare); rate > 0 {
+			return rate
+		}
 	}
 	return saturation * b.Throughput(max(1, b.Slots()))
 }

@@ -387,3 +387,23 @@ func constrained() recommender.Snapshot {
 	s.Policy.Vertical.Containers = []recommender.ContainerPolicy{{Name: "*", CPUStep: 50, MemoryStep: 16 * mib}}
 	return s
 }
+
+// TestDecideAlternatives: a quarter of the risk costs more, four times of it
+// less, and both are in order.
+func TestDecideAlternatives(t *testing.T) {
+	t.Parallel()
+	s := withDemand(shop(), 45, 100)
+	s.Replicas.Desired, s.Replicas.Ready = 2, 2
+	d := decide(s)
+	if len(d.Alternatives) != 2 {
+		t.Fatalf("%d alternatives: %+v", len(d.Alternatives), d.Alternatives)
+	}
+	cheaper, dearer := d.Alternatives[0], d.Alternatives[1]
+	if cheaper.Risk != 0.2 || dearer.Risk != 0.01 || cheaper.CostPerHour >= d.Cost.TargetPerHour || dearer.CostPerHour <= d.Cost.TargetPerHour {
+		t.Errorf("cost %g; %+v", d.Cost.TargetPerHour, d.Alternatives)
+	}
+	s.Policy.Risk = 0.01
+	if again := decide(s); again.Cost.TargetPerHour != dearer.CostPerHour {
+		t.Errorf("%g at a risk of 1 %%, was told %g", again.Cost.TargetPerHour, dearer.CostPerHour)
+	}
+}

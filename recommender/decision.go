@@ -22,6 +22,8 @@ type Decision struct {
 	Accelerator *AcceleratorChoice `json:"accelerator,omitempty"`
 	// Cost is what the workload's requests cost before and after.
 	Cost Cost `json:"cost"`
+	// Alternatives are what other risks would have come to.
+	Alternatives []Alternative `json:"alternatives,omitempty"`
 	// Reasons tell every step that changed or held a number, in the order in
 	// which they were taken.
 	Reasons []Reason `json:"reasons"`

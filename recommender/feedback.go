@@ -54,10 +54,11 @@ type Outcome struct {
 func (d *draft) correct() float64 {
 	was := orDefault(d.s.State.Correction, 1)
 	d.state.Correction, d.state.CorrectedAt = was, d.s.Now
-	x, window, target, low := d.badShare()
-	if window <= 0 {
+	e, ok := d.evidence()
+	if !ok {
 		return was
 	}
+	x, window, target := e.bad, e.window, e.accepted
 	dt := d.s.Now.Sub(d.s.State.CorrectedAt)
 	if d.s.State.CorrectedAt.IsZero() || dt < 0 {
 		dt = 0
@@ -73,7 +74,7 @@ func (d *draft) correct() float64 {
 		}
 		c *= 1 - down*dt.Hours()*(target-x)/target
 	}
-	c = min(max(c, low), feedbackHigh)
+	c = min(max(c, e.least), feedbackHigh)
 	d.state.Correction = c
 	if math.Abs(c-1) > 0.01 {
 		d.add(Reason{
@@ -85,23 +86,40 @@ func (d *draft) correct() float64 {
 	return c
 }
 
-// badShare is the bad share of a window, what of it is accepted, and the least
-// correction that makes sense. The window is 0 where nothing is known.
-func (d *draft) badShare() (x float64, window time.Duration, target, low float64) {
+// evidence is how well a window went.
+type evidence struct {
+	// bad is the bad share of the window, accepted what of it is.
+	bad, accepted float64
+	window        time.Duration
+	// least is the smallest correction that makes sense.
+	least float64
+}
+
+// evidence is not ok where nothing is known.
+func (d *draft) evidence() (evidence, bool) {
 	o := d.s.Policy.Objective
 	if o.LatencySeconds > 0 {
-		if out := d.s.Outcome; out != nil && out.WindowSeconds > 0 {
-			return min(max(out.ViolatedRatio, 0), 1), seconds(out.WindowSeconds), (1 - o.Percentile) * lateShare, 1
+		out := d.s.Outcome
+		if out == nil || !(out.WindowSeconds > 0) {
+			return evidence{}, false
 		}
-		return 0, 0, 0, 0
+		return evidence{
+			bad: min(max(out.ViolatedRatio, 0), 1), accepted: (1 - o.Percentile) * lateShare, window: seconds(out.WindowSeconds), least: 1,
+		}, true
+	}
+	e := evidence{
+		accepted: throttledTarget * d.s.Policy.Risk, window: throttledSpan,
+		least: min(1, d.s.Policy.Vertical.CPUUtilization/feedbackUtilization),
 	}
 	if o.WaitSeconds > 0 || o.TTFTSeconds > 0 || o.ITLSeconds > 0 || d.s.Workload.Batch() {
-		return 0, 0, 0, 0
+		return e, false
 	}
+	limited := false
 	for _, c := range d.s.Containers {
 		if c.Limits.CPU > 0 && c.CPU.Samples > 0 {
-			x, window = max(x, c.ThrottledRatio), throttledSpan
+			limited = true
+			e.bad = max(e.bad, c.ThrottledRatio)
 		}
 	}
-	return x, window, throttledTarget * d.s.Policy.Risk, min(1, d.s.Policy.Vertical.CPUUtilization/feedbackUtilization)
+	return e, limited
 }

@@ -55,6 +55,9 @@ type need struct {
 	perPod float64
 	// shared says that rateAhead is a part of a demand that others carry, too.
 	shared bool
+	// gpus is the need of GPU-seconds a second, of which a pod does gpusPerPod;
+	// 0 for others.
+	gpus, gpusPerPod float64
 }
 
 // containerNeed is in cores over all pods, and in bytes of a pod.
@@ -139,6 +142,9 @@ func needOf(d *draft) need {
 	}
 	if d.s.Workload.Batch() {
 		return n
+	}
+	if d.gpuServed() {
+		d.gpuNeed(&n, w)
 	}
 	if d.s.Demand != nil && d.s.Demand.Samples > 0 && d.s.Demand.Relation.Valid {
 		d.demandNeed(&n, w)

@@ -111,13 +111,11 @@ func (d *draft) seasonNeed(c Container, w windows, n *containerNeed) {
 	n.memoryLow, n.memory = peak, need
 }
 
-// trendNeed follows a leak for the time that the decision has to last, and
-// says when it will have reached the limit.
+// trendNeed follows growth for the time that the decision has to last, and
+// says when it will have reached the limit. It is a leak unless a heap grows that
+// still may, around a live set that does not.
 func (d *draft) trendNeed(c Container, w windows, n *containerNeed) {
 	grow := c.Memory.TrendPerDay
-	if c.Runtime.live() {
-		grow = c.Runtime.LiveTrendPerDay // The heap around it grows to what it may.
-	}
 	if grow <= 0 {
 		return
 	}
@@ -128,9 +126,13 @@ func (d *draft) trendNeed(c Container, w windows, n *containerNeed) {
 		left := max(0, limit-max(c.Memory.Peak, c.Memory.Last)) / grow
 		until = fmt.Sprintf("; the limit of %s is reached in %s days", size(limit), num(left))
 	}
+	why := "which looks like a leak"
+	if r := c.Runtime; r.live() && !r.heapIsFull() && r.LiveTrendPerDay <= 0 {
+		why = "as a heap does that still may: what is live after a collection does not grow"
+	}
 	d.add(Reason{
 		Code: ReasonMemoryTrend, Container: c.Name, Subject: "memory", Unit: "bytes", Before: n.memory, After: raised,
-		Message: fmt.Sprintf("daily peaks grow by %s a day, which looks like a leak%s", size(grow), until),
+		Message: fmt.Sprintf("daily peaks grow by %s a day, %s%s", size(grow), why, until),
 	})
 	n.memory = raised
 }

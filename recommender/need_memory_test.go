@@ -101,14 +101,25 @@ func TestDecideMemory(t *testing.T) {
 			change: func(s *recommender.Snapshot) {
 				c := &s.Containers[0]
 				c.Memory.TrendPerDay = float64(40 * mib)
-				c.Runtime = &recommender.Runtime{Language: recommender.LanguageJVM, Live: float64(100 * mib)}
+				c.Runtime = &recommender.Runtime{Language: recommender.LanguageJVM, Live: float64(100 * mib), Heap: float64(200 * mib)}
 			},
-			want: 460 * mib, reason: recommender.ReasonMemoryPeak,
+			want: 500 * mib, reason: recommender.ReasonMemoryTrend, message: "as a heap does that still may",
+		},
+		"growth beside a heap that is full is a leak": {
+			change: func(s *recommender.Snapshot) {
+				c := &s.Containers[0]
+				c.Memory.TrendPerDay = float64(40 * mib)
+				c.Runtime = &recommender.Runtime{
+					Language: recommender.LanguageJVM, Live: float64(100 * mib), Heap: float64(200 * mib), HeapMax: float64(200 * mib),
+				}
+			},
+			// 15 % of the 200 MiB outside of the heap, and a day's growth.
+			want: 470 * mib, reason: recommender.ReasonMemoryTrend, message: "looks like a leak",
 		},
 		"a heap at its maximum gets no margin": {
 			change: func(s *recommender.Snapshot) {
 				c := &s.Containers[0]
-				c.Runtime = &recommender.Runtime{Language: recommender.LanguageJVM, HeapMax: float64(350 * mib), Outside: float64(40 * mib)}
+				c.Runtime = &recommender.Runtime{Language: recommender.LanguageJVM, Heap: float64(340 * mib), HeapMax: float64(350 * mib), Outside: float64(40 * mib)}
 			},
 			// 15 % on the 50 MiB outside of it would be 408 MiB; 5 % on all is more.
 			want: 420 * mib, reason: recommender.ReasonHeapBounded,
@@ -221,7 +232,7 @@ func FuzzDecideMemory(f *testing.F) {
 				c.OOMKills, c.LastOOMKill, c.OOMLimit = 1, s.Now.Add(-time.Hour), recommender.Bytes(max(0, oom))
 			}
 			if flags&8 != 0 {
-				c.Runtime = &recommender.Runtime{Language: recommender.LanguageJVM, HeapMax: ahead, Live: cache, Outside: grow}
+				c.Runtime = &recommender.Runtime{Language: recommender.LanguageJVM, Heap: peak, HeapMax: ahead, Live: cache, Outside: grow}
 			}
 			if flags&16 != 0 {
 				c.Memory.DailyPeaks = []float64{peak, last, peak / 2, ahead, last, peak}

@@ -79,7 +79,7 @@ func (z *sizer) option(replicas int) option {
 	if z.n.perPod > 0 {
 		return z.allowed(z.batchOption(replicas))
 	}
-	o := option{replicas: replicas}
+	o := option{replicas: replicas, short: z.n.gpuShort(replicas)}
 	f := z.d.frame
 	want, ahead := f.want, f.ahead
 	o.uncapped, o.sizes = make([]Resources, len(want)), make([]Resources, len(want))
@@ -224,7 +224,7 @@ func (z *sizer) shortOf(o option) float64 {
 	if z.n.perPod > 0 {
 		return o.short
 	}
-	short := 0.0
+	short := z.n.gpuShort(o.replicas)
 	for i := range o.sizes {
 		if z.n.containers[i].known {
 			want, ahead := z.size(i, o.replicas)

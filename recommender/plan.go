@@ -53,6 +53,9 @@ func (n need) lasting(d *draft, span time.Duration) need {
 		}
 		c.raise(cores)
 	}
+	if n.gpusPerPod > 0 {
+		n.gpus = max(n.gpus, d.lastingQuantile(d.s.GPU.Forecast, span))
+	}
 	if n.rate <= 0 && n.perPod <= 0 || n.shared {
 		return n
 	}
@@ -119,7 +122,7 @@ func (z *sizer) bestPlan(lo, hi int) plan {
 			best = p
 		}
 		if z.n.perPod > 0 {
-			stay.option.short = lack(at.n.rateAhead/float64(stay.replicas), at.n.perPod)
+			stay.short = lack(at.n.rateAhead/float64(stay.replicas), at.n.perPod)
 		}
 		if short := at.shortOf(stay.option); i == 0 {
 			stay.short, stay.span, stay.rate = short, span, stay.cost

@@ -24,6 +24,8 @@ const (
 	ReasonFeedback ReasonCode = "ErrorBudget"
 	// ReasonUnidentified: metrics have not yet told how fast a pod serves.
 	ReasonUnidentified ReasonCode = "ServiceNotIdentified"
+	// ReasonGPUSeconds: how many pods the GPU-seconds of a service take.
+	ReasonGPUSeconds ReasonCode = "GPUSeconds"
 	// ReasonAccelerator: what the accelerator profiles would cost.
 	ReasonAccelerator ReasonCode = "CheapestAccelerator"
 	// ReasonVariants: how the variants of a model share its demand.

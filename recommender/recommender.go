@@ -47,6 +47,7 @@ func (r *Recommender) Decide(s Snapshot) Decision {
 		g(d, z)
 	}
 	out := d.decision(z)
+	out.Alternatives = d.alternatives(z)
 	out.RecheckAfterSeconds = d.recheck(hold)
 	return out
 }
@@ -125,7 +126,7 @@ func (d *draft) fixedReplicas() string {
 		return fmt.Sprintf("a %s has no number of replicas to choose", d.s.Workload.Kind)
 	case d.s.Policy.Horizontal.Fixed:
 		return "replicas are not rightsize's to choose by the policy in force"
-	case !d.batchServed() && slices.ContainsFunc(d.s.Containers, func(c Container) bool { return c.GPUs > 0 }):
+	case !d.batchServed() && !d.gpuServed() && slices.ContainsFunc(d.s.Containers, func(c Container) bool { return c.GPUs > 0 }):
 		return "uses GPUs, whose capacity is not known from CPU and memory: replicas stay"
 	default:
 		return ""

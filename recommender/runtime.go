@@ -62,19 +62,21 @@ type Runtime struct {
 	Processors float64 `json:"processors,omitempty"`
 }
 
-// live says that it is known what the heap holds after a collection, so that
-// the working set need not be taken for it.
+// heapIsFull says whether the heap has grown to the most it may be.
+func (r *Runtime) heapIsFull() bool { return r.HeapMax > 0 && r.Heap >= heapFull*r.HeapMax }
+
+// live says that it is known what the heap holds after a collection.
 func (r *Runtime) live() bool { return r != nil && r.Language == LanguageJVM && r.Live > 0 }
 
-// heapNeed takes the margin off a heap that has grown to the most it may be:
-// what can still grow is what lies outside of it.
+// heapNeed takes the margin off a heap that has grown to the most it may be, 90 %
+// of it in use at times: what can still grow is what lies outside of it.
 //
 //	need = max(1.05 peak, heap max + (peak - heap max)·(1 + margin))
 //
 // It is for the JVM, whose maximum is a hard one.
 func (d *draft) heapNeed(c Container, peak float64, n *containerNeed) {
 	r := c.Runtime
-	if r == nil || r.Language != LanguageJVM || r.HeapMax <= 0 || peak < r.HeapMax*heapFull || peak <= 0 {
+	if r == nil || r.Language != LanguageJVM || !r.heapIsFull() || peak <= 0 {
 		return
 	}
 	margin := n.memory/peak - 1

@@ -10,8 +10,7 @@ import (
 	"github.com/rightsize-dev/rightsize/recommender"
 )
 
-// The shop's target is 460 MiB of memory (400 and 15 %), its limit the same; the
-// JVM's is 443 MiB where its heap of 115 MiB can grow no more.
+// The shop's target is 460 MiB of memory (400 and 15 %), its limit the same.
 func TestDecideAdvice(t *testing.T) {
 	t.Parallel()
 	const gib = float64(recommender.GiB)
@@ -45,7 +44,7 @@ func TestDecideAdvice(t *testing.T) {
 		},
 		"JVM at its default of a quarter": {
 			runtime: &recommender.Runtime{Language: recommender.LanguageJVM, HeapMax: 115 * float64(mib), Outside: 60 * float64(mib)},
-			want:    []string{"-XX:MaxRAMPercentage=80.0"}, why: "may have what 89 MiB outside of it leave",
+			want:    []string{"-XX:MaxRAMPercentage=80.0"}, why: "may have what 92 MiB outside of it leave",
 		},
 		"JVM with much outside of its heap": {
 			runtime: &recommender.Runtime{Language: recommender.LanguageJVM, Outside: 200 * float64(mib)},

@@ -70,6 +70,8 @@ type Snapshot struct {
 	// Tokens are those of a mean request, forecast apart from the number of
 	// requests; nil where all that is known of them is in Batch.
 	Tokens *Tokens `json:"tokens,omitempty"`
+	// GPU is the activity of the pods' GPUs; nil where unknown.
+	GPU *GPUActivity `json:"gpu,omitempty"`
 	// Accelerator names which of the policy's profiles the pods have.
 	Accelerator string `json:"accelerator,omitempty"`
 	// Variants are the workloads that serve the demand together, this one among
@@ -266,6 +268,10 @@ type Policy struct {
 	Horizontal HorizontalPolicy `json:"horizontal"`
 	Vertical   VerticalPolicy   `json:"vertical"`
 	Prices     Prices           `json:"prices"`
+	// Engine is what the owner knows of an engine for language models, such as
+	// the largest batch and the size of the cache it is started with; zero
+	// fields are learned.
+	Engine BatchServer `json:"engine,omitzero"`
 	// Accelerators are the profiles that pods may have; ModelBytes is what the
 	// weights of the model take in them, zero where unknown.
 	Accelerators []AcceleratorProfile `json:"accelerators,omitempty"`

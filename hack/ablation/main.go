@@ -1,6 +1,6 @@
 // Ablation measures what each part of the forecaster is worth: it backtests the
-// first column of recorded series with everything, without each part, and by
-// each point forecast alone, and prints a Markdown table.
+// first column of recorded series with everything and without each part, and
+// prints a Markdown table.
 //
 //	go run ./hack/ablation -every 3 -origins 40 FOLDER
 //
@@ -66,9 +66,6 @@ func variants() []variant {
 	out = append(out,
 		variant{"calibration without aggregation (level and last)", forecaster.BacktestOptions{Without: aggregation}},
 		variant{"aggregation without calibration, condition, echo", forecaster.BacktestOptions{Without: []string{"calibration", "condition", "echo"}}})
-	for _, part := range points {
-		out = append(out, variant{"only " + part, forecaster.BacktestOptions{Only: part}})
-	}
 	return out
 }
 

@@ -221,7 +221,7 @@ func (x *collection) signals(w recommender.Workload) []Signal {
 		for _, a := range spec.Aliases {
 			s := x.history(aliasTable(spec, a), key{workload: w})
 			if s.Observed() > 0 {
-				out = append(out, Signal{Name: spec.Name, Unit: spec.Unit, Role: spec.Role, Series: s})
+				out = append(out, Signal{Name: spec.Name, Unit: spec.Unit, Role: spec.Role, Coarse: a.Coarse, Series: s})
 				break
 			}
 		}

@@ -38,6 +38,8 @@ type aliasSpec struct {
 	NamespaceLabel string `yaml:"namespaceLabel"`
 	Engine         string `yaml:"engine"`
 	Note           string `yaml:"note"`
+	// Coarse says that the metric reads high.
+	Coarse bool `yaml:"coarse"`
 
 	match matchers
 }
@@ -71,7 +73,7 @@ func parseCatalogue(data []byte) (*catalogue, error) {
 
 func (c *catalogue) check(s *signalSpec) error {
 	switch s.Role {
-	case RoleDemand, RoleQueue, RoleInFlight, RoleCache, RoleGPU, RoleRuntime:
+	case RoleDemand, RoleQueue, RoleInFlight, RoleCache, RoleLatency, RoleGPU, RoleRuntime:
 	default:
 		return fmt.Errorf("role %q is unknown", s.Role)
 	}

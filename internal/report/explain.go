@@ -33,9 +33,29 @@ func Explain(w io.Writer, s recommender.Snapshot, d recommender.Decision, style 
 	section("Data", explainData(s))
 	section("Forecast (the largest value within the span stays below, with the probability above)", explainForecasts(s))
 	section("Why, step by step", explainReasons(d))
+	section("At another risk", explainAlternatives(d))
 	section("What would change it", explainChanges(s, d))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// explainAlternatives tells what the next cheaper and the next safer choice
+// would have cost.
+func explainAlternatives(d recommender.Decision) string {
+	var b strings.Builder
+	for _, a := range d.Alternatives {
+		sizes := make([]string, len(a.Sizes))
+		for i, r := range a.Sizes {
+			name := ""
+			if len(a.Sizes) > 1 && i < len(d.Containers) {
+				name = printable(d.Containers[i].Name) + " "
+			}
+			sizes[i] = name + amountText(r.CPU.Cores(), "cores") + " and " + amountText(float64(r.Memory), "bytes")
+		}
+		fmt.Fprintf(&b, "at %s: %d pods of %s, %s %s a month instead of %s\n", percentText(a.Risk), a.Replicas, strings.Join(sizes, ", "),
+			printable(d.Cost.Currency), moneyText(a.CostPerHour*HoursPerMonth), moneyText(d.Cost.TargetPerHour*HoursPerMonth))
+	}
+	return b.String()
 }
 
 func explainHead(d recommender.Decision, style Style) string {
@@ -228,12 +248,19 @@ func remedy(r recommender.Reason, s recommender.Snapshot) string {
 		return ""
 	case recommender.ReasonStabilized:
 		return "time without a wish for more pods: policy horizontal.stabilization"
+	case recommender.ReasonNotWorthwhile:
+		return "a larger or longer difference between what is requested and what is needed, or a smaller policy changeHours"
+	case recommender.ReasonFeedback:
+		return "fewer requests later than the objective"
+	case recommender.ReasonUnidentified:
+		return "load: metrics tell how fast a pod is once it has some"
 	case recommender.ReasonWithinTolerance:
 		return "a larger difference between what is requested and what is needed"
 	case recommender.ReasonForecast, recommender.ReasonReactiveFloor, recommender.ReasonQueueing,
 		recommender.ReasonMemoryPeak, recommender.ReasonMemorySeason, recommender.ReasonHeapBounded, recommender.ReasonRuntime,
 		recommender.ReasonCheapest, recommender.ReasonPerRun, recommender.ReasonOrdinalSkew,
-		recommender.ReasonLimitBound, recommender.ReasonQoSKept, recommender.ReasonStartupBoost, recommender.ReasonGroup:
+		recommender.ReasonLimitBound, recommender.ReasonQoSKept, recommender.ReasonStartupBoost, recommender.ReasonGroup,
+		recommender.ReasonAccelerator, recommender.ReasonVariants:
 		return ""
 	case recommender.ReasonLimitRange, recommender.ReasonQuota, recommender.ReasonNodeShape, recommender.ReasonAllowedSize,
 		recommender.ReasonStepLimited, recommender.ReasonWindow, recommender.ReasonScheduledFloor, recommender.ReasonReplicaFloor,

@@ -49,11 +49,14 @@ func Build(w collector.Workload, now time.Time, p recommender.Policy) recommende
 	slices.Sort(horizons)
 	horizons = slices.Compact(horizons)
 	s.Demand = demand(w, now, horizons)
-	if s.Demand == nil || !s.Demand.Relation.Valid || w.ID.Kind == "StatefulSet" {
-		s.Policy.Horizontal.Fixed = true
-	}
+	inference(&s, w, horizons)
 	for _, c := range w.Containers {
 		s.Containers = append(s.Containers, container(w, c, now, horizons))
+	}
+	s.GPU = gpuActivity(w, s, horizons)
+	known := s.Demand != nil && s.Demand.Relation.Valid || s.Batch != nil || s.GPU != nil && s.GPU.Follows
+	if !known || w.ID.Kind == "StatefulSet" {
+		s.Policy.Horizontal.Fixed = true
 	}
 	return s
 }
@@ -133,7 +136,11 @@ func demand(w collector.Workload, now time.Time, horizons []time.Duration) *reco
 	if i < 0 {
 		return nil
 	}
-	sig := w.Signals[i]
+	return demandBy(w.Signals[i], w, now, horizons)
+}
+
+// demandBy is the demand that a signal tells of.
+func demandBy(sig collector.Signal, w collector.Workload, now time.Time, horizons []time.Duration) *recommender.Demand {
 	d := &recommender.Demand{
 		Signal: sig.Name, Unit: sig.Unit,
 		Usage:    recommender.Summarize(sig.Series, now, horizons),
