@@ -30,11 +30,19 @@ demo: ## Embedded Prometheus, dry-run report and replay of a small fleet; writes
 	$(BIN)/demo --out demo/report.html
 
 .PHONY: test
-test: test-unit test-demo ## All tests, those on real components included
+test: test-unit test-demo test-fidelity ## All tests, those on real components included
+
+# Tests on a control plane, which want the machine for themselves.
+CLUSTERED := ./internal/testkit/controlplane ./test/fidelity
 
 .PHONY: test-unit
 test-unit: $(BIN)/prometheus ## Tests of the main module
-	RIGHTSIZE_PROMETHEUS=$(BIN)/prometheus go test $(GOTESTFLAGS) ./...
+	RIGHTSIZE_PROMETHEUS=$(BIN)/prometheus go test $(GOTESTFLAGS) \
+		$$(go list ./... | grep -vxF "$$(go list $(CLUSTERED))")
+
+.PHONY: test-fidelity
+test-fidelity: controlplane ## The simulated HPA and VPA against the real ones, on a real control plane
+	RIGHTSIZE_CONTROLPLANE=$$(./hack/controlplane.sh path) go test -p 1 $(GOTESTFLAGS) $(CLUSTERED)
 
 .PHONY: test-demo
 test-demo: $(BIN)/prometheus ## Tests of the demo module: embedded and released Prometheus give one report
@@ -90,6 +98,10 @@ bench: ## Run the benchmarks six times, fit for benchstat
 	go test -run '^$$' -bench . -benchmem -count 6 ./forecaster/ ./recommender/ ./simulator/...
 
 # What the tests and the linter need, built from their own modules.
+
+.PHONY: controlplane
+controlplane: ## Build etcd, Kubernetes, kwok and VPA for the tests, once for all copies of the repository
+	@./hack/controlplane.sh
 
 $(BIN)/prometheus: tools/prometheus/go.mod tools/prometheus/go.sum
 	@echo "building the released Prometheus server for the tests (a few minutes the first time)"

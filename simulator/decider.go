@@ -145,10 +145,12 @@ type PodObservation struct {
 	// ID is unique and ascends with creation.
 	ID int
 	// Created is when the pod was created. Started is when it was bound to a
-	// node; zero while it is pending.
+	// node; zero while it is pending. Pulling says that it waits on its node
+	// for the image: to Kubernetes its phase is Pending then, too.
 	Created time.Time
 	Started time.Time
 	Pending bool
+	Pulling bool
 	Ready   bool
 	// ReadyChanged is when Ready last changed (or the pod started).
 	ReadyChanged time.Time

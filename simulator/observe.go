@@ -108,6 +108,7 @@ func (w *world) podState(p *pod, o *PodObservation) {
 	o.ID = p.id
 	o.Created = d.clock(p.created)
 	o.Pending = p.phase == pending
+	o.Pulling = p.phase == pulling
 	if !o.Pending {
 		o.Started = d.clock(p.started)
 	}

@@ -72,7 +72,7 @@ type hpaScale struct {
 	down, up   HPARules
 	stabilized time.Duration // Without behaviour.
 	wishes     []hpaWish     // Unstabilised recommendations, oldest first.
-	events     []hpaChange   // Changes of the scale, oldest first.
+	ups, downs hpaChanges
 }
 
 type hpaWish struct {
@@ -80,9 +80,48 @@ type hpaWish struct {
 	replicas int
 }
 
+// hpaChanges are changes of the scale in one direction, as the controller
+// remembers them (storeScaleEvent): one that is older than every period of that
+// direction's policies gives its place to a new one. Until then it counts for
+// longer periods of the other direction.
+type hpaChanges []hpaChange
+
 type hpaChange struct {
-	at    time.Time
-	delta int
+	at       time.Time
+	replicas int // How many more, or fewer.
+	outdated bool
+}
+
+// add remembers a change.
+func (c *hpaChanges) add(now time.Time, replicas int, policies []HPAPolicy) {
+	longest := time.Duration(0)
+	for _, p := range policies {
+		longest = max(longest, p.Period)
+	}
+	place := -1
+	for i, e := range *c {
+		if e.outdated || e.at.Before(now.Add(-longest)) {
+			(*c)[i].outdated = true
+			place = i
+		}
+	}
+	e := hpaChange{at: now, replicas: replicas}
+	if place < 0 {
+		*c = append(*c, e)
+		return
+	}
+	(*c)[place] = e
+}
+
+// within is the sum of the changes in a period that ends now.
+func (c hpaChanges) within(now time.Time, period time.Duration) int {
+	sum := 0
+	for _, e := range c {
+		if e.at.After(now.Add(-period)) {
+			sum += e.replicas
+		}
+	}
+	return sum
 }
 
 func newHPAScale(o HPAOptions, bounds simulator.Bounds) *hpaScale {
@@ -121,8 +160,12 @@ func (s *hpaScale) next(now time.Time, current int, metric func() (int, bool)) i
 			want = s.limitPlain(current, s.stabilizeDown(now, replicas))
 		}
 	}
-	if want != current && s.behaves {
-		s.events = append(s.events, hpaChange{at: now, delta: want - current})
+	switch {
+	case !s.behaves:
+	case want > current:
+		s.ups.add(now, want-current, s.up.Policies)
+	case want < current:
+		s.downs.add(now, current-want, s.down.Policies)
 	}
 	return want
 }
@@ -182,7 +225,6 @@ func (s *hpaScale) limit(now time.Time, current, want int) int {
 		least := min(current, s.downLimit(now, current))
 		want = max(want, least, s.bounds.MinReplicas)
 	}
-	s.forget(now)
 	return s.bounds.ClampReplicas(want)
 }
 
@@ -233,27 +275,5 @@ func minOf(a, b int) int { return min(a, b) }
 
 // before is the scale at the start of a period that ends now.
 func (s *hpaScale) before(now time.Time, current int, period time.Duration) int {
-	for _, e := range s.events {
-		if e.at.After(now.Add(-period)) {
-			current -= e.delta
-		}
-	}
-	return current
-}
-
-// forget drops changes that no period reaches any more.
-func (s *hpaScale) forget(now time.Time) {
-	longest := time.Duration(0)
-	for _, rules := range []HPARules{s.up, s.down} {
-		for _, p := range rules.Policies {
-			longest = max(longest, p.Period)
-		}
-	}
-	keep := s.events[:0]
-	for _, e := range s.events {
-		if e.at.After(now.Add(-longest)) {
-			keep = append(keep, e)
-		}
-	}
-	s.events = keep
+	return current - s.ups.within(now, period) + s.downs.within(now, period)
 }

@@ -102,6 +102,17 @@ func TestHPABehavior(t *testing.T) {
 			}), 10,
 			[]hpaStep{{0, 50, 14}, {15 * s, 50, 16}, {30 * s, 50, 16}, {45 * s, 50, 16}, {60 * s, 50, 20}, {75 * s, 50, 22}},
 		},
+		// storeScaleEvent: a change that is older than every period of its own
+		// direction gives its place to the next, though the other direction's
+		// period reaches further back. From 10 - 3 = 7 at the start of the five
+		// minutes, and not from 10 - 3 - 3.
+		"an old change of one direction is forgotten with its next": {
+			pace(func(b *baseline.HPABehavior) {
+				b.Up.Policies = []baseline.HPAPolicy{podsPer(3, 15*s)}
+				b.Down.Stabilization, b.Down.Policies = 0, []baseline.HPAPolicy{podsPer(2, 5*m)}
+			}), 4,
+			[]hpaStep{{0, 50, 7}, {60 * s, 50, 10}, {90 * s, 1, 5}},
+		},
 		"scale-up percentages are rounded up": {
 			pace(func(b *baseline.HPABehavior) { b.Up.Policies = []baseline.HPAPolicy{percent(10, 15*s)} }), 1,
 			[]hpaStep{{0, 50, 2}, {15 * s, 50, 3}, {30 * s, 50, 4}},

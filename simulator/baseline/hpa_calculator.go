@@ -18,9 +18,9 @@ func (h *HPA) group(o simulator.Observation) hpaPods {
 	var g hpaPods
 	for i := range o.Pods {
 		p := &o.Pods[i]
-		pod := hpaPod{usage: int64(math.Round(p.CPUCores * 1000)), request: int64(p.Requests.CPU)}
+		pod := hpaPod{usage: metricMilli(p.CPUCores), request: int64(p.Requests.CPU)}
 		switch {
-		case p.Pending:
+		case p.Pending || p.Pulling:
 			g.unready = append(g.unready, pod)
 		case !p.HasMetrics:
 			g.missing = append(g.missing, pod)
@@ -31,6 +31,14 @@ func (h *HPA) group(o simulator.Observation) hpaPods {
 		}
 	}
 	return g
+}
+
+// metricMilli is a CPU usage in cores as readers of metrics.k8s.io see it, in
+// milli-cores: metrics-server cuts it to whole nano-cores, and
+// resource.Quantity.MilliValue, by which both the replica calculator and VPA's
+// recommender read it, rounds up.
+func metricMilli(cores float64) int64 {
+	return int64(math.Ceil(math.Floor(cores*1e9) / 1e6))
 }
 
 // unready says whether a pod's CPU says nothing about its load yet. In the

@@ -25,6 +25,13 @@ func pendingPod() simulator.PodObservation {
 	return simulator.PodObservation{Pending: true, Requests: recommender.Resources{CPU: 1000}}
 }
 
+// pullingPod is bound to a node that fetches the image.
+func pullingPod() simulator.PodObservation {
+	p := unreadySince(10*time.Second, 10*time.Second, 0)
+	p.Pulling, p.HasMetrics = true, false
+	return p
+}
+
 // withoutMetrics is a running pod of which metrics know nothing.
 func withoutMetrics() simulator.PodObservation {
 	p := podAt(0)
@@ -68,6 +75,9 @@ func TestHPAMetrics(t *testing.T) {
 		"and at the other end of the tolerance":         {pods{podAt(0.45), podAt(0.45)}, 2},                                             // 0.9.
 		"outside of the tolerance it is not":            {pods{podAt(0.56), podAt(0.56)}, 3},                                             // ceil(2·1.12).
 		"utilisation is an integer percentage":          {pods{podAt(0.559), podAt(0.559)}, 2},                                           // 55 %.
+		"a pod's usage is rounded up to milli-cores":    {pods{podAt(0.5591)}, 2},                                                        // 560 m are 56 %, ceil(1.12).
+		"what is less than a nano-core is cut":          {pods{podAt(0.5590000001)}, 1},                                                  // 559 m are 55 %.
+		"a pod that waits for its image is pending":     {pods{podAt(0.2), podAt(0.2), pullingPod()}, 1},                                 // ceil(2·0.4); missing, it were 140/300 = 46 %.
 		"a pending pod counts as 0 % on a scale-up":     {pods{podAt(0.9), podAt(0.9), pendingPod()}, 4},                                 // 180/300 = 60 %, ceil(3·1.2).
 		"no scale-up where unready pods reverse it":     {pods{podAt(0.7), podAt(0.7), pendingPod(), pendingPod()}, 4},                   // 140/400 = 35 %.
 		"unready pods do not count on a scale-down":     {pods{podAt(0.2), podAt(0.2), pendingPod()}, 1},                                 // ceil(2·0.4).

@@ -35,6 +35,8 @@ func buildVPA(_ *simulator.Scenario, s *settings) (simulator.Policy, error) {
 //   - Metrics are one sample a pod and minute, the average of the step that
 //     ended last. With a step of more than a minute each average is taken once,
 //     as upstream drops metrics that it has seen.
+//   - It starts with the first sample: upstream's recommender recommends the
+//     least there is for pods that run and of which it has none yet.
 //   - The history of the warm-up is fed in the same way, as if the recommender
 //     had run all along (its checkpoints have that effect).
 //   - New pods get the target at once, as the admission controller gives it to
@@ -111,6 +113,24 @@ func (d *vpaDecider) Decide(o simulator.Observation) simulator.Action {
 	}
 	return a
 }
+
+// Recommendation is what upstream's object would show in its status: bounds
+// and target within what the scenario allows. It is false as long as there is
+// none.
+func (d *vpaDecider) Recommendation() (VPARecommendation, bool) {
+	r := d.updater.vpa.Status.Recommendation
+	if r == nil {
+		return VPARecommendation{}, false
+	}
+	c := &r.ContainerRecommendations[0]
+	return VPARecommendation{
+		LowerBound: fromResourceList(c.LowerBound), Target: fromResourceList(c.Target), UpperBound: fromResourceList(c.UpperBound),
+	}, true
+}
+
+// VPARecommendation is a recommendation of the Vertical Pod Autoscaler for one
+// container.
+type VPARecommendation struct{ LowerBound, Target, UpperBound recommender.Resources }
 
 // controlledOr returns the target, and for resources that are not controlled
 // what there is now.

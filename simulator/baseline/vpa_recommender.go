@@ -62,13 +62,14 @@ func (r *vpaRecommender) container(pod int) *model.ContainerState {
 }
 
 // addCPU records the mean CPU usage of one pod, in cores, over the minute
-// ending at the instant. NaN, negative and out-of-order samples are dropped.
+// ending at the instant, as [metricMilli] cuts it. NaN, negative and
+// out-of-order samples are dropped.
 func (r *vpaRecommender) addCPU(at time.Time, pod int, cores float64) {
 	if math.IsNaN(cores) || cores < 0 {
 		return
 	}
 	r.container(pod).AddSample(&model.ContainerUsageSample{
-		MeasureStart: at, Usage: model.CPUAmountFromCores(cores), Resource: model.ResourceCPU,
+		MeasureStart: at, Usage: model.ResourceAmount(metricMilli(cores)), Resource: model.ResourceCPU,
 	})
 }
 
@@ -102,7 +103,9 @@ func (r *vpaRecommender) forget(keep map[int]bool) {
 }
 
 // recommendation returns what upstream recommends now, before it is capped to
-// bounds; false without any CPU sample, because confidence has no value then.
+// bounds; false without any CPU sample. Upstream then recommends the least
+// there is for pods that run, as if they used nothing; here its recommender
+// starts with the first sample.
 func (r *vpaRecommender) recommendation() (logic.RecommendedContainerResources, bool) {
 	if r.aggregate.TotalSamplesCount == 0 {
 		return logic.RecommendedContainerResources{}, false
