@@ -57,7 +57,9 @@ func (h HorizontalPolicy) Stabilize(wishes []Wish, now time.Time, current, wish 
 // permit, given the changes within their periods.
 //
 // It is what convertDesiredReplicasWithBehaviorRate of the Horizontal Pod
-// Autoscaler does, but for its bounds.
+// Autoscaler does, but for its bounds, and but that every change within a period
+// counts: the autoscaler's list lets a new change take the place of one that is
+// older than all periods of its own direction, though the other's reach it.
 func (b Behavior) Limit(scales []Scale, now time.Time, current, wish int) int {
 	switch {
 	case wish > current && b.ScaleUp != nil:
@@ -86,7 +88,7 @@ func (r *ScalingRules) most(scales []Scale, now time.Time, current int) int {
 		start := startOf(scales, now, current, p.PeriodSeconds)
 		proposed := start + p.Value
 		if p.Type == ScalingPercent {
-			proposed = int(math.Ceil(float64(start)*(1+float64(p.Value)/100) - 1e-9))
+			proposed = int(math.Ceil(float64(start) * (1 + float64(p.Value)/100)))
 		}
 		limit = choose(limit, proposed)
 	}

@@ -377,3 +377,21 @@ func TestDominantShareIsThePriceOfANode(t *testing.T) {
 		t.Errorf("cost %g, want %g", d.Cost.TargetPerHour, want)
 	}
 }
+
+// A core for all pods, of which each takes 50 m by itself: two pods of 500 m
+// lack 1-0.5/(0.05+1.91/2) = 50 % of what they need, four of 250 m
+// 1-0.25/(0.05+1.91/4) = 53 %.
+func TestAQuotaIsGivenToThePlanThatIsLeastShort(t *testing.T) {
+	t.Parallel()
+	s := withDemand(shop(), 45, 100)
+	s.Policy.Vertical.InPlace = true
+	s.Containers[0].Requests.CPU = 100
+	s.Quotas = quota("team", recommender.QuotaRequestsCPU, 1000, 400)
+	d := decide(s)
+	if got := d.Containers[0].Target.CPU; d.DesiredReplicas != 2 || got != 500 {
+		t.Errorf("%d pods of %d m, want 2 of 500: %v", d.DesiredReplicas, got, d.Reasons)
+	}
+	if r, is := reasonOf(d, recommender.ReasonShort); !is || !strings.Contains(r.Message, "quota team carries the need: 50 %") {
+		t.Errorf("reason %q", r.Message)
+	}
+}
