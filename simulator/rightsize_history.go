@@ -60,7 +60,7 @@ func InferenceStep(o Observation) recommender.BatchObservation {
 }
 
 // newBatchLearner starts from what an operator knows of an engine, the flags
-// it was started with; its speed is for metrics to tell.
+// it was started with. Metrics have to tell how fast it is.
 func newBatchLearner(s *InferenceService) *recommender.BatchLearner {
 	return recommender.NewBatchLearner(recommender.BatchServer{
 		MaxBatch: s.MaxBatch, KVCacheTokens: s.KVCacheTokens, PromptTokens: s.PromptTokens, OutputTokens: s.OutputTokens,
