@@ -30,7 +30,7 @@ demo: ## Embedded Prometheus, dry-run report and replay of a small fleet; writes
 	$(BIN)/demo --out demo/report.html
 
 .PHONY: test
-test: test-unit test-demo test-fidelity ## All tests, those on real components included
+test: test-unit test-manifests test-demo test-fidelity ## All tests, those on real components included
 
 # Tests on a control plane, which want the machine for themselves.
 CLUSTERED := ./internal/testkit/controlplane ./test/fidelity
@@ -44,6 +44,10 @@ test-unit: $(BIN)/prometheus ## Tests of the main module
 test-fidelity: controlplane ## The simulated HPA and VPA against the real ones, on a real control plane
 	RIGHTSIZE_CONTROLPLANE=$$(./hack/controlplane.sh path) go test -p 1 $(GOTESTFLAGS) $(CLUSTERED)
 
+.PHONY: test-manifests
+test-manifests: ## Tests of the CRD and the chart, by the API server's own validation and Helm's own renderer
+	cd test/manifests && go test $(GOTESTFLAGS) ./...
+
 .PHONY: test-demo
 test-demo: $(BIN)/prometheus ## Tests of the demo module: embedded and released Prometheus give one report
 	cd demo && RIGHTSIZE_PROMETHEUS=$(BIN)/prometheus go test $(GOTESTFLAGS) -tags $(PROMTAGS) ./...
@@ -53,16 +57,30 @@ test-race: ## The concurrent packages under the race detector
 	go test -race $(GOTESTFLAGS) ./internal/collector/ ./internal/snapshot/ ./internal/judge/
 
 .PHONY: lint
-lint: $(BIN)/golangci-lint ## Lint, layers included; zero findings is the rule
+lint: $(BIN)/golangci-lint $(BIN)/golangci-lint-kube-api-linter ## Lint, layers included; zero findings is the rule
 	$(BIN)/golangci-lint run ./...
+	$(BIN)/golangci-lint-kube-api-linter run --config .golangci-kal.yaml ./api/...
+	cd test/manifests && $(BIN)/golangci-lint run --config ../../.golangci.yaml ./...
 	cd demo && $(BIN)/golangci-lint run --config ../.golangci.yaml --build-tags $(PROMTAGS) ./...
 	./hack/layers.sh
 
 .PHONY: verify
-verify: lint ## Lint, and that formatting and modules are as committed
+verify: lint $(BIN)/controller-gen $(BIN)/crd-ref-docs ## Lint, and that formatting, modules and generated files are as committed
 	go mod verify
 	go mod tidy -diff
-	$(BIN)/golangci-lint fmt --diff cmd forecaster internal recommender simulator test
+	cd test/manifests && go mod tidy -diff
+	$(BIN)/golangci-lint fmt --diff api cmd forecaster internal recommender simulator test
+	./hack/generate.sh --check
+
+.PHONY: generate
+generate: $(BIN)/controller-gen $(BIN)/crd-ref-docs ## Write what is made from the types of the API: deep copies, the CRD, its reference
+	./hack/generate.sh
+
+IMAGE ?= rightsize-controller
+VERSION ?= dev
+.PHONY: image
+image: ## Container image of rightsize-controller; needs docker or what stands in for it (DOCKER=podman)
+	$(or $(DOCKER),docker) build --build-arg VERSION=$(VERSION) --tag $(IMAGE):$(VERSION) .
 
 .PHONY: traces-backtest
 traces-backtest: build traces-folder ## Backtest every series of the folder that RIGHTSIZE_TRACES names
@@ -71,6 +89,10 @@ traces-backtest: build traces-folder ## Backtest every series of the folder that
 .PHONY: traces-ablation
 traces-ablation: traces-folder ## What each part of the forecaster is worth, on recorded traces
 	go run ./hack/ablation -every 9 -origins 15 $(RIGHTSIZE_TRACES)
+
+.PHONY: traces-alone
+traces-alone: traces-folder ## On how many recorded traces the forecasts beat each point forecast alone
+	go run ./hack/ablation -alone -every 1 -origins 50 $(RIGHTSIZE_TRACES)
 
 .PHONY: traces-simulate
 traces-simulate: build traces-folder ## Replay real web, usage and LLM traces against the other autoscalers
@@ -108,3 +130,12 @@ $(BIN)/prometheus: tools/prometheus/go.mod tools/prometheus/go.sum
 $(BIN)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 	@echo "building the linter (a few minutes the first time)"
 	cd tools/lint && go build -trimpath -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(BIN)/golangci-lint-kube-api-linter: tools/lint/go.mod tools/lint/go.sum
+	cd tools/lint && go build -trimpath -o $@ sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
+
+$(BIN)/controller-gen: tools/generate/go.mod tools/generate/go.sum
+	cd tools/generate && go build -trimpath -o $@ sigs.k8s.io/controller-tools/cmd/controller-gen
+
+$(BIN)/crd-ref-docs: tools/generate/go.mod tools/generate/go.sum
+	cd tools/generate && go build -trimpath -o $@ github.com/elastic/crd-ref-docs

@@ -1,27 +1,37 @@
 package forecaster
 
-// arena hands out slices that are needed for a moment, from blocks that are
-// used again. A slice is valid until the next reset.
-type arena struct {
-	floats []float64
-	keys   []uint64
-	used   int
+import "sync"
+
+// block hands out slices that are needed for a moment, from memory that is used
+// again. A slice is valid until the next reset.
+type block[T any] struct {
+	items []T
+	used  int
 }
 
-// fitRoom is about what learning one target takes, in numbers.
-const fitRoom = 40_000
-
-func newArena(room int) *arena { return &arena{floats: make([]float64, room)} }
+// room returns n items to be written before they are read.
+func (b *block[T]) room(n int) []T {
+	if b.used+n > len(b.items) {
+		b.items, b.used = make([]T, max(2*len(b.items), n)), 0
+	}
+	out := b.items[b.used : b.used+n : b.used+n]
+	b.used += n
+	return out
+}
 
 // take returns n zeros.
-func (a *arena) take(n int) []float64 {
-	if a.used+n > len(a.floats) {
-		a.floats, a.used = make([]float64, max(2*len(a.floats), n)), 0
-	}
-	out := a.floats[a.used : a.used+n : a.used+n]
-	a.used += n
+func (b *block[T]) take(n int) []T {
+	out := b.room(n)
 	clear(out)
 	return out
+}
+
+func (b *block[T]) reset() { b.used = 0 }
+
+// arena is a block of numbers, and keys for sorting.
+type arena struct {
+	block[float64]
+	keys []uint64
 }
 
 // sortKeys returns room for n keys and as many beside them; each call takes the
@@ -33,4 +43,22 @@ func (a *arena) sortKeys(n int) (keys, spare []uint64) {
 	return a.keys[:n], a.keys[n : 2*n]
 }
 
-func (a *arena) reset() { a.used = 0 }
+// workspace is the memory that learning takes: kept until all targets are
+// learned, work for one at a time. Its content means nothing to the next who
+// gets it.
+type workspace struct {
+	kept, work arena
+	origins    block[int32]
+	inputs     block[errorInput]
+	context    context
+}
+
+func (w *workspace) reset() {
+	w.kept.reset()
+	w.work.reset()
+	w.origins.reset()
+	w.inputs.reset()
+}
+
+//nolint:gochecknoglobals // Memory that is used again, so that learning leaves no garbage; it holds no state.
+var workspaces = sync.Pool{New: func() any { return &workspace{} }}

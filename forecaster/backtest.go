@@ -27,6 +27,11 @@ type BacktestOptions struct {
 	Light   bool
 	Without []string
 	Only    string
+	// Covariates are as in [Options]: every forecast sees all of them.
+	Covariates []Series
+	// Each adds to every step the forecasts by each point forecast alone, as Only
+	// would give them one at a time.
+	Each bool
 }
 
 // BacktestLevels returns the levels of the default protocol.
@@ -54,6 +59,7 @@ type Backtest struct {
 	steps  []int
 	// options are those of each forecast.
 	options Options
+	each    bool
 }
 
 // NewBacktest plans a backtest. It returns [ErrShortForHorizons] if there is
@@ -74,9 +80,12 @@ func NewBacktest(s Series, o BacktestOptions) (*Backtest, error) {
 	// A model keeps up to a day more than it is asked for.
 	predict := Options{
 		Horizons: o.Horizons, Levels: o.Levels, History: BacktestHistory - 24*time.Hour,
-		Light: o.Light, Without: o.Without, Only: o.Only,
+		Light: o.Light, Without: o.Without, Only: o.Only, Covariates: o.Covariates,
 	}
 	if err := predict.CheckParts(); err != nil {
+		return nil, err
+	}
+	if err := checkCovariates(o.Covariates); err != nil {
 		return nil, err
 	}
 	steps, err := predict.steps(s.Step)
@@ -87,7 +96,7 @@ func NewBacktest(s Series, o BacktestOptions) (*Backtest, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Backtest{Levels: levels, series: s, steps: steps, options: predict}
+	b := &Backtest{Levels: levels, series: s, steps: steps, options: predict, each: o.Each}
 	for _, k := range steps {
 		b.Horizons = append(b.Horizons, time.Duration(k)*s.Step)
 	}
@@ -114,6 +123,8 @@ type BacktestStep struct {
 	Origin time.Time
 	// Forecast has the horizons and levels of the [Backtest].
 	Forecast Forecast
+	// Alone are those by each point forecast of [Parts] alone, if asked for.
+	Alone []Forecast
 	// Point and Max are what came, per horizon: the value at the horizon, NaN
 	// for a gap, and the largest value up to it, NaN if there is none.
 	Point []float64
@@ -131,14 +142,14 @@ func (b *Backtest) Run(visit func(BacktestStep) error) error {
 	refs := newReferences(b.series, b.steps)
 	for i, origin := range b.Origins {
 		refs.advance(origin)
-		f, err := Predict(b.history(origin), b.options)
+		f, alone, err := b.predict(origin)
 		if errors.Is(err, ErrTooShort) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		step := BacktestStep{Index: i, Origin: b.series.Time(origin), Forecast: f}
+		step := BacktestStep{Index: i, Origin: b.series.Time(origin), Forecast: f, Alone: alone}
 		for j, k := range b.steps {
 			future := b.series.Values[origin+1 : origin+k+1]
 			step.Point = append(step.Point, finite(future[k-1]))
@@ -151,6 +162,18 @@ func (b *Backtest) Run(visit func(BacktestStep) error) error {
 		}
 	}
 	return nil
+}
+
+// predict forecasts from one origin.
+func (b *Backtest) predict(origin int) (f Forecast, alone []Forecast, err error) {
+	m, err := newModel(b.history(origin), b.options, b.each)
+	if err != nil {
+		return Forecast{}, nil, err
+	}
+	if f, err = m.Forecast(); err == nil && b.each {
+		alone, err = m.each()
+	}
+	return f, alone, err
 }
 
 // history is what a forecast at the origin may see.

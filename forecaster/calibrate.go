@@ -143,7 +143,7 @@ func scarcity(level, n float64) float64 {
 // say about it counts a quarter.
 func (f *fit) effective(weights []float64) float64 {
 	apart := float64(f.reach)
-	n := min(float64(f.size)/apart, 1/(1-math.Exp2(-apart/f.importance.halfLife)))
+	n := min(float64(f.at+1)/apart, 1/(1-math.Exp2(-apart/f.importance.halfLife)))
 	if f.maximum {
 		n /= 4
 	} else {

@@ -21,10 +21,10 @@ type moment struct {
 	winters, wintersSlope                float64    // Level and slope of the seasonal smoothing.
 }
 
-// moment returns the present, times a factor.
-func (s *signals) moment(by float64) moment {
+// moment fills in the present, times a factor.
+func (s *signals) moment(m *moment, by float64) {
 	t := s.n - 1
-	m := moment{
+	*m = moment{
 		y: by * s.at(t), lag1: by * s.at(max(0, t-1)), lag2: by * s.at(max(0, t-2)),
 		base: by * s.base(), slow: by * s.levels[len(s.levels)-1].mean,
 		smooth: by * s.holt.level, slope: by * s.holt.slope, rise: by * s.rise.mean,
@@ -45,7 +45,6 @@ func (s *signals) moment(by float64) moment {
 	if s.weekly != nil {
 		m.weekFast, m.weekSlow = by*s.weekly.fast.mean, by*s.weekly.slow.mean
 	}
-	return m
 }
 
 // context is everything a point forecast may look at: the present, and what
@@ -117,11 +116,14 @@ func newAim(h *history, steps, stale int, maximum bool) *aim {
 	return a
 }
 
-// context is the present for one target, times a factor. targets are the values
-// of the target by index, where they have been found already.
-func (s *signals) context(a *aim, m moment, mean, by float64, cycle int, targets []float64) context {
-	o := s.n - 1
-	c := context{moment: m, aim: a, mean: mean, peak: m.base, rough: m.long, plans: s.plans(a, m.base, by)}
+// context fills in the present for one target of a fit. targets are the values of
+// the target by index, where they have been found already.
+func (s *signals) context(c *context, a *aim, f *fit, targets []float64) {
+	o, by, cycle := s.n-1, f.by, f.cycle
+	*c = context{aim: a, mean: f.mean}
+	m := &c.moment
+	s.moment(m, by)
+	c.peak, c.rough, c.plans = m.base, m.long, s.plans(a, m.base, by)
 	window := func(j int) float64 {
 		if targets != nil {
 			return targets[j]
@@ -131,7 +133,7 @@ func (s *signals) context(a *aim, m moment, mean, by float64, cycle int, targets
 	if a.maximum && o >= a.width {
 		c.peak = window(o)
 	}
-	s.dayContext(&c, a, by, window)
+	s.dayContext(c, a, by, window)
 	if k := m.alike; k > 0 {
 		if j := o + a.steps - k*s.day; j <= o && j >= a.width-1 {
 			c.hasAlike, c.likeDay, c.likeNow = true, window(j), by*s.at(o-k*s.day)
@@ -151,7 +153,6 @@ func (s *signals) context(a *aim, m moment, mean, by float64, cycle int, targets
 			}
 		}
 	}
-	return c
 }
 
 // dayContext fills in what the target was, and usually is, at this time of day.

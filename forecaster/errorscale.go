@@ -18,8 +18,8 @@ func (c *context) errorInput() errorInput {
 //
 // t being the typical error and ε a tenth of it.
 type errorScale struct {
-	typical, floor float64
-	beta           []float64 // Nil where there is too little to learn from.
+	log, floor float64   // Of t; what is added before taking logarithms.
+	beta       []float64 // Nil where there is too little to learn from.
 }
 
 const (
@@ -32,25 +32,34 @@ const (
 // features of an input and a forecast: the logarithms of short, long and usual
 // volatility, of the forecast itself, and of how far the newest value lies
 // from its level and from the forecast.
-func (e *errorScale) features(in errorInput, point float64, out *[errorFeatures]float64) {
+func (e *errorScale) features(in *errorInput, point float64, out *[errorFeatures]float64) {
+	out[0] = math.E // Its logarithm is 1.
+	out[1] = in.short + e.floor
+	out[2] = in.long + e.floor
+	out[3] = math.Abs(point) + 10*e.floor
+	out[4] = in.rough + e.floor
+	out[5] = math.Abs(in.y-in.base) + e.floor
+	out[6] = math.Abs(in.y-point) + e.floor
+	logarithms(out[:])
 	out[0] = 1
-	out[1] = math.Log(in.short + e.floor)
-	out[2] = math.Log(in.long + e.floor)
-	out[3] = math.Log(math.Abs(point) + 10*e.floor)
-	out[4] = math.Log(in.rough + e.floor)
-	out[5] = math.Log(math.Abs(in.y-in.base) + e.floor)
-	out[6] = math.Log(math.Abs(in.y-point) + e.floor)
 }
 
 // logAt is the logarithm of the scale.
 func (e *errorScale) logAt(in errorInput, point float64) float64 {
-	scale := math.Log(e.typical)
 	if e.beta == nil {
-		return scale
+		return e.log
 	}
 	var x [errorFeatures]float64
-	e.features(in, point, &x)
-	return scale + min(max(dot(e.beta, x[:]), -4), 4)
+	e.features(&in, point, &x)
+	return e.of(x[:])
+}
+
+// of is the logarithm of the scale for the features.
+func (e *errorScale) of(x []float64) float64 {
+	if e.beta == nil {
+		return e.log
+	}
+	return e.log + min(max(dot(e.beta, x), -4), 4)
 }
 
 // measureScale learns the scale of the errors of the given point forecasts.
@@ -62,24 +71,28 @@ func (l *learner) measureScale(point []float64) {
 	}
 	e := &l.errorScale
 	e.floor = 1e-3*l.mean + 1e-12
-	e.typical = 1e-9*l.mean + 1e-15
+	typical := 1e-9*l.mean + 1e-15
 	if weight > 0 {
-		e.typical += total / weight
+		typical += total / weight
 	}
-	r := newRidge(errorFeatures)
-	var x [errorFeatures]float64
-	for i, in := range l.known[:len(l.weights)] {
-		e.features(in, point[i], &x)
-		r.add(x[:], math.Log((math.Abs(l.actual[i]-point[i])+0.1*e.typical)/e.typical), l.weights[i])
+	e.log = math.Log(typical)
+	rows := len(l.weights)
+	x, y := l.work.room(len(l.known)*errorFeatures), l.work.room(rows)
+	for i := range l.known {
+		e.features(&l.known[i], point[i], (*[errorFeatures]float64)(x[i*errorFeatures:]))
 	}
-	if r.rows >= 4*errorFeatures {
-		if beta, ok := r.solve(scalePenalty * (1 + l.hours/2)); ok {
-			e.beta = beta
-		}
+	for i := range y {
+		y[i] = (math.Abs(l.actual[i]-point[i]) + 0.1*typical) / typical
+	}
+	logarithms(y)
+	r, beta := newRidge(errorFeatures, l.work), make([]float64, errorFeatures)
+	r.add(x[:rows*errorFeatures], y, l.weights)
+	if r.rows >= 4*errorFeatures && r.solve(scalePenalty*(1+l.hours/2), beta, l.work) {
+		e.beta = beta
 	}
 	l.logs, l.spread = make([]float32, len(l.known)), make([]float32, len(l.known))
-	for i, in := range l.known {
-		v := e.logAt(in, point[i])
+	for i := range l.known {
+		v := e.of(x[i*errorFeatures : (i+1)*errorFeatures])
 		l.logs[i], l.spread[i] = float32(v), float32(math.Exp(v))
 	}
 }

@@ -104,7 +104,7 @@ func (m *Model) partQuantiles(r run) []float64 {
 		return nil
 	}
 	f := best.fit
-	c := m.signals.context(newPartAim(h, lead, width), m.signals.moment(f.by), f.mean, f.by, f.cycle, nil)
+	c := m.context(newPartAim(h, lead, width), f)
 	m.work.reset()
-	return f.quantiles(&c, h.last(), m.levels, &m.work)
+	return f.quantiles(c, h.last(), m.levels, &m.work)
 }

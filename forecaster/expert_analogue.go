@@ -26,15 +26,15 @@ func (s *signals) alike() int {
 	if o < s.day+alikePoints*stride || s.day < 2*alikePoints {
 		return 0
 	}
+	var now [alikePoints]float64
+	for i := range now {
+		now[i] = s.at(o - i*stride)
+	}
 	best, least := 0, math.Inf(1)
 	for k := 1; k <= alikeDays && o-k*s.day-(alikePoints-1)*stride >= 0; k++ {
-		sum := 0.0
-		for i := range alikePoints {
-			at := o - i*stride
-			sum += math.Abs(s.at(at) - s.at(at-k*s.day))
-			if sum >= least {
-				break
-			}
+		sum, past := 0.0, s.y[:o-k*s.day+1]
+		for i := 0; i < alikePoints && sum < least; i++ {
+			sum += math.Abs(now[i] - past[len(past)-1-i*stride])
 		}
 		if sum < least {
 			best, least = k, sum

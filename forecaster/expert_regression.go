@@ -1,6 +1,9 @@
 package forecaster
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 const (
 	// ridgePenalty is that of the regressions at short horizons, relative to
@@ -33,9 +36,21 @@ type regression struct {
 // view and back go from values to the view and from there to values.
 func (r *regression) view(v float64) float64 {
 	if r.logs {
-		return math.Log(max(v, 0) + r.floor)
+		return logarithm(max(v, 0) + r.floor)
 	}
 	return v
+}
+
+// viewAll is view of many.
+func (r *regression) viewAll(out, values []float64) {
+	copy(out, values)
+	if !r.logs {
+		return
+	}
+	for i, v := range out {
+		out[i] = max(v, 0) + r.floor
+	}
+	logarithms(out)
 }
 
 func (r *regression) back(v float64) float64 {
@@ -65,13 +80,16 @@ func (r *regression) at(values []float64) float64 {
 // the level: row by row, led by the intercept's.
 func (r *regression) features(values [][]float64, n int, work *arena) (x, base []float64) {
 	size := len(values)
-	x, base = work.take(n*size), work.take(n)
+	x, base = work.room(n*size), work.room(n)
+	r.viewAll(base, values[0][:n])
 	for i := range n {
-		base[i] = r.view(values[0][i])
-		row := x[i*size : (i+1)*size]
-		row[0] = r.unit
-		for k := 1; k < size; k++ {
-			row[k] = r.view(values[k][i]) - base[i]
+		x[i*size] = r.unit
+	}
+	column := work.room(n)
+	for k := 1; k < size; k++ {
+		r.viewAll(column, values[k][:n])
+		for i, v := range column {
+			x[i*size+k] = v - base[i]
 		}
 	}
 	return x, base
@@ -96,7 +114,13 @@ func (l *learner) regress() {
 func (l *learner) regressOn(r regression, out []float64) *regression {
 	n, sampled, size := len(l.from), len(l.origins), len(l.points)
 	x, base := r.features(l.values[:size], n, l.work)
-	fit := newRidge(size)
+	y := l.work.room(sampled)
+	r.viewAll(y, l.actual)
+	for i := range y {
+		y[i] -= base[i]
+	}
+	fit := newRidge(size, l.work)
+	beta, solved := l.work.room(size), false
 	known, pending := 0, 0 // Rows used; the first row without a forecast.
 	for block := range ridgeBlocks + 1 {
 		from, to := block*sampled/ridgeBlocks, (block+1)*sampled/ridgeBlocks
@@ -106,23 +130,29 @@ func (l *learner) regressOn(r regression, out []float64) *regression {
 		} else {
 			to = n
 		}
-		for ; known < sampled && int(l.origins[known])+l.reach <= now; known++ {
-			fit.add(x[known*size:(known+1)*size], r.view(l.actual[known])-base[known], l.weights[known])
+		next := known
+		for next < sampled && int(l.origins[next])+l.reach <= now {
+			next++
 		}
-		if fit.rows >= 2*size {
-			if beta, ok := fit.solve(ridgePenalty * (1 + 4*l.hours)); ok {
-				r.beta = beta
-			}
+		fit.add(x[known*size:next*size], y[known:next], l.weights[known:next])
+		known = next
+		if fit.rows >= 2*size && fit.solve(ridgePenalty*(1+4*l.hours), beta, l.work) {
+			solved = true
 		}
-		if r.beta == nil {
+		if !solved {
 			continue
 		}
+		for i := pending; i < to; i++ {
+			out[i] = base[i] + dot(beta, x[i*size:(i+1)*size])
+		}
 		for ; pending < to; pending++ {
-			out[pending] = l.clamp(r.back(base[pending] + dot(r.beta, x[pending*size:(pending+1)*size])))
+			out[pending] = l.clamp(r.back(out[pending]))
 		}
 	}
-	if r.beta == nil {
+	if !solved {
 		copy(out, l.values[0])
+		return &r
 	}
+	r.beta = slices.Clone(beta)
 	return &r
 }

@@ -19,7 +19,6 @@ type fit struct {
 	by              float64 // The factor from the series' unit.
 	low, high, mean float64
 	at              int // Index of the newest observation at the fit.
-	size            int // Values of the history.
 	trials          float64
 	prior           *Prior // Nil for the learned one.
 	points          []point
@@ -83,7 +82,9 @@ const (
 type learner struct {
 	*fit
 	model   *Model
-	work    *arena
+	kept    *arena // Until all targets are learned.
+	work    *arena // Until this one is.
+	context *context
 	aimed   aim         // What is learned from: the aim at the reach.
 	targets []float64   // By the index at which they are complete, scaled.
 	actual  []float64   // By row.
@@ -98,22 +99,23 @@ type learner struct {
 }
 
 // newLearner draws the sample for one target.
-func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int, work *arena) *learner {
+func (m *Model) newLearner(a *aim, y, base []float64, cycle int, space *workspace) *learner {
 	h := m.history
 	by := 1 / h.scale()
 	low, high := h.bounds()
 	f := &fit{
 		rows: &rows{},
-		aim:  a, reach: a.steps, by: by, low: by * low, high: by * high, mean: by * h.mean(), at: h.last(), size: h.len(),
+		aim:  a, reach: a.steps, by: by, low: by * low, high: by * high, mean: by * h.mean(), at: h.last(),
 		points: m.points, cycle: cycle, prior: m.options.Prior, importance: h.importance(a), coverage: math.NaN(),
 		even: !m.options.has(partWeights), unconditioned: !m.options.has(partCondition) || m.options.Only != "",
 	}
 	if !m.options.has(partEcho) {
 		f.importance.day, f.importance.week = 0, 0
 	}
-	l := &learner{fit: f, model: m, work: work, targets: y}
+	l := &learner{fit: f, model: m, kept: &space.kept, work: &space.work, context: &space.context, targets: y}
 	if a.width > 1 {
-		l.targets = slidingMax(y, a.width)
+		l.targets = l.kept.room(len(y))
+		slidingMax(y, a.width, l.targets, l.work.room(len(y)))
 	}
 	warm := min(h.day, h.len()/4)
 	if f.at-a.steps-warm < 30 {
@@ -122,10 +124,9 @@ func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int, w
 	l.aimed = *a
 	l.aimed.steps, l.aimed.ahead = f.reach, float64(f.reach)
 	if n := f.at - f.reach - warm + 1; n > 0 {
-		l.draw(base, seen, warm, n)
-		work.reset()
+		l.draw(base, warm, n)
 	}
-	l.from = slices.Clone(f.origins)
+	l.from = append(space.origins.room(len(f.origins) + l.room())[:0], f.origins...)
 	if !m.options.Light {
 		for o := max(0, f.at-f.reach+1); o <= min(f.at, f.at-f.reach+int(f.interval)); o++ {
 			if h.wasSeen(o) && o%l.stride() == 0 {
@@ -134,25 +135,30 @@ func (m *Model) newLearner(a *aim, y, base []float64, seen []int32, cycle int, w
 		}
 	}
 	l.weigh()
-	flat := make([]float64, (len(f.points)+2)*len(l.from))
-	for k := range len(f.points) + 2 {
-		l.values = append(l.values, flat[k*len(l.from):(k+1)*len(l.from)])
+	l.work.reset()
+	l.values = make([][]float64, len(f.points)+2)
+	for k := range l.values {
+		l.values[k] = l.kept.room(len(l.from))
 	}
-	l.known = make([]errorInput, len(l.from))
+	l.known = space.inputs.room(len(l.from))
 	return l
 }
 
 // weigh finds what each row counts at the fit, and its target.
 func (l *learner) weigh() {
 	n := len(l.origins)
-	l.actual, l.weights, l.decay = make([]float64, n), make([]float64, n), make([]float32, n, n+l.room())
+	l.actual, l.weights, l.decay = l.kept.room(n), l.kept.room(n), make([]float32, n, n+l.room())
 	middle := l.interval / 2
 	im := l.wide(middle)
+	var known echoes
+	if n > 0 {
+		known = im.echoes(float64(l.at-int(l.origins[0]))+middle, l.work)
+	}
 	for i, o := range l.origins {
 		age := float64(l.at - int(o))
 		decayed := im.decayed(age)
 		l.decay[i] = float32(decayed)
-		l.weights[i] = float64(l.factors[i]) * im.at(age+middle, decayed)
+		l.weights[i] = float64(l.factors[i]) * (decayed + known.at(age+middle))
 		l.actual[i] = l.targets[int(o)+l.reach]
 	}
 }
@@ -174,7 +180,7 @@ func (f *fit) wide(middle float64) importance {
 }
 
 // draw samples the n origins from first on.
-func (l *learner) draw(base []float64, seen []int32, first, n int) {
+func (l *learner) draw(base []float64, first, n int) {
 	h := l.model.history
 	surprise := l.work.take(n)
 	middle := l.interval / 2
@@ -182,26 +188,11 @@ func (l *learner) draw(base []float64, seen []int32, first, n int) {
 	for i := range surprise {
 		o := first + i
 		surprise[i] = -1
-		if end := o + l.reach; h.wasSeen(o) && end >= l.width-1 && 2*int(seen[end+1]-seen[end+1-l.width]) >= l.width {
+		if end := o + l.reach; h.wasSeen(o) && end >= l.width-1 && h.halfSeen(end, l.width) {
 			surprise[i] = math.Abs(l.targets[end] - base[o])
 		}
 	}
 	l.sample = draw(surprise, weight, first, l.model.sampleSize(), l.room(), l.work)
-}
-
-// halfSeen says whether at least half of the k values that end at i were
-// observed.
-func (h *history) halfSeen(i, k int) bool {
-	n := 0
-	for j := i; j > i-k && j >= 0; j-- {
-		if h.wasSeen(j) {
-			n++
-		}
-		if 2*n >= k {
-			return true
-		}
-	}
-	return 2*n >= k
 }
 
 // visit fills in the row of origin o, if it is the next one, from signals that
@@ -210,9 +201,10 @@ func (l *learner) visit(s *signals, o int) {
 	if l.next == len(l.from) || int(l.from[l.next]) != o {
 		return
 	}
-	c := s.context(&l.aimed, s.moment(l.by), l.mean, l.by, l.cycle, l.targets)
+	c := l.context
+	s.context(c, &l.aimed, l.fit, l.targets)
 	for k, p := range l.points {
-		l.values[k][l.next] = l.clamp(p.at(&c))
+		l.values[k][l.next] = l.clamp(p.at(c))
 	}
 	l.known[l.next] = c.errorInput()
 	l.next++
@@ -228,10 +220,18 @@ func (f *fit) clamp(v float64) float64 { return min(max(v, f.low), f.high) }
 
 // finish turns the rows into a fit.
 func (l *learner) finish() *fit {
-	f := l.fit
 	l.regress()
 	stacked := l.stackUp()
 	l.measureScale(stacked)
+	if l.model.alone != nil {
+		l.model.alone[l.fit] = l.apart(stacked)
+	}
+	return l.distribute(stacked)
+}
+
+// distribute turns point forecasts into distributions.
+func (l *learner) distribute(stacked []float64) *fit {
+	f := l.fit
 	l.chooseExperts(stacked)
 	f.lean = make([]float32, len(l.from))
 	for i := range f.lean {
@@ -285,7 +285,7 @@ func (l *learner) stackUp() []float64 {
 		}
 	}
 	for _, part := range []string{partRidge, partRidgeLog} {
-		if !l.model.options.has(part) || l.size < ridgeTrials*l.reach {
+		if !l.model.options.has(part) || l.at+1 < ridgeTrials*l.reach {
 			l.loss[l.position(part)] = math.Inf(1)
 		}
 	}

@@ -2,6 +2,7 @@ package forecaster
 
 import (
 	"math"
+	"math/bits"
 	"time"
 )
 
@@ -19,6 +20,7 @@ type history struct {
 	light  bool
 	limit  int      // How many there will be at most.
 	seen   []uint64 // A bit for each index that was observed.
+	before []int32  // Observations before each word of seen.
 	// stale counts the gaps since the newest observation.
 	stale int
 
@@ -163,10 +165,26 @@ func (h *history) push(v float64) {
 	}
 	if len(h.seen)*64 < h.len() {
 		h.seen = append(h.seen, 0)
+		h.before = append(h.before, int32(h.observed)) //nolint:gosec // At most some million.
 	}
 }
 
 func (h *history) wasSeen(i int) bool { return h.seen[i/64]>>(i%64)&1 == 1 }
+
+// seenBefore is how many observations there are before index i.
+func (h *history) seenBefore(i int) int {
+	word := i / 64
+	if word == len(h.seen) {
+		return h.observed
+	}
+	return int(h.before[word]) + bits.OnesCount64(h.seen[word]&(1<<(i%64)-1))
+}
+
+// halfSeen says whether at least half of the k values that end at i were
+// observed.
+func (h *history) halfSeen(i, k int) bool {
+	return 2*(h.seenBefore(i+1)-h.seenBefore(max(0, i+1-k))) >= k
+}
 
 // mean is that of the absolute values.
 func (h *history) mean() float64 { return h.size / float64(h.observed) }

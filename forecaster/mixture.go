@@ -26,12 +26,18 @@ func (f *fit) mix(weights, levels []float64, work *arena) *mixture {
 	room := make([]float32, 2*k*n)
 	m := &mixture{quantiles: room[: k*n : k*n], weights: room[k*n:]}
 	total := 0.0
-	for _, w := range weights {
+	scales := work.room(len(weights)) // Times the weights.
+	for i, w := range weights {
 		total += w
+		scales[i] = w * float64(f.spread[i])
 	}
-	loss, sums := work.take(k*n), work.take(2*n)
+	loss, sums := work.room(k*n), work.room(2*n)
 	for i := range f.experts {
-		f.walk(&f.experts[i], weights, total, levels, m.quantiles[i*n:(i+1)*n], sums, loss[i*n:(i+1)*n])
+		e, by := &f.experts[i], scales
+		if e.point == pointNothing {
+			by = weights // Its scale is one.
+		}
+		e.walk(weights, by, total, levels, m.quantiles[i*n:(i+1)*n], sums, loss[i*n:(i+1)*n])
 	}
 	column, share := work.take(k), work.take(k)
 	for j := range levels {
@@ -49,44 +55,44 @@ func (f *fit) mix(weights, levels []float64, work *arena) *mixture {
 	return m
 }
 
-func (f *fit) walk(e *expert, weights []float64, total float64, levels []float64, quantiles []float32, sums, loss []float64) {
+func (e *expert) walk(weights, scales []float64, total float64, levels []float64, quantiles []float32, sums, loss []float64) {
 	n := len(e.errors)
 	if n == 0 {
 		clear(quantiles)
 		clear(loss)
 		return
 	}
-	plain := e.point == pointNothing
+	errors, rows := e.errors[:n], e.rows[:n]
 	before, scale, scaled, k := 0.0, 0.0, 0.0, 0
-	take := func() {
-		w, s := weights[e.rows[k]], 1.0
-		if !plain {
-			s = float64(f.spread[e.rows[k]])
-		}
-		before += w
-		scale += w * s
-		scaled += w * s * float64(e.errors[k])
-		k++
-	}
 	for j, level := range levels {
 		target := level * total
-		for k < n && before+weights[e.rows[k]]/2 < target {
-			take()
+		for k < n {
+			w := weights[rows[k]]
+			if before+w/2 >= target {
+				break
+			}
+			s := scales[rows[k]]
+			before += w
+			scale += s
+			scaled += s * float64(errors[k])
+			k++
 		}
 		switch k {
 		case 0:
-			quantiles[j] = e.errors[0]
+			quantiles[j] = errors[0]
 		case n:
-			quantiles[j] = e.errors[n-1]
+			quantiles[j] = errors[n-1]
 		default:
-			lo, hi := before-weights[e.rows[k-1]]/2, before+weights[e.rows[k]]/2
-			a, b := float64(e.errors[k-1]), float64(e.errors[k])
+			lo, hi := before-weights[rows[k-1]]/2, before+weights[rows[k]]/2
+			a, b := float64(errors[k-1]), float64(errors[k])
 			quantiles[j] = float32(a + (target-lo)/(hi-lo)*(b-a))
 		}
 		sums[2*j], sums[2*j+1] = scale, scaled
 	}
-	for k < n {
-		take()
+	for ; k < n; k++ {
+		s := scales[rows[k]]
+		scale += s
+		scaled += s * float64(errors[k])
 	}
 	for j, level := range levels {
 		q, s, e := float64(quantiles[j]), sums[2*j], sums[2*j+1]
@@ -130,15 +136,22 @@ func (f *fit) condition(now int, logScale, lean float64, work *arena) []float64 
 	far := f.hours / (f.hours + 4)
 	width, steep, floor := 0.2+0.4*far, 3-1.6*far, 0.02+0.17*far
 	since := f.importance.decayed(float64(now - f.at))
-	out := work.take(len(f.origins))
+	n := len(f.origins)
+	out := work.room(n)
+	if n == 0 {
+		return out
+	}
+	known := f.importance.echoes(float64(now-int(f.origins[0])), work)
+	byWidth := 1 / width
+	decay, factors, logs, leans := f.decay[:n], f.factors[:n], f.logs[:n], f.lean[:n]
 	for i, o := range f.origins {
-		a := (float64(f.logs[i]) - logScale) / width
-		b := (float64(f.lean[i]) - lean) * steep
-		w := f.importance.at(float64(now-int(o)), since*float64(f.decay[i]))
-		out[i] = float64(f.factors[i]) * w
+		w := float64(factors[i]) * (since*float64(decay[i]) + known.at(float64(now-int(o))))
 		if !f.unconditioned {
-			out[i] *= floor + 1/(1+a*a+b*b)
+			a := (float64(logs[i]) - logScale) * byWidth
+			b := (float64(leans[i]) - lean) * steep
+			w *= floor + 1/(1+a*a+b*b)
 		}
+		out[i] = w
 	}
 	return out
 }

@@ -41,6 +41,8 @@ type Model struct {
 	parts      []part                // Fits for parts of windows that events cut.
 	stale      map[staleKey]staleFit // Fits for a series that has stopped.
 	work       arena
+	present    *context        // Of the target that is forecast.
+	alone      map[*fit][]*fit // Of each fit those by each point forecast alone; nil unless asked for.
 }
 
 // staleKey tells apart targets that are forecast after a gap.
@@ -60,6 +62,10 @@ type staleFit struct {
 // without values it takes start and step. Gaps, infinities and numbers near
 // the end of the float64 range count as missing.
 func NewModel(s Series, o Options) (*Model, error) {
+	return newModel(s, o, false)
+}
+
+func newModel(s Series, o Options, each bool) (*Model, error) {
 	if err := o.check(s); err != nil {
 		return nil, err
 	}
@@ -82,6 +88,9 @@ func NewModel(s Series, o Options) (*Model, error) {
 		return nil, err
 	}
 	m := &Model{options: o, steps: steps, levels: levels, points: points(o), events: events}
+	if each {
+		m.alone = map[*fit][]*fit{}
+	}
 	if n := len(s.Values); n > 0 {
 		anchor := m.anchor(s.Time(n - 1))
 		if cut := anchor.Sub(s.Start); cut > 0 {
@@ -89,12 +98,13 @@ func NewModel(s Series, o Options) (*Model, error) {
 			s = Series{Start: s.Time(k), Step: s.Step, Values: s.Values[k:]}
 		}
 	}
-	m.load(events.usualSeries(s))
+	m.load(events.usualSeries(s), true)
 	return m, nil
 }
 
-// load starts anew with the values of a series.
-func (m *Model) load(s Series) {
+// load starts anew with the values of a series, and learns from them if asked
+// to: each kind of target once, at the last time it was due.
+func (m *Model) load(s Series, learn bool) {
 	m.first = s.Start
 	m.history = newHistory(s.Step, m.options.history()+24*time.Hour, m.options.Light)
 	m.history.planned = m.options.Covariates
@@ -113,10 +123,15 @@ func (m *Model) load(s Series) {
 		m.take(v)
 		m.follow(v)
 		for k, at := range last {
-			if i+1 == at {
-				m.learn(learnRarely >> k)
-				break
+			if !learn || i+1 != at {
+				continue
 			}
+			over := time.Duration(0)
+			if later := slices.IndexFunc(last[:], func(n int) bool { return n > at }); later >= 0 {
+				over = learnRarely >> later // Those are learned again.
+			}
+			m.learn(learnRarely>>k, over)
+			break
 		}
 	}
 }
@@ -163,11 +178,11 @@ func (m *Model) Update(v float64) {
 		if k := int((anchor.Sub(m.first) + h.step - 1) / h.step); k < h.len() {
 			kept.Start, kept.Values = m.first.Add(time.Duration(k)*h.step), h.raw(k)
 		}
-		m.load(kept)
+		m.load(kept, false) // At midnight all is learned below.
 	}
 	m.take(v)
 	m.follow(v)
-	m.learn(m.agenda.add(m.history, now, v))
+	m.learn(m.agenda.add(m.history, now, v), 0)
 }
 
 // follow lets the fits learn from the newest value, if it is one.
@@ -177,9 +192,14 @@ func (m *Model) follow(v float64) {
 	}
 	for i := range m.values {
 		for _, f := range []*fit{m.values[i], m.maxima[i]} {
-			if f != nil { // A window of one step has no maximum of its own.
-				f.settle(m.history, m.history.last())
-				f.issue(m)
+			if f == nil { // A window of one step has no maximum of its own.
+				continue
+			}
+			f.settle(m.history, m.history.last())
+			f.issue(m)
+			for _, g := range m.alone[f] {
+				g.settle(m.history, m.history.last())
+				g.issue(m)
 			}
 		}
 	}
@@ -192,8 +212,9 @@ func (m *Model) sampleSize() int {
 	return fullSample
 }
 
-// learn fits anew the targets that are learned at least so often.
-func (m *Model) learn(due time.Duration) {
+// learn fits anew the targets that are learned at least so often, without those
+// that are learned as often as over or more often.
+func (m *Model) learn(due, over time.Duration) {
 	if due == 0 || m.history.len() == 0 {
 		return
 	}
@@ -203,7 +224,11 @@ func (m *Model) learn(due time.Duration) {
 		m.values, m.maxima = make([]*fit, len(m.steps)), make([]*fit, len(m.steps))
 	}
 	for i, k := range m.steps {
-		if learnEvery(time.Duration(k)*m.history.step, m.options.Light) > due {
+		every := learnEvery(time.Duration(k)*m.history.step, m.options.Light)
+		if every <= over {
+			continue
+		}
+		if every > due {
 			break
 		}
 		aims, at = append(aims, newAim(m.history, k, 0, false)), append(at, &m.values[i])
@@ -211,7 +236,7 @@ func (m *Model) learn(due time.Duration) {
 			aims, at = append(aims, newAim(m.history, k, 0, true)), append(at, &m.maxima[i])
 		}
 	}
-	if len(aims) == 0 {
+	if len(aims) == 0 && due < learnRarely {
 		return
 	}
 	m.parts = m.partsAhead()
@@ -229,24 +254,23 @@ func (m *Model) fit(aims []*aim, detect bool) []*fit {
 	h := m.history
 	by := 1 / h.scale()
 	y := h.values()
-	scaled, base := make([]float64, len(y)), make([]float64, len(y))
-	seen := make([]int32, len(y)+1) // Observations before each index.
+	space := workspaces.Get().(*workspace) //nolint:errcheck,forcetypeassert // Nothing else is put there.
+	defer workspaces.Put(space)
+	space.reset()
+	scaled, base := space.kept.room(len(y)), space.kept.room(len(y))
 	replay := newSignals(h, m.steps[len(m.steps)-1])
+	replay.within(len(y), &space.kept.block)
 	level := newEWMA(replay.baseHalfLife())
 	for i, v := range y {
 		level.add(v)
 		scaled[i], base[i] = by*v, by*level.mean
-		seen[i+1] = seen[i]
-		if h.wasSeen(i) {
-			seen[i+1]++
-		}
 	}
 	if detect {
 		m.cycle, m.cycleFound = detectCycle(scaled, h)
 	}
-	learners, work := make([]*learner, len(aims)), newArena(fitRoom)
+	learners := make([]*learner, len(aims))
 	for i, a := range aims {
-		learners[i] = m.newLearner(a, scaled, base, seen, m.cycle, work)
+		learners[i] = m.newLearner(a, scaled, base, m.cycle, space)
 	}
 	for o, v := range y {
 		replay.add(v)
@@ -257,7 +281,7 @@ func (m *Model) fit(aims []*aim, detect bool) []*fit {
 	fits := make([]*fit, len(aims))
 	for i, l := range learners {
 		fits[i] = l.finish()
-		work.reset()
+		space.work.reset()
 	}
 	return fits
 }
@@ -284,7 +308,7 @@ func (m *Model) Forecast() (Forecast, error) {
 	}
 	m.describe(&f)
 	if m.options.Light {
-		m.work = arena{} // Room is dearer than time.
+		m.work, m.present = arena{}, nil // Room is dearer than time.
 	}
 	return f, nil
 }
@@ -308,9 +332,18 @@ func (m *Model) quantiles(i int, maximum bool) []float64 {
 		f = m.stale[key].fit
 	}
 	a := newAim(h, k, h.stale, maximum)
-	c := m.signals.context(a, m.signals.moment(f.by), f.mean, f.by, f.cycle, nil)
+	c := m.context(a, f)
 	m.work.reset()
-	return f.quantiles(&c, h.last(), m.levels, &m.work)
+	return f.quantiles(c, h.last(), m.levels, &m.work)
+}
+
+// context is the present for one target. The next call takes its place.
+func (m *Model) context(a *aim, f *fit) *context {
+	if m.present == nil {
+		m.present = &context{}
+	}
+	m.signals.context(m.present, a, f, nil)
+	return m.present
 }
 
 // roundGap rounds down to 1, 2, 3, 4, 6, 8, 12, 16, 24 and so on.

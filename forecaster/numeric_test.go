@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 )
 
 // Ridge regression against the normal equations solved by hand: one feature
@@ -12,11 +13,10 @@ import (
 // 0.1·(5 + 5) = 1, so β = 10/6.
 func TestRidgeByHand(t *testing.T) {
 	t.Parallel()
-	r := newRidge(1)
-	r.add([]float64{1}, 2, 1)
-	r.add([]float64{2}, 4, 1)
-	beta, ok := r.solve(0.1)
-	if !ok || math.Abs(beta[0]-10.0/6) > 1e-12 {
+	work, beta := &arena{}, make([]float64, 1)
+	r := newRidge(1, work)
+	r.add([]float64{1, 2}, []float64{2, 4}, []float64{1, 1})
+	if !r.solve(0.1, beta, work) || math.Abs(beta[0]-10.0/6) > 1e-12 {
 		t.Errorf("β = %v, want 1.667", beta)
 	}
 }
@@ -28,23 +28,30 @@ func TestRidgeRecoversAndSurvives(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 1))
 	want := []float64{3, -2, 0.5}
-	r, flat := newRidge(3), newRidge(3)
-	for range 200 {
-		x := []float64{1, random.NormFloat64(), random.NormFloat64()}
-		r.add(x, dot(want, x), 1+random.Float64())
-		flat.add([]float64{1, 1, x[1]}, 2+x[1], 1)
+	work, beta := &arena{}, make([]float64, 3)
+	r, flat := newRidge(3, work), newRidge(3, work)
+	for rows := range 12 { // One to twelve at a time.
+		var x, y, weights, same []float64
+		for range rows {
+			row := []float64{1, random.NormFloat64(), random.NormFloat64()}
+			x, y, weights = append(x, row...), append(y, dot(want, row)), append(weights, 1+random.Float64())
+			same = append(same, 1, 1, row[1])
+		}
+		r.add(x, y, weights)
+		for i := range y {
+			flat.add(same[3*i:3*i+3], []float64{2 + same[3*i+2]}, []float64{1})
+		}
 	}
-	beta, ok := r.solve(1e-12)
+	ok := r.solve(1e-12, beta, work)
 	for i := range want {
 		if !ok || math.Abs(beta[i]-want[i]) > 1e-6 {
 			t.Fatalf("β = %v, want %v", beta, want)
 		}
 	}
-	beta, ok = flat.solve(0.001)
-	if !ok || math.Abs(beta[0]-beta[1]) > 1e-6 || math.Abs(dot(beta, []float64{1, 1, 1})-3) > 0.05 {
+	if !flat.solve(0.001, beta, work) || math.Abs(beta[0]-beta[1]) > 1e-6 || math.Abs(dot(beta, []float64{1, 1, 1})-3) > 0.05 {
 		t.Errorf("equal features: β = %v, they should share 2", beta)
 	}
-	if _, ok := newRidge(2).solve(0.1); ok {
+	if newRidge(2, work).solve(0.1, beta[:2], work) {
 		t.Error("no rows: solved")
 	}
 }
@@ -72,7 +79,9 @@ func TestSlidingMax(t *testing.T) {
 			}
 		}
 	}
-	if got := slidingMax([]float64{2, 1, 3}, 2); !slices.Equal(got, []float64{2, 2, 3}) {
+	got := make([]float64, 3)
+	slidingMax([]float64{2, 1, 3}, 2, got, make([]float64, 3))
+	if !slices.Equal(got, []float64{2, 2, 3}) {
 		t.Errorf("start of a window: %v", got)
 	}
 }
@@ -258,5 +267,32 @@ func TestPinball(t *testing.T) {
 	}
 	if got := Pinball(0.9, 10, 7); math.Abs(got-0.3) > 1e-12 {
 		t.Errorf("3 below the 0.9 quantile: %v, want 0.3", got)
+	}
+}
+
+// Observations are counted in words: against counting one by one.
+func TestHalfSeen(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(9, 9))
+	h := newHistory(time.Minute, 24*time.Hour, false)
+	for i := range 300 {
+		v := float64(i)
+		if i > 0 && random.IntN(5) < 2 {
+			v = math.NaN()
+		}
+		h.add(v, func(float64) {})
+	}
+	for end := range h.len() {
+		for k := 1; k <= end+20; k++ {
+			n := 0
+			for i := max(0, end+1-k); i <= end; i++ {
+				if h.wasSeen(i) {
+					n++
+				}
+			}
+			if got := h.halfSeen(end, k); got != (2*n >= k) {
+				t.Fatalf("%d of the %d values up to %d are observations, half: %v", n, k, end, got)
+			}
+		}
 	}
 }

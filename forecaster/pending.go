@@ -25,8 +25,7 @@ func (f *fit) issue(m *Model) {
 	}
 	a := *f.aim
 	a.steps, a.ahead = f.reach, float64(f.reach)
-	c := m.signals.context(&a, m.signals.moment(f.by), f.mean, f.by, f.cycle, nil)
-	p := f.present(&c, &m.work)
+	p := f.present(m.context(&a, f), &m.work)
 	m.work.reset()
 	row := pendingRow{origin: int32(o), log: float32(p.logScale), spread: float32(p.scale), lean: float32(p.lean)} //nolint:gosec // At most some ten thousand.
 	for _, v := range p.points {

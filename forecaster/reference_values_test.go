@@ -99,16 +99,16 @@ func TestReferenceRidge(t *testing.T) {
 	t.Parallel()
 	table := referenceTable(t, "ridge.csv")
 	const size = 6
-	r := newRidge(size)
-	for i, y := range table["y"] {
-		var x []float64
+	work, beta := &arena{}, make([]float64, size)
+	r := newRidge(size, work)
+	var x []float64
+	for i := range table["y"] {
 		for k := range size {
 			x = append(x, table[fmt.Sprintf("x%d", k)][i])
 		}
-		r.add(x, y, table["weight"][i])
 	}
-	beta, ok := r.solve(table["lambda"][0])
-	if !ok {
+	r.add(x, table["y"], table["weight"])
+	if !r.solve(table["lambda"][0], beta, work) {
 		t.Fatal("not solved")
 	}
 	for k, b := range beta {
@@ -171,7 +171,9 @@ func TestReferenceSlidingMax(t *testing.T) {
 	table := referenceTable(t, "sliding.csv")
 	for _, k := range []int{1, 2, 7, 12, 199, 500} {
 		column := fmt.Sprintf("max_%d", k)
-		for i, v := range slidingMax(table["y"], k) {
+		got := make([]float64, len(table["y"]))
+		slidingMax(table["y"], k, got, make([]float64, len(got)))
+		for i, v := range got {
 			agree(t, fmt.Sprintf("%s at %d", column, i), v, table[column][i])
 		}
 	}

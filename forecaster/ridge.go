@@ -17,81 +17,90 @@ type ridge struct {
 	rows int
 }
 
-func newRidge(size int) *ridge {
-	return &ridge{size: size, gram: make([]float64, size*(size+1)/2), rhs: make([]float64, size)}
+func newRidge(size int, work *arena) *ridge {
+	return &ridge{size: size, gram: work.take(size * (size + 1) / 2), rhs: work.take(size)}
 }
 
-// add takes one row into account.
-func (r *ridge) add(x []float64, y, weight float64) {
-	k := 0
-	for i, xi := range x {
-		xi *= weight
-		addScaled(r.gram[k:k+i+1], x[:i+1], xi)
-		k += i + 1
-		r.rhs[i] += xi * y
+// add takes rows into account: x row by row, with what each is to give and its
+// weight. Most of the time of a fit is spent here: four rows at a time take a
+// third of the reading and writing.
+func (r *ridge) add(x, y, weights []float64) {
+	n := r.size
+	r.rows += len(y)
+	for ; len(y) >= 4; x, y, weights = x[4*n:], y[4:], weights[4:] {
+		r.addFour(x[:n], x[n:2*n], x[2*n:3*n], x[3*n:4*n], (*[4]float64)(y), (*[4]float64)(weights))
 	}
-	r.rows++
-}
-
-// addScaled adds by·x to sum, four numbers at a time: most of the time of a fit
-// is spent here.
-func addScaled(sum, x []float64, by float64) {
-	for len(x) >= 4 && len(sum) >= 4 {
-		sum[0] += by * x[0]
-		sum[1] += by * x[1]
-		sum[2] += by * x[2]
-		sum[3] += by * x[3]
-		sum, x = sum[4:], x[4:]
-	}
-	for j, v := range x {
-		sum[j] += by * v
+	for i, w := range weights {
+		r.addOne(x[i*n:(i+1)*n], y[i], w)
 	}
 }
 
-// solve returns the coefficients under the penalty λ, by Cholesky
-// decomposition; ok is false where the features are all zero.
-func (r *ridge) solve(lambda float64) (beta []float64, ok bool) {
+func (r *ridge) addOne(x []float64, y, weight float64) {
+	gram := r.gram
+	for i, v := range x {
+		v *= weight
+		sum := gram[:i+1]
+		for j, u := range x[:len(sum)] {
+			sum[j] += v * u
+		}
+		gram = gram[i+1:]
+		r.rhs[i] += v * y
+	}
+}
+
+func (r *ridge) addFour(a, b, c, d []float64, y, w *[4]float64) {
+	gram := r.gram
+	for i := range a {
+		va, vb, vc, vd := w[0]*a[i], w[1]*b[i], w[2]*c[i], w[3]*d[i]
+		sum := gram[:i+1]
+		xa, xb, xc, xd := a[:len(sum)], b[:len(sum)], c[:len(sum)], d[:len(sum)]
+		for j := range sum {
+			sum[j] += va*xa[j] + vb*xb[j] + vc*xc[j] + vd*xd[j]
+		}
+		gram = gram[i+1:]
+		r.rhs[i] += va*y[0] + vb*y[1] + vc*y[2] + vd*y[3]
+	}
+}
+
+// solve writes the coefficients under the penalty λ to beta, by Cholesky
+// decomposition; it returns false where the features are all zero.
+func (r *ridge) solve(lambda float64, beta []float64, work *arena) bool {
 	trace := 0.0
 	for i := range r.size {
 		trace += r.gram[i*(i+3)/2]
 	}
 	if !(trace > 0) || math.IsInf(trace, 0) {
-		return nil, false
+		return false
 	}
-	l := make([]float64, len(r.gram))
+	l := work.room(len(r.gram))
 	for i := range r.size {
-		row := l[i*(i+1)/2:]
+		row := l[i*(i+1)/2 : i*(i+1)/2+i+1]
 		for j := range i + 1 {
-			other := l[j*(j+1)/2:]
+			other := l[j*(j+1)/2 : j*(j+1)/2+j+1]
 			sum := r.gram[i*(i+1)/2+j]
 			if i == j {
 				sum += lambda * (sum + trace/float64(r.size))
 			}
-			for k := range j {
-				sum -= row[k] * other[k]
-			}
+			sum -= dot(row[:j], other[:j])
 			switch {
 			case i != j:
 				row[j] = sum / other[j]
 			case sum <= 0:
-				return nil, false
+				return false
 			default:
 				row[i] = math.Sqrt(sum)
 			}
 		}
 	}
-	return r.substitute(l), true
+	r.substitute(l, beta)
+	return true
 }
 
 // substitute solves L L' β = rhs.
-func (r *ridge) substitute(l []float64) []float64 {
-	beta := make([]float64, r.size)
+func (r *ridge) substitute(l, beta []float64) {
 	for i := range beta {
-		sum := r.rhs[i]
-		for k := range i {
-			sum -= l[i*(i+1)/2+k] * beta[k]
-		}
-		beta[i] = sum / l[i*(i+3)/2]
+		row := l[i*(i+1)/2 : i*(i+1)/2+i+1]
+		beta[i] = (r.rhs[i] - dot(row[:i], beta[:i])) / row[i]
 	}
 	for i := r.size - 1; i >= 0; i-- {
 		sum := beta[i]
@@ -100,13 +109,21 @@ func (r *ridge) substitute(l []float64) []float64 {
 		}
 		beta[i] = sum / l[i*(i+3)/2]
 	}
-	return beta
 }
 
+// dot is the sum of the products, in four sums that do not wait for each other.
 func dot(a, b []float64) float64 {
-	sum := 0.0
-	for i, v := range a {
-		sum += v * b[i]
+	b = b[:len(a)]
+	var s0, s1, s2, s3 float64
+	for len(a) >= 4 && len(b) >= 4 {
+		s0 += a[0] * b[0]
+		s1 += a[1] * b[1]
+		s2 += a[2] * b[2]
+		s3 += a[3] * b[3]
+		a, b = a[4:], b[4:]
 	}
-	return sum
+	for i, v := range a {
+		s0 += v * b[i]
+	}
+	return (s0 + s1) + (s2 + s3)
 }

@@ -13,25 +13,42 @@ type ring struct {
 
 func newRing(limit int, light bool) *ring { return &ring{limit: max(1, limit), light: light} }
 
-func (r *ring) push(v float64) {
-	if len(r.wide)+len(r.narrow) == cap(r.wide)+cap(r.narrow) {
-		r.grow()
+// within makes room for the first values, up to n, in a block.
+func (r *ring) within(n int, space *block[float64]) {
+	if !r.light {
+		r.wide = space.room(min(r.limit, n))[:0]
 	}
-	full := r.n >= r.limit
+}
+
+func (r *ring) push(v float64) {
 	switch {
-	case r.light && full:
-		r.narrow[r.next] = float32(v)
+	case r.n < r.limit:
+		r.append(v)
 	case r.light:
-		r.narrow = append(r.narrow, float32(v))
-	case full:
-		r.wide[r.next] = v
+		r.narrow[r.next] = float32(v)
 	default:
-		r.wide = append(r.wide, v)
+		r.wide[r.next] = v
 	}
 	if r.next++; r.next == r.limit {
 		r.next = 0
 	}
 	r.n++
+}
+
+// append takes a value in before the ring is full; it doubles the room, up to
+// the limit.
+func (r *ring) append(v float64) {
+	size := min(r.limit, max(8, 2*r.n))
+	switch {
+	case r.light && r.n == cap(r.narrow):
+		r.narrow = append(append(make([]float32, 0, size), r.narrow...), float32(v))
+	case r.light:
+		r.narrow = append(r.narrow, float32(v))
+	case r.n == cap(r.wide):
+		r.wide = append(append(make([]float64, 0, size), r.wide...), v)
+	default:
+		r.wide = append(r.wide, v)
+	}
 }
 
 // index is where the value that was added as number i stands.
@@ -41,18 +58,6 @@ func (r *ring) index(i int) int {
 		at += r.limit
 	}
 	return at
-}
-
-// grow doubles the room, up to the limit.
-func (r *ring) grow() {
-	size := min(r.limit, max(8, 2*r.n))
-	switch {
-	case size <= r.n:
-	case r.light:
-		r.narrow = append(make([]float32, 0, size), r.narrow...)
-	default:
-		r.wide = append(make([]float64, 0, size), r.wide...)
-	}
 }
 
 // holds says whether the value that was added as number i, from 0, is still

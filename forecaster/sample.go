@@ -23,9 +23,10 @@ const (
 // of the week. What happens at nine on Mondays is told by what happened at
 // nine on Mondays, however rare that was. For an origin that is age steps old,
 //
-//	2^(-age/H) + 4 k(day) 2^(-age/2H) + 10 k(week) 2^(-age/7 d),
+//	2^(-age/H) + 4 k(day) 2^(-d/2H) + 10 k(week) 2^(-w/7 d),
 //
-// where k is 1 at a whole number of periods and falls to 0 within the width.
+// where k is 1 at a whole number of periods and falls to 0 within the width, and
+// d and w are that number of days and weeks.
 type importance struct {
 	halfLife  float64 // H, in steps.
 	day, week float64 // Periods in steps; 0 for one that is not known yet.
@@ -51,42 +52,69 @@ func (h *history) importance(a *aim) importance {
 // decayed is 2^(-age/H).
 func (im importance) decayed(age float64) float64 { return math.Exp2(-age / im.halfLife) }
 
-// at adds the echoes to what is left by decay.
-func (im importance) at(age, decayed float64) float64 {
-	return decayed + im.echo(age, im.day, dayEcho, 2*im.halfLife) + im.echo(age, im.week, weekEcho, im.weekFade)
+// echoes are what importance adds for the time of day and of week.
+type echoes struct{ day, week echo }
+
+// echoes for ages up to the oldest.
+func (im importance) echoes(oldest float64, work *arena) echoes {
+	return echoes{
+		im.echo(im.day, dayEcho, 2*im.halfLife, oldest, work),
+		im.echo(im.week, weekEcho, im.weekFade, oldest, work),
+	}
 }
 
-func (im importance) echo(age, period, strength, fade float64) float64 {
+func (e *echoes) at(age float64) float64 { return e.day.at(age) + e.week.at(age) }
+
+// echo is that of one period.
+type echo struct {
+	period, rate, narrow float64   // In steps; one over it and over the width.
+	faded                []float64 // By whole periods of age: none at 0.
+}
+
+func (im importance) echo(period, strength, fade, oldest float64, work *arena) echo {
+	e := echo{period: period, narrow: 1 / (im.width + 1)}
 	if period == 0 {
+		e.faded = work.take(1)
+		return e
+	}
+	e.rate = 1 / period
+	e.faded = work.room(int(max(0, oldest)/period) + 2)
+	keep := math.Exp2(-period / fade)
+	for cycles := range e.faded {
+		e.faded[cycles] = strength
+		strength *= keep
+	}
+	e.faded[0] = 0
+	return e
+}
+
+func (e *echo) at(age float64) float64 {
+	cycles := int(age*e.rate + 0.5)
+	near := 1 - math.Abs(age-float64(cycles)*e.period)*e.narrow
+	if near <= 0 {
 		return 0
 	}
-	cycles := math.Floor(age/period + 0.5)
-	near := 1 - math.Abs(age-cycles*period)/(im.width+1)
-	if cycles < 1 || near <= 0 {
-		return 0
-	}
-	return strength * near * math.Exp2(-age/fade)
+	return near * e.faded[cycles]
 }
 
 // all is what n origins from first on count, seen from steps after the index
 // at: the same as asking for each, but faster.
 func (im importance) all(at, first, n int, steps float64, work *arena) []float64 {
-	out := work.take(n)
+	out := work.room(n)
 	keep, decayed := math.Exp2(-1/im.halfLife), im.decayed(float64(at-first-n+1))
 	for i := n - 1; i >= 0; i-- {
 		out[i] = decayed
 		decayed *= keep
 	}
 	now := float64(at) + steps
-	for _, echo := range []struct{ period, strength, fade float64 }{
-		{im.day, dayEcho, 2 * im.halfLife}, {im.week, weekEcho, im.weekFade},
-	} {
-		if echo.period == 0 {
+	known := im.echoes(now-float64(first), work)
+	for _, e := range []*echo{&known.day, &known.week} {
+		if e.period == 0 {
 			continue
 		}
-		for centre := now - echo.period; centre+im.width >= float64(first); centre -= echo.period {
+		for centre := now - e.period; centre+im.width >= float64(first); centre -= e.period {
 			for o := max(first, int(math.Ceil(centre-im.width))); o < first+n && float64(o) <= centre+im.width; o++ {
-				out[o-first] += im.echo(now-float64(o), echo.period, echo.strength, echo.fade)
+				out[o-first] += e.at(now - float64(o))
 			}
 		}
 	}

@@ -72,6 +72,26 @@ func newSignals(h *history, reach int) *signals {
 	return s
 }
 
+// within makes room for n values in a block.
+func (s *signals) within(n int, space *block[float64]) {
+	rings := []*ring{s.bases}
+	profiles := []*profile{s.rough, s.daily.value, s.daily.sharp}
+	if s.weekly != nil {
+		profiles = append(profiles, s.weekly.value, s.weekly.sharp)
+	}
+	for _, p := range profiles {
+		if p != nil {
+			rings = append(rings, p.out)
+		}
+	}
+	if s.winters.season != nil {
+		rings = append(rings, s.winters.season)
+	}
+	for _, r := range rings {
+		r.within(n, space)
+	}
+}
+
 // halfLives returns those of the levels, in steps: one and four steps, twenty
 // minutes, one hour, four hours and a day, without those that lie close.
 func (h *history) halfLives() []float64 {
@@ -167,10 +187,14 @@ type profile struct {
 const blurMost = 64
 
 func newProfile(period, kept, w int, gain float64, light bool) *profile {
-	return &profile{period: period, w: w, apart: max(1, (w+blurMost-1)/blurMost), gain: gain, near: newRing(2*w+1, light), out: newRing(max(kept, period)+1, light)}
+	return &profile{period: period, w: w, apart: max(1, (w+blurMost-1)/blurMost), gain: gain, near: newRing(2*w+1, light), out: newRing(max(kept, period), light)}
 }
 
 func (p *profile) add(v float64) {
+	if p.w == 0 {
+		p.know(v)
+		return
+	}
 	p.near.push(v)
 	i := p.near.n - 1 - p.w // The index that is complete now.
 	if i < 0 {
@@ -181,8 +205,12 @@ func (p *profile) add(v float64) {
 		sum += p.near.at(k)
 		count++
 	}
-	usual := sum / float64(count)
-	if i >= p.period {
+	p.know(sum / float64(count))
+}
+
+// know takes in the mean over the neighbours of the next index.
+func (p *profile) know(usual float64) {
+	if i := p.out.n; i >= p.period {
 		before := p.out.at(i - p.period)
 		usual = before + p.gain*(usual-before)
 	}

@@ -7,10 +7,9 @@ import "math"
 // blocks of k and takes, of the two blocks a window touches, the maximum to
 // the end of the one and from the start of the other: three comparisons per
 // value whatever k is (van Herk 1992; Gil and Werman 1993). Values must not be
-// NaN.
-func slidingMax(values []float64, k int) []float64 {
+// NaN. out and tail, which is lost, are as long as values.
+func slidingMax(values []float64, k int, out, tail []float64) {
 	n := len(values)
-	out, tail := make([]float64, n), make([]float64, n)
 	for start := 0; start < n; start += k {
 		end := min(start+k, n)
 		top := values[start]
@@ -33,7 +32,6 @@ func slidingMax(values []float64, k int) []float64 {
 			out[i] = v
 		}
 	}
-	return out
 }
 
 // gappyMax is slidingMax of values some of which are NaN. It is NaN where a
@@ -46,7 +44,8 @@ func gappyMax(values []float64, k int) []float64 {
 			filled[i] = math.Inf(-1)
 		}
 	}
-	out := slidingMax(filled, k)
+	out := make([]float64, len(values))
+	slidingMax(filled, k, out, make([]float64, len(values)))
 	for i, v := range out {
 		if i < k-1 || math.IsInf(v, -1) {
 			out[i] = math.NaN()

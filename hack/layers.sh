@@ -26,6 +26,14 @@ outside forecaster "$module/forecaster" gonum.org/v1/gonum github.com/sajari/reg
 outside recommender "$module/forecaster" "$module/recommender" gonum.org/v1/gonum github.com/sajari/regression
 outside simulator "$module/forecaster" "$module/recommender" "$module/simulator" gonum.org/v1/gonum github.com/sajari/regression
 
+# The API's types are there to be imported by anybody: of what is not in the standard library, only apimachinery.
+foreign=$(go list -f '{{join .Imports "\n"}}' ./api/... | grep '[.].*/' | grep -Ev '^k8s.io/apimachinery/' || true)
+if [[ -n $foreign ]]; then
+  echo "layers: api imports more than apimachinery:" >&2
+  printf '  %s\n' $foreign >&2
+  status=1
+fi
+
 # Of the Prometheus server's module only the Azure token library may be linked.
 server=$(go list -deps ./cmd/... | grep '^github.com/prometheus/prometheus/' |
   grep -Ev '^github.com/prometheus/prometheus/storage/remote/azuread$' || true)

@@ -2,15 +2,23 @@ package recommender
 
 import "math"
 
-// BatchServer is a pod that serves a language model by continuous batching. It
-// is the service model of the simulator's inference workloads: prompts are read
-// one at a time, first come first served, and as long as none is read each of
-// the m requests of the batch writes a token every Step seconds.
+// BatchServer is a pod that serves a language model by continuous batching:
+// prompts are read one at a time, first come first served, and as long as none
+// is read each of the m requests of the batch writes a token every
+//
+//	step(m) = MaxBatch/DecodeTokensPerSecond + StepSecondsPerToken·m·(I + O/2)
+//
+// seconds, for prompts of I tokens and outputs of O. Without the second term it
+// is the service model of the simulator's inference workloads.
 type BatchServer struct {
 	// PrefillTokensPerSecond is how fast prompts are read, and
-	// DecodeTokensPerSecond what is written with a batch of MaxBatch.
+	// DecodeTokensPerSecond what is written with a batch of MaxBatch if it does
+	// not matter how much the batch holds.
 	PrefillTokensPerSecond float64 `json:"prefillTokensPerSecond"`
 	DecodeTokensPerSecond  float64 `json:"decodeTokensPerSecond"`
+	// StepSecondsPerToken is by how much longer a step takes for each token
+	// that the batch holds, which attention reads; 0 where that does not matter.
+	StepSecondsPerToken float64 `json:"stepSecondsPerToken,omitempty"`
 	// MaxBatch is the number of requests served at a time, and KVCacheTokens
 	// bounds their prompt and output tokens together.
 	MaxBatch      int     `json:"maxBatch"`
@@ -21,6 +29,12 @@ type BatchServer struct {
 	OutputTokens float64 `json:"outputTokens"`
 }
 
+// usable says whether the server has everything that a capacity takes.
+func (b BatchServer) usable() bool {
+	return plausible(b.PrefillTokensPerSecond) && plausible(b.DecodeTokensPerSecond) && b.MaxBatch > 0 && b.KVCacheTokens > 0 &&
+		b.StepSecondsPerToken >= 0 && b.PromptTokens >= 0 && b.OutputTokens >= 0
+}
+
 // Slots is how many mean requests there is room for in the batch and in the
 // cache; 0 where one does not fit.
 func (b BatchServer) Slots() int {
@@ -28,19 +42,22 @@ func (b BatchServer) Slots() int {
 	return int(min(float64(b.MaxBatch), math.Floor(b.KVCacheTokens/tokens)))
 }
 
-// step is the time of a token in seconds, prefill that of a prompt.
-func (b BatchServer) step() float64    { return float64(b.MaxBatch) / b.DecodeTokensPerSecond }
+// step is the time of a token in seconds in a batch of m, prefill that of a
+// prompt.
+func (b BatchServer) step(m float64) float64 {
+	return float64(b.MaxBatch)/b.DecodeTokensPerSecond + b.StepSecondsPerToken*m*(b.PromptTokens+b.OutputTokens/2)
+}
 func (b BatchServer) prefill() float64 { return b.PromptTokens / b.PrefillTokensPerSecond }
 
 // Throughput is the rate in requests a second at which a batch of m is served,
 //
-//	μ(m) = m / (O·s + m·t)
+//	μ(m) = m / (O·s(m) + m·t)
 //
-// for outputs of O tokens at s seconds each and prompts that take t seconds:
+// for outputs of O tokens at s(m) seconds each and prompts that take t seconds:
 // writing gets the share 1 - μ(m)·t of the time that reading leaves it. At
 // most it is 1/t.
 func (b BatchServer) Throughput(m int) float64 {
-	return float64(m) / (max(1, b.OutputTokens)*b.step() + float64(m)*b.prefill())
+	return float64(m) / (max(1, b.OutputTokens)*b.step(float64(m)) + float64(m)*b.prefill())
 }
 
 // BatchStates is the stationary distribution of the number of requests in a
@@ -51,6 +68,9 @@ type BatchStates struct {
 	// at least as many as there are slots: an arrival has to wait.
 	Below []float64
 	Waits float64
+	// Batch is the mean number of requests in the batch of one that is served,
+	// itself included.
+	Batch float64
 	// drain is μ(slots) - λ: P(wait > t) = Waits·exp(-drain·t).
 	drain float64
 }
@@ -60,7 +80,7 @@ type BatchStates struct {
 func (b BatchServer) States(rate float64) (BatchStates, error) {
 	slots := b.Slots()
 	if slots < 1 || math.IsNaN(rate) || rate >= b.Throughput(slots) {
-		return BatchStates{Waits: 1}, ErrOverload
+		return BatchStates{Waits: 1, Batch: float64(max(1, slots))}, ErrOverload
 	}
 	s := BatchStates{Below: make([]float64, slots), drain: b.Throughput(slots) - rate}
 	// Weights relative to the largest so far, so that none overflows.
@@ -81,10 +101,12 @@ func (b BatchServer) States(rate float64) (BatchStates, error) {
 	full := b.Throughput(slots)
 	above := weight * rate / full / (1 - rate/full)
 	sum += above
+	s.Waits = above / sum
+	s.Batch = s.Waits * float64(slots)
 	for i := range s.Below {
 		s.Below[i] /= sum
+		s.Batch += s.Below[i] * float64(i+1)
 	}
-	s.Waits = above / sum
 	return s, nil
 }
 
@@ -100,7 +122,7 @@ func (b BatchServer) Late(rate, ttft, itl float64) float64 {
 	if err != nil {
 		return 1
 	}
-	return 1 - (1-b.slowStart(s, rate, ttft))*(1-b.slowTokens(rate, itl))
+	return 1 - (1-b.slowStart(s, rate, ttft))*(1-b.slowTokens(s, rate, itl))
 }
 
 // slowStart is the share of requests whose first token comes later than ttft.
@@ -108,7 +130,7 @@ func (b BatchServer) slowStart(s BatchStates, rate, ttft float64) float64 {
 	if ttft <= 0 {
 		return 0
 	}
-	left := ttft - b.prefill() - b.step()
+	left := ttft - b.prefill() - b.step(s.Batch)
 	switch {
 	case left < 0:
 		return 1
@@ -120,12 +142,13 @@ func (b BatchServer) slowStart(s BatchStates, rate, ttft float64) float64 {
 
 // slowTokens is the share of requests whose mean time between tokens exceeds
 // itl: more prompts are read while they write than that leaves time for.
-func (b BatchServer) slowTokens(rate, itl float64) float64 {
+func (b BatchServer) slowTokens(s BatchStates, rate, itl float64) float64 {
 	between := max(1, b.OutputTokens) - 1
 	if itl <= 0 || between <= 0 {
 		return 0
 	}
-	spare := (itl*(1+1e-9) - b.step()) * between
+	step := b.step(s.Batch)
+	spare := (itl*(1+1e-9) - step) * between
 	switch {
 	case spare < 0:
 		return 1
@@ -133,7 +156,7 @@ func (b BatchServer) slowTokens(rate, itl float64) float64 {
 		return 0
 	}
 	delays := math.Floor(spare / b.prefill())
-	return poissonAbove(rate*(between*b.step()+delays*b.prefill()), delays)
+	return poissonAbove(rate*(between*step+delays*b.prefill()), delays)
 }
 
 // poissonAbove is P(X > n) for a Poisson variable of the given mean.
@@ -179,4 +202,38 @@ func (b BatchServer) Capacity(ttft, itl, late float64) float64 {
 		}
 	}
 	return lo
+}
+
+// within is the largest rate that meets an objective with half of what it
+// allows to be late, or most of the throughput where there is none or where no
+// rate meets it.
+func (b BatchServer) within(o Objective) float64 {
+	if o.TTFTSeconds > 0 || o.ITLSeconds > 0 {
+		if rate := b.Capacity(o.TTFTSeconds, o.ITLSeconds, (1-o.Percentile)*lateShare); rate > 0 {
+			return rate
+		}
+	}
+	return saturation * b.Throughput(max(1, b.Slots()))
+}
+
+// binding names what keeps a pod from carrying more than the rate: at a little
+// more the objective that is missed most, or what requests wait for.
+func (b BatchServer) binding(rate float64, o Objective) string {
+	rate = min(rate*1.01, b.Throughput(max(1, b.Slots()))*(1-1e-6))
+	s, err := b.States(rate)
+	if err != nil {
+		return "room for one request"
+	}
+	if b.slowTokens(s, rate, o.ITLSeconds) > b.slowStart(s, rate, o.TTFTSeconds) {
+		return "time between tokens"
+	}
+	left := o.TTFTSeconds - b.prefill() - b.step(s.Batch)
+	switch slots := s.Waits * math.Exp(-s.drain*max(0, left)); {
+	case slots*2 < b.slowStart(s, rate, o.TTFTSeconds):
+		return "time to the first token: prompts wait to be read"
+	case b.Slots() < b.MaxBatch:
+		return "KV cache: requests wait for room"
+	default:
+		return "batch size: requests wait for a place"
+	}
 }

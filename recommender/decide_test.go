@@ -355,12 +355,55 @@ func BenchmarkDecide(b *testing.B) {
 	plain := shop()
 	queue := withDemand(shop(), 45, 100)
 	queue.Policy.Objective = recommender.Objective{LatencySeconds: 0.2}
-	for name, s := range map[string]recommender.Snapshot{"usage": plain, "queue": queue} {
+	for name, s := range map[string]recommender.Snapshot{"usage": plain, "queue": queue, "constrained": constrained()} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				decide(s)
 			}
 		})
+	}
+}
+
+// constrained is a pod of five containers of which up to 60 are tried, under
+// quotas, a LimitRange, six node shapes and sizes in steps.
+func constrained() recommender.Snapshot {
+	s := withDemand(shop(), 45, 100)
+	s.Policy.Horizontal.Max = 60
+	s.Policy.Vertical.InPlace = true
+	c := s.Containers[0]
+	for i := range 4 {
+		c.Name = string(rune('a' + i))
+		c.CPU = usage(0.1, 0.1, expects(0.1, 0.12))
+		s.Containers = append(s.Containers, c)
+	}
+	s.Quotas = append(quota("cpu", recommender.QuotaRequestsCPU, 40000, 30000), quota("memory", recommender.QuotaRequestsMemory, 1<<36, 1<<35)...)
+	s.LimitRanges = []recommender.LimitRange{{Name: "l", Type: recommender.LimitRangeContainer, Max: recommender.Resources{CPU: 4000}}}
+	for i := range 6 {
+		s.Nodes = append(s.Nodes, recommender.NodeShape{
+			Name: "n", Allocatable: recommender.Resources{CPU: recommender.MilliCPU(1000 << i), Memory: 4096 * mib << i},
+		})
+	}
+	s.Policy.Vertical.Containers = []recommender.ContainerPolicy{{Name: "*", CPUStep: 50, MemoryStep: 16 * mib}}
+	return s
+}
+
+// TestDecideAlternatives: a quarter of the risk costs more, four times of it
+// less, and both are in order.
+func TestDecideAlternatives(t *testing.T) {
+	t.Parallel()
+	s := withDemand(shop(), 45, 100)
+	s.Replicas.Desired, s.Replicas.Ready = 2, 2
+	d := decide(s)
+	if len(d.Alternatives) != 2 {
+		t.Fatalf("%d alternatives: %+v", len(d.Alternatives), d.Alternatives)
+	}
+	cheaper, dearer := d.Alternatives[0], d.Alternatives[1]
+	if cheaper.Risk != 0.2 || dearer.Risk != 0.01 || cheaper.CostPerHour >= d.Cost.TargetPerHour || dearer.CostPerHour <= d.Cost.TargetPerHour {
+		t.Errorf("cost %g; %+v", d.Cost.TargetPerHour, d.Alternatives)
+	}
+	s.Policy.Risk = 0.01
+	if again := decide(s); again.Cost.TargetPerHour != dearer.CostPerHour {
+		t.Errorf("%g at a risk of 1 %%, was told %g", again.Cost.TargetPerHour, dearer.CostPerHour)
 	}
 }

@@ -14,8 +14,16 @@ type Decision struct {
 	CurrentReplicas int              `json:"currentReplicas"`
 	DesiredReplicas int              `json:"desiredReplicas"`
 	Containers      []Recommendation `json:"containers"`
+	// Groups are the parts of the workload that are sized apart, where there
+	// are any; Containers is then the largest of each size.
+	Groups []GroupDecision `json:"groups,omitempty"`
+	// Accelerator is the cheapest of the policy's profiles; nil where there is
+	// no choice. Replicas are those of the profile in force.
+	Accelerator *AcceleratorChoice `json:"accelerator,omitempty"`
 	// Cost is what the workload's requests cost before and after.
 	Cost Cost `json:"cost"`
+	// Alternatives are what other risks would have come to.
+	Alternatives []Alternative `json:"alternatives,omitempty"`
 	// Reasons tell every step that changed or held a number, in the order in
 	// which they were taken.
 	Reasons []Reason `json:"reasons"`
@@ -60,6 +68,38 @@ type Recommendation struct {
 	UpperBound Resources `json:"upperBound"`
 	// UncappedTarget is the target before the owner's bounds.
 	UncappedTarget Resources `json:"uncappedTarget"`
+	// Advice are settings of the container's language runtime that go with
+	// the target. They are for its owner to make.
+	Advice []Advice `json:"advice,omitempty"`
+	// Boost is what the container should have while it starts, beside Target for
+	// the time after; nil where that is the same.
+	Boost *Boost `json:"boost,omitempty"`
+}
+
+// Advice is one setting of a language runtime.
+type Advice struct {
+	// Variable is an environment variable or a command line flag.
+	Variable string `json:"variable"`
+	Value    string `json:"value"`
+	// Why is one sentence with the numbers that led there.
+	Why string `json:"why"`
+}
+
+// Boost is the CPU of a container until its pod is ready, and Seconds at most.
+// Where the container has a CPU limit, that is at least as much meanwhile.
+type Boost struct {
+	CPU     MilliCPU `json:"cpuMillis"`
+	Seconds float64  `json:"seconds"`
+}
+
+// GroupDecision is what one part of a workload should have.
+type GroupDecision struct {
+	Name       string           `json:"name"`
+	Replicas   int              `json:"replicas"`
+	Action     Action           `json:"action"`
+	Containers []Recommendation `json:"containers"`
+	Cost       Cost             `json:"cost"`
+	Reasons    []Reason         `json:"reasons"`
 }
 
 // Cost is money an hour in Currency.

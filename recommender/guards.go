@@ -3,7 +3,6 @@ package recommender
 import (
 	"fmt"
 	"math"
-	"slices"
 	"time"
 )
 
@@ -15,125 +14,206 @@ const (
 	// that are not worth making.
 	shrinkTolerance = 0.1
 	growTolerance   = 0.03
+	// crashLoop is how many restarts of a container within 10 minutes are a
+	// crash loop: the kubelet waits 10, 20 and 40 s before the first three.
+	crashLoop = 3
+	// oomFreeze is how long after a kill for want of memory nothing is lowered.
+	oomFreeze = 10 * time.Minute
 )
 
 // guard bounds the choice of a draft. A guard that changes or holds a number
-// appends its reason. Guards never lower a number.
+// appends its reason. None lowers a number, but for those that hold one from
+// growing: a crash loop, the policies of change, a budget, and what is allowed.
 type guard func(*draft, *sizer)
 
 // guards lists the guards in the order in which they act.
 func guards() []guard {
 	return []guard{
 		guardUnsafeData,   // missing, stale or partial data lowers nothing
+		guardUnidentified, // a pod whose capacity is not known lowers nothing
 		guardThinHistory,  // less than a day of history lowers nothing
 		guardRollout,      // a rollout under way lowers nothing
-		guardStabilize,    // the largest recent wish for replicas stays
+		guardCrashLoop,    // containers that keep crashing: replicas stay, nothing is lowered
+		guardOOM,          // a kill for want of memory a moment ago lowers nothing
+		guardOscillation,  // what went back and forth too often is not lowered
+		guardBehavior,     // recent wishes, tolerance and the policies of change
 		guardWithinReason, // small changes are not made
+		guardBudget,       // what the cluster's budget leaves no room for is held
+		guardAllowed,      // nothing that was kept or held exceeds what is allowed
 	}
 }
 
 // guardUnsafeData lowers nothing where the data is not whole: unknown is not
 // zero.
-func guardUnsafeData(d *draft, _ *sizer) {
+func guardUnsafeData(d *draft, z *sizer) {
 	for _, f := range d.s.Facts {
 		if f.Code == FactPartial || f.Code == FactMissing && (f.Signal == "" || f.Signal == "cpu" || f.Signal == "memory") {
-			d.hold(ReasonUnsafeData, fmt.Sprintf("data is not whole (%s): nothing is lowered", f.Message))
+			d.hold(z, ReasonUnsafeData, fmt.Sprintf("data is not whole (%s): nothing is lowered", f.Message))
 			return
 		}
 	}
 	for _, c := range d.s.Containers {
 		if age := seconds(max(c.CPU.AgeSeconds, c.Memory.AgeSeconds)); age > staleAfter && !d.s.Workload.Batch() {
-			d.hold(ReasonUnsafeData, fmt.Sprintf("the newest sample of container %s is %s old: nothing is lowered", c.Name, span(age)))
+			d.hold(z, ReasonUnsafeData, fmt.Sprintf("the newest sample of container %s is %s old: nothing is lowered", c.Name, span(age)))
 			return
 		}
 	}
 }
 
-// guardThinHistory lowers nothing before a whole day has been seen.
-func guardThinHistory(d *draft, _ *sizer) {
+// guardThinHistory lowers nothing below what its owner made it before a whole
+// day has been seen: what a surprise has raised may fall again.
+func guardThinHistory(d *draft, z *sizer) {
 	for _, c := range d.s.Containers {
 		if f := c.CPU.Forecast; c.CPU.Samples > 0 && f.Span < trustSpan {
-			d.hold(ReasonLowTrust, fmt.Sprintf("only %s of history of container %s: nothing is lowered", span(f.Span), c.Name))
+			d.state.Owner = d.owners()
+			d.holdOwner = !d.held
+			d.hold(z, ReasonLowTrust, fmt.Sprintf("only %s of history of container %s: nothing is lowered below what its owner asked for",
+				span(f.Span), c.Name))
 			return
 		}
 	}
+}
+
+// owners is what the owner asked for: what was there at the first decision of
+// those made with too little history.
+func (d *draft) owners() *OwnerSize {
+	if o := d.s.State.Owner; o != nil && len(o.Sizes) == len(d.s.Containers) {
+		return o
+	}
+	o := &OwnerSize{Replicas: d.s.Replicas.Desired}
+	for _, c := range d.s.Containers {
+		o.Sizes = append(o.Sizes, d.base(c))
+	}
+	return o
 }
 
 // guardRollout lowers nothing while pods of two revisions run.
-func guardRollout(d *draft, _ *sizer) {
+func guardRollout(d *draft, z *sizer) {
 	if d.s.Replicas.Rollout {
-		d.hold(ReasonRollout, "a rollout is under way: nothing is lowered")
+		d.hold(z, ReasonRollout, "a rollout is under way: nothing is lowered")
+	}
+}
+
+// guardCrashLoop keeps the number of pods, and lowers nothing, while containers
+// keep crashing: what they use says nothing about what they need, and more pods
+// crash, too.
+func guardCrashLoop(d *draft, z *sizer) {
+	for _, c := range d.s.Containers {
+		if c.RecentRestarts < max(crashLoop, d.s.Replicas.pods()/10) {
+			continue
+		}
+		h := d.s.Policy.Horizontal
+		before := d.chosen.replicas
+		if now := d.s.Replicas.Desired; now >= h.Min && now <= h.Max && now > 0 && before != now {
+			d.rescale(z, now)
+		}
+		d.held = true
+		if d.keepSizes() || d.chosen.replicas != before {
+			d.add(Reason{
+				Code: ReasonCrashLoop, Container: c.Name, Subject: "replicas", Unit: "pods", Before: float64(before), After: float64(d.chosen.replicas),
+				Message: fmt.Sprintf("container %s restarted %d times within 10 minutes: replicas stay, nothing is lowered", c.Name, c.RecentRestarts),
+			})
+		}
+		return
+	}
+}
+
+// guardOOM lowers nothing right after a kill for want of memory.
+func guardOOM(d *draft, z *sizer) {
+	for _, c := range d.s.Containers {
+		if ago := d.s.Now.Sub(c.LastOOMKill); c.OOMKills > 0 && ago >= 0 && ago < oomFreeze {
+			d.hold(z, ReasonOOMFreeze, fmt.Sprintf("container %s was killed for want of memory %s ago: nothing is lowered", c.Name, span(ago)))
+			return
+		}
 	}
 }
 
 // hold keeps every number that the choice would lower.
-func (d *draft) hold(code ReasonCode, message string) {
-	lowered := false
-	before := float64(d.chosen.replicas)
-	if d.chosen.replicas < d.s.Replicas.Desired {
-		d.chosen.replicas = d.s.Replicas.Desired
-		lowered = true
+func (d *draft) hold(z *sizer, code ReasonCode, message string) {
+	if code != ReasonLowTrust {
+		d.holdOwner = false
 	}
-	lowered = d.keepSizes() || lowered
+	before, cost := d.chosen.replicas, d.podPrice()
+	now := d.s.Replicas.Desired
+	if d.holdOwner {
+		now = min(now, d.state.Owner.Replicas)
+	}
+	if before < now {
+		d.rescale(z, now)
+	}
 	d.held = true
-	if lowered {
+	switch lowered := d.keepSizes(); {
+	case d.chosen.replicas != before:
 		d.add(Reason{
-			Code: code, Subject: "replicas", Unit: "pods", Before: before, After: float64(d.chosen.replicas), Message: message,
+			Code: code, Subject: "replicas", Unit: "pods", Before: float64(before), After: float64(d.chosen.replicas), Message: message,
+		})
+	case lowered:
+		d.add(Reason{
+			Code: code, Subject: "cost of a pod", Unit: d.currency() + "/h", Before: cost, After: d.podPrice(), Message: message,
 		})
 	}
 }
 
-// keepSizes raises every size that is below the request in force to it, and
-// says whether there was one.
+// rescale chooses that many pods and the sizes that go with it. What was held
+// stays held.
+func (d *draft) rescale(z *sizer, replicas int) {
+	if replicas == d.chosen.replicas {
+		return
+	}
+	if replicas == 0 {
+		d.chosen.replicas, d.chosen.cost = 0, 0
+		return
+	}
+	d.chosen = z.option(replicas)
+	if d.held {
+		d.keepSizes()
+	}
+}
+
+// standing is what is there now with what it lacks, as an option.
+func (z *sizer) standing() option {
+	o := z.present()
+	if z.n.perPod <= 0 {
+		o.short = z.shortOf(o)
+	}
+	o.replicas = z.d.s.Replicas.Desired
+	o.cost = z.d.cost(o.replicas, o.sizes)
+	return o
+}
+
+// keepSizes raises every size that is below what is there to it, and says
+// whether there was one.
 func (d *draft) keepSizes() bool {
 	raised := false
 	for i, c := range d.s.Containers {
-		got := &d.chosen.sizes[i]
-		if kept := got.Clamp(c.Requests, Resources{}); kept != *got {
+		got, least := &d.chosen.sizes[i], d.base(c)
+		if d.holdOwner {
+			own := d.state.Owner.Sizes[i]
+			least = Resources{CPU: min(least.CPU, own.CPU), Memory: min(least.Memory, own.Memory)}
+		}
+		if kept := got.Clamp(least, Resources{}); kept != *got {
 			*got, raised = kept, true
 		}
 	}
 	return raised
 }
 
-// guardStabilize keeps the largest number of pods that was wished for within
-// the stabilization window, and sizes the pods for it. The wishes it keeps
-// fall from the oldest to the newest, since an earlier one that is not larger
-// than a later one can never matter: their number is bounded by the replicas.
-func guardStabilize(d *draft, z *sizer) {
-	wish := d.chosen.replicas
-	oldest := d.s.Now.Add(-seconds(d.s.Policy.Horizontal.StabilizationSeconds))
-	d.state.Wishes = slices.DeleteFunc(slices.Clone(d.s.State.Wishes), func(w Wish) bool {
-		return !w.At.After(oldest) || w.Replicas <= wish
-	})
-	d.state.Wishes = append(d.state.Wishes, Wish{At: d.s.Now, Replicas: wish})
-	kept := min(d.state.Wishes[0].Replicas, d.s.Policy.Horizontal.Max)
-	if kept <= wish || d.fixedReplicas() != "" {
-		return
-	}
-	d.add(Reason{
-		Code: ReasonStabilized, Subject: "replicas", Unit: "pods", Before: float64(wish), After: float64(kept),
-		Message: fmt.Sprintf("%d pods would do, but %d were wished for within %s", wish, kept,
-			span(seconds(d.s.Policy.Horizontal.StabilizationSeconds))),
-	})
-	d.chosen = z.option(kept)
-	if d.held {
-		d.keepSizes()
-	}
-}
-
 // guardWithinReason leaves requests as they are where the change is small and
 // what is there carries the need.
 func guardWithinReason(d *draft, _ *sizer) {
 	for i, c := range d.s.Containers {
-		got := &d.chosen.sizes[i]
-		if small(float64(c.Requests.CPU), float64(got.CPU)) {
-			d.keep(c.Name, "cpu", "cores", got.CPU.Cores(), c.Requests.CPU.Cores())
-			got.CPU = c.Requests.CPU
-		}
-		if small(float64(c.Requests.Memory), float64(got.Memory)) {
-			d.keep(c.Name, "memory", "bytes", float64(got.Memory), float64(c.Requests.Memory))
-			got.Memory = c.Requests.Memory
+		is := d.base(c).amounts()
+		for r := range is {
+			got := d.chosen.sizes[i].amounts()
+			if !small(float64(is[r]), float64(got[r])) {
+				continue
+			}
+			want := got[r]
+			if got[r] = is[r]; !d.frame.allows(i, got) {
+				continue
+			}
+			d.keep(c.Name, subject(r), unit(r), inUnit(r, want), inUnit(r, is[r]))
+			d.chosen.sizes[i] = got.resources()
 		}
 	}
 }

@@ -28,15 +28,6 @@ const (
 	// Autoscaler may double replicas.
 	peggedShare  = 0.97
 	peggedGrowth = 2
-	// oomMemory is how long a kill for want of memory is remembered: a week,
-	// so that a weekly peak that caused it comes around once.
-	oomMemory = 7 * 24 * time.Hour
-	// oomBump and oomBumpBytes are how the Vertical Pod Autoscaler raises
-	// memory after such a kill.
-	oomBump      = 1.2
-	oomBumpBytes = 100 * float64(MiB)
-	// trendDaysMost bounds how far ahead a trend is followed.
-	trendDaysMost = 7
 )
 
 // need is what a workload has to be able to carry, and how much of it a pod
@@ -48,22 +39,39 @@ type need struct {
 	serving int
 	server  Server
 	// rate is the demand quantile in units a second and rateMedian its median;
-	// rateAhead is the quantile over the time it takes to start a pod.
-	rate, rateMedian, rateAhead float64
+	// rateAhead is the quantile over the time it takes to start a pod, and
+	// waiting what a backlog adds to each. All are 0 where demand does not
+	// decide.
+	rate, rateMedian, rateAhead, waiting float64
+	// main is the container whose CPU follows the rate, part its part of all.
+	main int
+	part float64
+	// correction is the factor on what is needed, see correct.
+	correction float64
+	// patient says that what exceeds the median may wait.
+	patient bool
 	// perPod is the rate that a pod of a batch server carries, whatever its
 	// size; 0 for other workloads.
 	perPod float64
+	// shared says that rateAhead is a part of a demand that others carry, too.
+	shared bool
+	// gpus is the need of GPU-seconds a second, of which a pod does gpusPerPod;
+	// 0 for others.
+	gpus, gpusPerPod float64
 }
 
 // containerNeed is in cores over all pods, and in bytes of a pod.
 type containerNeed struct {
 	cpu, cpuMedian, cpuHigh, cpuAhead float64
-	imbalance                         float64
+	// cpuExpected is what it is expected to use.
+	cpuExpected float64
+	imbalance   float64
 	// perReplica and perUnit follow the relation, where there is one: the
 	// need is perReplica·n + cpu; zero without.
 	perReplica float64
 	memory     float64
 	memoryLow  float64
+	memoryHigh float64
 	share      float64
 	known      bool
 }
@@ -86,12 +94,33 @@ func windowsOf(s Snapshot) windows {
 }
 
 // Horizons lists the spans ahead that a decision on the snapshot will look at,
-// ascending and never empty. Forecasts in a snapshot should have them.
-func Horizons(s Snapshot) []time.Duration {
-	s.Policy = s.Policy.withDefaults(s.Replicas)
+// ascending and never empty, rounded up to whole steps of the series that are
+// forecast. Forecasts in a snapshot should have them.
+func Horizons(s Snapshot, step time.Duration) []time.Duration {
+	s = s.prepared()
 	w := windowsOf(s)
-	horizons := []time.Duration{min(w.act, w.ahead), max(w.act, w.ahead)}
+	horizons := append(w.lasting(), w.act, w.ahead)
+	for i, h := range horizons {
+		if past := h % max(1, step); past > 0 {
+			horizons[i] = h - past + step
+		}
+	}
+	slices.Sort(horizons)
 	return slices.Compact(horizons)
+}
+
+// within is the quantile of the maximum of what is forecast from now on: an
+// older forecast has to be looked at further ahead.
+func (d *draft) within(f forecaster.Forecast, span time.Duration, level float64) float64 {
+	return f.MaxWithin(span+d.age(f), level)
+}
+
+// age is how old a forecast is.
+func (d *draft) age(f forecaster.Forecast) time.Duration {
+	if f.Origin.IsZero() {
+		return 0
+	}
+	return max(0, d.s.Now.Sub(f.Origin))
 }
 
 func seconds(s float64) time.Duration {
@@ -102,7 +131,7 @@ func seconds(s float64) time.Duration {
 // step to the draft.
 func needOf(d *draft) need {
 	w := windowsOf(d.s)
-	n := need{serving: -1}
+	n := need{serving: -1, correction: d.correct()}
 	if d.batchServed() {
 		n.containers = make([]containerNeed, len(d.s.Containers))
 		d.modelNeed(&n, w)
@@ -113,6 +142,9 @@ func needOf(d *draft) need {
 	}
 	if d.s.Workload.Batch() {
 		return n
+	}
+	if d.gpuServed() {
+		d.gpuNeed(&n, w)
 	}
 	if d.s.Demand != nil && d.s.Demand.Samples > 0 && d.s.Demand.Relation.Valid {
 		d.demandNeed(&n, w)
@@ -135,24 +167,10 @@ func (d *draft) containerNeed(i int, w windows) containerNeed {
 		d.batchNeed(c, &n)
 	} else {
 		d.cpuNeed(c, w, &n)
+		d.skewNeed(c, &n)
 	}
 	d.memoryNeed(c, w, &n)
 	return n
-}
-
-// batchNeed sizes a run by what the pods of past runs used, not by what the
-// next hour brings: between runs there is nothing to forecast.
-func (d *draft) batchNeed(c Container, n *containerNeed) {
-	perPod := orDefault(c.CPU.PodP95, c.CPU.Peak)
-	pods := float64(d.s.Replicas.pods())
-	n.cpu, n.cpuAhead = perPod*pods, perPod*pods
-	n.cpuMedian = c.CPU.Mean
-	n.cpuHigh = max(n.cpu, c.CPU.Peak)
-	n.imbalance = 1
-	d.add(Reason{
-		Code: ReasonPerRun, Container: c.Name, Subject: "cpu", Unit: "cores", Before: c.CPU.Mean, After: perPod,
-		Message: fmt.Sprintf("runs to completion: the largest pod used up to %s cores in 95 %% of its time", num(perPod)),
-	})
 }
 
 // cpuNeed is the forecast quantile of the largest demand within the window,
@@ -160,8 +178,12 @@ func (d *draft) batchNeed(c Container, n *containerNeed) {
 func (d *draft) cpuNeed(c Container, w windows, n *containerNeed) {
 	level := 1 - d.s.Policy.Risk
 	f := c.CPU.Forecast
-	n.cpu, n.cpuAhead = f.MaxWithin(w.act, level), f.MaxWithin(w.ahead, level)
-	n.cpuMedian, n.cpuHigh = f.MaxWithin(w.act, 0.5), f.MaxWithin(w.act, 0.99)
+	n.cpu, n.cpuAhead = d.within(f, w.act, level), d.within(f, w.ahead, level)
+	n.cpuMedian, n.cpuHigh = d.within(f, w.act, 0.5), d.within(f, w.act, 0.99)
+	n.cpuExpected = c.CPU.Mean
+	if f.Valid() {
+		n.cpuExpected = f.At(w.act+d.age(f), 0.5)
+	}
 	d.add(Reason{
 		Code: ReasonForecast, Container: c.Name, Subject: "cpu", Unit: "cores", Before: c.CPU.Last, After: n.cpu,
 		Message: fmt.Sprintf("uses %s cores now; with probability %s it stays below %s within %s",
@@ -194,6 +216,9 @@ func (d *draft) throttledNeed(c Container, n *containerNeed) {
 	limit := c.Limits.CPU.Cores() * float64(d.s.Replicas.pods())
 	if limit <= 0 {
 		return
+	}
+	if is, asked := c.pending().CPU, c.Requests.CPU; is < asked {
+		limit *= float64(is) / float64(asked) // Growth is pending.
 	}
 	answered := d.s.Now.Sub(d.s.State.LastChange) < throttledSpan
 	var cut float64
@@ -230,112 +255,4 @@ func distrust(f forecaster.Forecast) string {
 	default:
 		return ""
 	}
-}
-
-// memoryNeed is the largest peak of the last eight days or of the forecast,
-// whichever is more, with a margin, a trend and what kills have taught.
-func (d *draft) memoryNeed(c Container, w windows, n *containerNeed) {
-	peak := max(c.Memory.Peak, c.Memory.Last)
-	if c.Memory.Forecast.Valid() && !d.s.Workload.Batch() {
-		// The median: what lies beyond it is what the margin is for.
-		peak = max(peak, c.Memory.Forecast.MaxWithin(w.act, 0.5))
-	}
-	margin := d.s.Policy.Vertical.MemoryMargin
-	n.memoryLow, n.memory = peak, peak*(1+margin)
-	d.add(Reason{
-		Code: ReasonMemoryPeak, Container: c.Name, Subject: "memory", Unit: "bytes", Before: c.Memory.Last, After: n.memory,
-		Message: fmt.Sprintf("a pod reaches %s (8-day peak and forecast); %s on top is %s",
-			size(peak), percent(margin), size(n.memory)),
-	})
-	if grow := c.Memory.TrendPerDay; grow > 0 && !d.s.Workload.Batch() {
-		days := min(max(1, w.act.Hours()/24), trendDaysMost)
-		raised := n.memory + grow*days
-		d.add(Reason{
-			Code: ReasonMemoryTrend, Container: c.Name, Subject: "memory", Unit: "bytes", Before: n.memory, After: raised,
-			Message: fmt.Sprintf("daily peaks grow by %s a day, which looks like a leak", size(grow)),
-		})
-		n.memory = raised
-	}
-	d.oomNeed(c, n)
-}
-
-func (d *draft) oomNeed(c Container, n *containerNeed) {
-	if c.OOMKills == 0 || d.s.Now.Sub(c.LastOOMKill) > oomMemory {
-		return
-	}
-	at := c.Memory.Peak
-	if limit := float64(c.Limits.Memory); c.Memory.Peak >= 0.9*limit {
-		at = max(at, limit)
-	}
-	floor := max(at*oomBump, at+oomBumpBytes)
-	d.add(Reason{
-		Code: ReasonOOMKilled, Container: c.Name, Subject: "memory", Unit: "bytes", Before: n.memory, After: max(n.memory, floor),
-		Message: fmt.Sprintf("killed for want of memory %d times, last %s: at least %s until %s", c.OOMKills,
-			stamp(c.LastOOMKill), size(floor), stamp(c.LastOOMKill.Add(oomMemory))),
-	})
-	n.memory = max(n.memory, floor)
-}
-
-// demandNeed lets the forecast of what arrives decide instead of that of what
-// was used: CPU that was throttled or queued for is in the first and not in
-// the second. With a latency objective, the container that uses the most CPU
-// becomes a queue.
-func (d *draft) demandNeed(n *need, w windows) {
-	dem, level := d.s.Demand, 1-d.s.Policy.Risk
-	if distrust(dem.Forecast) != "" {
-		return
-	}
-	if d.patient(w) {
-		level = 0.5
-	}
-	n.rate = max(dem.Forecast.MaxWithin(w.act, level), dem.Last)
-	n.rateAhead = max(dem.Forecast.MaxWithin(w.ahead, level), dem.Last)
-	n.rateMedian = dem.Forecast.MaxWithin(w.act, 0.5)
-	waiting := d.backlogRate()
-	n.rate, n.rateAhead, n.rateMedian = n.rate+waiting, n.rateAhead+waiting, n.rateMedian+waiting
-	d.add(Reason{
-		Code: ReasonForecast, Subject: "demand", Unit: dem.Unit, Before: dem.Last, After: n.rate,
-		Message: fmt.Sprintf("%s is %s now; with probability %s it stays below %s within %s",
-			dem.Signal, num(dem.Last), percent(level), num(n.rate), span(w.act)),
-	})
-	main, part := d.mainContainer()
-	c := &n.containers[main]
-	if !c.known {
-		return
-	}
-	rel := dem.Relation
-	noise := 1.645 * rel.Residual
-	c.perReplica = rel.PerReplica * part
-	high := max(n.rate, dem.Forecast.MaxWithin(w.act, 0.99))
-	floor := c.cpu
-	if d.patient(w) {
-		// The surprise, and what a limit cuts off, is in what waits.
-		noise, floor = 0, max(c.cpuMedian, d.s.Containers[main].CPU.Last)
-	}
-	c.cpu = (rel.PerUnit*n.rate + noise) * part
-	c.cpuAhead = (rel.PerUnit*n.rateAhead + noise) * part
-	c.cpuHigh = (rel.PerUnit*high + noise) * part
-	c.cpuMedian = rel.PerUnit * n.rateMedian * part
-	if d.s.Policy.Objective.LatencySeconds > 0 {
-		n.serving = main
-		n.server = NewServer(rel.PerUnit*part, d.s.Policy.Objective.ServiceCV, c.perReplica)
-		return
-	}
-	// Usage that is forecast to be higher than the relation says is real, too.
-	c.raise(floor - c.perReplica*float64(d.s.Replicas.pods()))
-}
-
-// mainContainer is the container that uses the most CPU, and its part of all.
-func (d *draft) mainContainer() (index int, part float64) {
-	total, most := 0.0, -1.0
-	for i, c := range d.s.Containers {
-		total += c.CPU.Mean
-		if c.CPU.Mean > most {
-			index, most = i, c.CPU.Mean
-		}
-	}
-	if total <= 0 {
-		return index, 1
-	}
-	return index, most / total
 }

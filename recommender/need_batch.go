@@ -28,56 +28,140 @@ func (d *draft) backlogRate() float64 {
 	return rate
 }
 
-// noticed is the time in seconds after which a decision answers what it had not
-// foreseen: two scrapes of 15 s.
-const noticed = 30
-
-// patient says whether items may wait for longer than it takes to notice that
-// they do and to resize their pods. Demand above the forecast's median is then
-// postponed, not violated, and what waits is worked off by the next decision.
-func (d *draft) patient(w windows) bool {
-	react := w.act.Seconds() - d.s.Policy.HoldSeconds + noticed
-	v := d.s.Policy.Vertical
-	return v.InPlace && !v.Fixed && d.s.Policy.Objective.WaitSeconds >= react
-}
-
 // batchServed says whether the workload serves a language model whose demand
 // is known.
 func (d *draft) batchServed() bool {
-	return d.s.Batch != nil && d.s.Demand != nil && d.s.Demand.Samples > 0
+	return d.s.Batch != nil && d.s.Batch.usable() && d.s.Demand != nil && d.s.Demand.Samples > 0
+}
+
+// longTokens is the quantile of the mean tokens at the end of the window that
+// is looked at. On the trace of docs/algorithms/sizing.md higher ones buy fewer
+// late requests at the price that a lower risk does, and no better.
+const longTokens = 0.5
+
+// mixture is a rate of requests and what a mean one of them reads and writes.
+type mixture struct {
+	what                 string
+	rate, prompt, output float64
+}
+
+// mixtures are what pods may have to carry within the window: as many requests
+// as the accepted risk asks for, of the length that they had in the last half
+// hour, and as many as are expected, of the length that is forecast. Many and
+// long ones at once would be rarer than the risk.
+func (d *draft) mixtures(w windows) []mixture {
+	b, dem := d.s.Batch, d.s.Demand
+	level := 1 - d.s.Policy.Risk
+	many := mixture{"requests", max(d.within(dem.Forecast, w.ahead, level), dem.Last), b.PromptTokens, b.OutputTokens}
+	d.add(Reason{
+		Code: ReasonForecast, Subject: "demand", Unit: dem.Unit, Before: dem.Last, After: many.rate,
+		Message: fmt.Sprintf("%s is %s now; with probability %s it stays below %s within %s",
+			dem.Signal, num(dem.Last), percent(level), num(many.rate), span(w.ahead)),
+	})
+	if why := distrust(dem.Forecast); why != "" {
+		floor := dem.Recent * (1 + reactiveMargin)
+		d.add(Reason{
+			Code: ReasonLowTrust, Subject: "demand", Unit: dem.Unit, Before: many.rate, After: max(many.rate, floor),
+			Message: fmt.Sprintf("%s: at least the most of the last 15 minutes and %s more, %s", why, percent(reactiveMargin), num(floor)),
+		})
+		many.rate = max(many.rate, floor)
+	}
+	t := d.s.Tokens
+	if t == nil || t.Prompt.Samples == 0 || t.Output.Samples == 0 {
+		return []mixture{many}
+	}
+	long := mixture{what: "tokens", rate: dem.Forecast.At(w.ahead, 0.5)}
+	long.prompt, long.output = d.tokensAhead("promptTokens", t.Prompt, b.PromptTokens, w), d.tokensAhead("outputTokens", t.Output, b.OutputTokens, w)
+	return []mixture{many, long}
+}
+
+// tokensAhead is what the mean number of tokens is expected to be at the end
+// of the window, and not less than it was lately.
+func (d *draft) tokensAhead(subject string, u Usage, lately float64, w windows) float64 {
+	high := max(1, lately, u.Forecast.At(w.ahead, longTokens))
+	d.add(Reason{
+		Code: ReasonForecast, Subject: subject, Unit: "tokens/request", Before: lately, After: high,
+		Message: fmt.Sprintf("a mean request had %s lately; with probability %s it stays below %s in %s",
+			num(lately), percent(longTokens), num(high), span(w.ahead)),
+	})
+	return high
 }
 
 // modelNeed is the need of a workload that serves a language model: pods of a
 // fixed size, as many as carry the forecast demand and what waits. More of
 // them take their start-up time, so all of it is needed ahead.
 func (d *draft) modelNeed(n *need, w windows) {
-	b, dem, o := *d.s.Batch, d.s.Demand, d.s.Policy.Objective
-	late := (1 - o.Percentile) * lateShare
-	n.perPod = b.Capacity(o.TTFTSeconds, o.ITLSeconds, late)
-	if n.perPod <= 0 {
-		n.perPod = saturation * b.Throughput(max(1, b.Slots()))
+	dem := d.s.Demand
+	backlog := d.backlogRate()
+	worst, pods := mixture{}, 0.0
+	for i, m := range d.mixtures(w) {
+		m.rate += backlog
+		perPod := d.evident(d.carries(m))
+		if i == 0 {
+			n.perPod = perPod
+		}
+		if i == 0 || m.rate/perPod > pods {
+			worst, pods = m, m.rate/perPod
+		}
 	}
-	level := 1 - d.s.Policy.Risk
-	rate := max(dem.Forecast.MaxWithin(w.ahead, level), dem.Last)
+	n.waiting, n.rateAhead = backlog, pods*n.perPod // In requests of the first mixture.
+	carried := d.evident(d.carries(worst))
+	b := *d.s.Batch
+	b.PromptTokens, b.OutputTokens = worst.prompt, worst.output
+	d.unidentified(carried, d.carries(worst))
 	d.add(Reason{
-		Code: ReasonForecast, Subject: "demand", Unit: dem.Unit, Before: dem.Last, After: rate,
-		Message: fmt.Sprintf("%s is %s now; with probability %s it stays below %s within %s",
-			dem.Signal, num(dem.Last), percent(level), num(rate), span(w.ahead)),
+		Code: ReasonQueueing, Subject: "demand", Unit: dem.Unit, Before: b.Throughput(max(1, b.Slots())), After: carried,
+		Message: fmt.Sprintf("a pod serves up to %s %s, of which %s within the objective, at %s tokens in and %s out, bound by %s; the %s decide, with %s %s",
+			num(b.Throughput(max(1, b.Slots()))), dem.Unit, num(carried), num(b.PromptTokens), num(b.OutputTokens),
+			b.binding(carried, d.s.Policy.Objective), worst.what, num(worst.rate), dem.Unit),
 	})
-	if why := distrust(dem.Forecast); why != "" {
-		floor := dem.Recent * (1 + reactiveMargin)
-		d.add(Reason{
-			Code: ReasonLowTrust, Subject: "demand", Unit: dem.Unit, Before: rate, After: max(rate, floor),
-			Message: fmt.Sprintf("%s: at least the most of the last 15 minutes and %s more, %s", why, percent(reactiveMargin), num(floor)),
-		})
-		rate = max(rate, floor)
+	d.modelAccelerator(worst)
+	if own, ok := d.variantShare(worst, carried); ok {
+		n.rateAhead, n.shared = own*n.perPod*(1-1e-9), true
 	}
-	n.rateAhead = rate + d.backlogRate()
+}
+
+// carries is the rate of such requests that a pod serves.
+func (d *draft) carries(m mixture) float64 {
+	b := *d.s.Batch
+	b.PromptTokens, b.OutputTokens = m.prompt, m.output
+	return b.within(d.s.Policy.Objective)
+}
+
+// evident is what a pod is taken to carry: what its model says where that is
+// identified, else what pods were seen to carry.
+func (d *draft) evident(modelled float64) float64 {
+	e := d.s.BatchEvidence
+	switch {
+	case e == nil || e.Identified:
+		return modelled
+	case e.SaturatedRate > 0:
+		return saturation * e.SaturatedRate
+	case e.CarriedRate > 0:
+		return e.CarriedRate
+	default:
+		return modelled
+	}
+}
+
+// unidentified tells that what a pod carries is not what its model says.
+func (d *draft) unidentified(seen, modelled float64) {
+	e := d.s.BatchEvidence
+	if e == nil || e.Identified {
+		return
+	}
 	d.add(Reason{
-		Code: ReasonQueueing, Subject: "demand", Unit: dem.Unit, Before: b.Throughput(max(1, b.Slots())), After: n.perPod,
-		Message: fmt.Sprintf("a pod serves up to %s %s, of which %s within the objective, at %s tokens in and %s out",
-			num(b.Throughput(max(1, b.Slots()))), dem.Unit, num(n.perPod), num(b.PromptTokens), num(b.OutputTokens)),
+		Code: ReasonUnidentified, Subject: "demand", Unit: d.s.Demand.Unit, Before: modelled, After: seen,
+		Message: fmt.Sprintf("metrics have not yet told how fast a pod is (token times to %s, prompts to %s): it is taken to carry %s %s, and nothing is lowered",
+			percent(e.StepSD), percent(e.PrefillSD), num(seen), d.s.Demand.Unit),
 	})
+}
+
+// guardUnidentified lowers nothing while it is not known what a pod carries.
+func guardUnidentified(d *draft, z *sizer) {
+	if d.batchServed() && d.s.BatchEvidence != nil && !d.s.BatchEvidence.Identified {
+		d.hold(z, ReasonUnidentified, "what a pod carries is not known yet: nothing is lowered")
+	}
 }
 
 // batchOption is that many pods of the size they have.

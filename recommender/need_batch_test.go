@@ -9,26 +9,28 @@ import (
 )
 
 // TestDecideBacklog: 45 requests a second of 20 ms are 0.9 cores; 300 that
-// wait are 5 more a second for a minute, or 2.5 where they may wait for two.
+// wait are 5 more a second for a minute. Where they may wait for 120 s, of which
+// 90 are gone by the time that an answer works, 10 a second are fast enough for
+// 300, which 45 are anyway, and 3000 take 100.
 func TestDecideBacklog(t *testing.T) {
 	t.Parallel()
-	cpu := func(backlog, wait float64) float64 {
+	cpu := func(backlog, wait float64) (float64, bool) {
 		s := withDemand(shop(), 45, 45)
 		s.Policy.Horizontal = recommender.HorizontalPolicy{Fixed: true}
 		s.Policy.Objective.WaitSeconds, s.Policy.Vertical.InPlace = wait, true
 		s.Containers[0].CPU = usage(0.1, 0.1, expects(0.1, 0.1))
 		s.Demand.Backlog = backlog
 		d := decide(s)
-		if got, want := slices.Contains(codes(d), recommender.ReasonBacklog), backlog > 0; got != want {
-			t.Errorf("backlog %v: reasons %v", backlog, codes(d))
-		}
-		return d.Containers[0].UncappedTarget.CPU.Cores() * 4
+		return d.Containers[0].UncappedTarget.CPU.Cores() * 4, slices.Contains(codes(d), recommender.ReasonBacklog)
 	}
-	base := cpu(0, 0)
-	for _, tc := range []struct{ backlog, wait, more float64 }{{300, 0, 0.1}, {300, 30, 0.1}, {300, 120, 0.05}, {3000, 0, 1}} {
+	base, _ := cpu(0, 0)
+	for _, tc := range []struct{ backlog, wait, more float64 }{
+		{300, 0, 0.1}, {300, 30, 0.1}, {3000, 0, 1}, {300, 120, 0}, {3000, 120, 1.1},
+	} {
+		got, why := cpu(tc.backlog, tc.wait)
 		// To a milli-CPU for each of the four pods.
-		if got := cpu(tc.backlog, tc.wait) - base; math.Abs(got-tc.more) > 0.005 {
-			t.Errorf("%v waiting for up to %v s: %v cores more, want %v", tc.backlog, tc.wait, got, tc.more)
+		if math.Abs(got-base-tc.more) > 0.005 || why != (tc.more > 0) {
+			t.Errorf("%v waiting for up to %v s: %v cores more (%v), want %v", tc.backlog, tc.wait, got-base, why, tc.more)
 		}
 	}
 }
@@ -101,5 +103,52 @@ func TestDecideModel(t *testing.T) {
 	s.Batch = nil // Then GPUs say nothing.
 	if got := decide(s).DesiredReplicas; got != 4 {
 		t.Errorf("%d pods without a model, want what is there", got)
+	}
+}
+
+// TestDecideTokens: prompts and outputs that are forecast to be twice as long
+// need more pods, at the expected number of requests; shorter ones change
+// nothing, as the last half hour holds until they come.
+func TestDecideTokens(t *testing.T) {
+	t.Parallel()
+	s := model()
+	base := decide(s).DesiredReplicas
+	tokens := func(factor float64) *recommender.Tokens {
+		prompt, output := factor*s.Batch.PromptTokens, factor*s.Batch.OutputTokens
+		return &recommender.Tokens{
+			Prompt: usage(prompt, prompt, expects(prompt, prompt)), Output: usage(output, output, expects(output, output)),
+		}
+	}
+	long := *s.Batch
+	long.PromptTokens, long.OutputTokens = 4*long.PromptTokens, 4*long.OutputTokens
+	for _, tc := range []struct {
+		factor float64
+		want   int
+	}{{0.5, base}, {1, base}, {4, int(math.Ceil(10 / long.Capacity(2, 0.1, 0.025)))}} {
+		s.Tokens = tokens(tc.factor)
+		if got := decide(s).DesiredReplicas; got != tc.want {
+			t.Errorf("tokens times %v: %d pods, want %d", tc.factor, got, tc.want)
+		}
+	}
+}
+
+// TestDecideUnidentified: until metrics have told how fast a pod is, it is
+// taken to carry what it was seen to, and nothing is lowered.
+func TestDecideUnidentified(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		evidence recommender.BatchEvidence
+		want     int
+	}{
+		{recommender.BatchEvidence{SaturatedRate: 4}, 7}, // 20 / (0.8·4).
+		{recommender.BatchEvidence{CarriedRate: 2.5}, 8}, // 20 / 2.5.
+		{recommender.BatchEvidence{CarriedRate: 10}, 4},  // Two would do, but four are there.
+	} {
+		s := model()
+		s.BatchEvidence = &tc.evidence
+		d := decide(s)
+		if d.DesiredReplicas != tc.want || !slices.Contains(codes(d), recommender.ReasonUnidentified) {
+			t.Errorf("%+v: %d pods, want %d; %v", tc.evidence, d.DesiredReplicas, tc.want, codes(d))
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package recommender
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -22,7 +23,9 @@ type option struct {
 	replicas int
 	// sizes are within the owner's bounds, uncapped before them.
 	sizes, uncapped []Resources
-	// short is the largest share of a need that the bounds leave uncovered.
+	// short is the share of the need that is left uncovered, added up over the
+	// containers and their resources; forbidden and more where even that exceeds
+	// what is allowed.
 	short float64
 	// cost is in currency an hour.
 	cost float64
@@ -41,26 +44,28 @@ type rung struct{ cores, rate float64 }
 
 func newSizer(d *draft, n need) *sizer {
 	z := &sizer{d: d, n: n}
+	d.frame = newFrame(d, func(i int) bool { return n.containers[i].known || n.perPod > 0 })
 	if n.serving >= 0 {
-		z.rungs = z.ladder()
+		spans := windowsOf(d.s).lasting()
+		z.rungs = z.ladder(n.correction * max(n.rateAhead, n.lasting(d, spans[len(spans)-1]).rate))
 	}
 	return z
 }
 
-// ladder lists pod sizes up to the first that one pod of the fewest allowed
-// would do with. Whole cores are on it, since capacity jumps there: a pod of c
+// ladder lists pod sizes up to the first that the fewest pods allowed would do
+// with at that rate. Whole cores are on it, since capacity jumps there: a pod of c
 // cores has ceil(c) workers.
-func (z *sizer) ladder() []rung {
+func (z *sizer) ladder(rate float64) []rung {
 	p := z.d.s.Policy
-	top := p.Vertical.MaxAllowed.CPU.Cores()
+	top := z.most(z.n.serving)
 	if top <= 0 {
 		top = ladderTop
 	}
-	enough := z.n.rateAhead / float64(p.Horizontal.Min)
+	enough := rate / float64(max(1, p.Horizontal.Min))
 	late := (1 - p.Objective.Percentile) * lateShare
 	var rungs []rung
-	for _, c := range ladderCores(p.Vertical.MinAllowed.CPU.Cores(), top) {
-		r := rung{cores: c, rate: z.n.server.Capacity(c, p.Objective.LatencySeconds, late)}
+	for _, c := range z.d.frame.ladder(z.n.serving, top) {
+		r := rung{cores: c, rate: z.n.server.Capacity(c*(1+p.Vertical.Burst), p.Objective.LatencySeconds, late)}
 		rungs = append(rungs, r)
 		if r.rate > enough*1.2 {
 			break
@@ -69,41 +74,68 @@ func (z *sizer) ladder() []rung {
 	return rungs
 }
 
-func ladderCores(lo, hi float64) []float64 {
-	cores := []float64{hi}
-	for c := lo; c < hi; c *= ladderRatio {
-		cores = append(cores, math.Ceil(c*1000)/1000)
-	}
-	for c := math.Ceil(lo); c < hi; c++ {
-		cores = append(cores, c)
-	}
-	slices.Sort(cores)
-	return slices.Compact(cores)
-}
-
 // option sizes the containers for that many pods.
 func (z *sizer) option(replicas int) option {
 	if z.n.perPod > 0 {
-		return z.batchOption(replicas)
+		return z.allowed(z.batchOption(replicas))
 	}
-	o := option{replicas: replicas}
-	v := z.d.s.Policy.Vertical
+	o := option{replicas: replicas, short: z.n.gpuShort(replicas)}
+	f := z.d.frame
+	want, ahead := f.want, f.ahead
+	o.uncapped, o.sizes = make([]Resources, len(want)), make([]Resources, len(want))
 	for i, c := range z.d.s.Containers {
-		want, short := z.size(i, replicas)
-		got := want.Clamp(v.MinAllowed, v.MaxAllowed)
-		if v.Fixed || !z.n.containers[i].known {
-			got, want = c.Requests, c.Requests
+		size := c.Requests
+		want[i], ahead[i] = f.boxes[i].present, 0
+		if !f.boxes[i].fixed() || z.n.containers[i].known {
+			size, ahead[i] = z.size(i, replicas)
+			size.CPU = max(size.CPU, z.expected(i, replicas))
+			want[i] = size.amounts()
 		}
-		o.uncapped = append(o.uncapped, want)
-		o.sizes = append(o.sizes, got)
-		if z.n.containers[i].known {
-			o.short = max(o.short, short, lack(want.CPU.Cores(), got.CPU.Cores()), lack(float64(want.Memory), float64(got.Memory)))
+		if f.boxes[i].fixed() {
+			size = c.Requests
 		}
+		o.uncapped[i] = size
 	}
-	if v.Fixed {
-		o.short = z.shortOf(o)
+	got, over := f.fit(want, replicas)
+	for i := range got {
+		o.sizes[i] = got[i].resources()
+		o.short += z.uncovered(i, want[i].resources(), o.sizes[i], ahead[i], replicas)
+	}
+	if over > 0 {
+		o.short = forbidden + over
 	}
 	o.cost = z.d.cost(replicas, o.sizes)
+	return o
+}
+
+// forbidden is more than any plan can be short.
+const forbidden = 1e3
+
+// uncovered is the share of the CPU plus that of the memory that container i
+// lacks with what it gets of what it wants. They are added, since what is lacking
+// in one for good must not hide the other. Ahead is the share that no size
+// within the bounds covers by the time that more pods could be there.
+func (z *sizer) uncovered(i int, want, got Resources, ahead float64, replicas int) float64 {
+	if !z.n.containers[i].known {
+		return 0
+	}
+	cpu := lack(want.CPU.Cores(), got.CPU.Cores())
+	if i == z.n.serving && got.CPU != want.CPU {
+		// Sizes between rungs carry something, too.
+		cpu = lack(z.servingRate(float64(replicas)), z.capacity(got.CPU.Cores()))
+	}
+	return max(ahead, cpu) + lack(float64(want.Memory), float64(got.Memory))
+}
+
+// allowed marks an option whose sizes are not chosen as short where it exceeds
+// what is allowed.
+func (z *sizer) allowed(o option) option {
+	f := z.d.frame
+	if f.bounded() {
+		if over := f.over(f.pod(amountsOf(o.sizes)), o.replicas); over > 0 {
+			o.short = forbidden + over
+		}
+	}
 	return o
 }
 
@@ -132,16 +164,28 @@ func (z *sizer) size(i, replicas int) (Resources, float64) {
 		cores, short := z.servingCores(pods)
 		return Resources{CPU: FromCores(cores), Memory: FromBytes(memory)}, short
 	}
-	use := z.d.s.Policy.Vertical.CPUUtilization
-	cores := (n.perReplica + n.cpu/pods) / use * n.imbalance
+	use := z.d.rules(i).CPUUtilization
+	if z.n.patient && i == z.n.main {
+		use = 1 // What is too much for a moment waits.
+	}
+	cores := (n.perReplica + n.cpu/pods) / use * n.imbalance * z.n.correction
 	if replicas > 1 && !z.resizable() {
 		cores = max(cores, n.perReplica+n.cpuMedian/(pods-1))
 	}
-	short := 0.0
-	if most := z.d.s.Policy.Vertical.MaxAllowed.CPU.Cores(); most > 0 {
-		short = lack((n.perReplica+n.cpuAhead/pods)/use*n.imbalance, most)
+	short, burst := 0.0, 1+z.d.s.Policy.Vertical.Burst
+	if most := z.most(i); most > 0 {
+		short = lack((n.perReplica+n.cpuAhead/pods)/use*n.imbalance*z.n.correction/burst, most)
 	}
-	return Resources{CPU: FromCores(cores), Memory: FromBytes(memory)}, short
+	return Resources{CPU: FromCores(cores / burst), Memory: FromBytes(memory)}, short
+}
+
+// expected is the CPU that container i is expected to use on each of that many
+// pods; a request below it would save nothing.
+func (z *sizer) expected(i, replicas int) MilliCPU {
+	if z.d.s.Policy.Vertical.Burst <= 0 || !z.n.containers[i].known {
+		return 0
+	}
+	return FromCores(z.n.containers[i].cpuExpected / float64(replicas))
 }
 
 // resizable says whether sizes can change in place. Then the pods that are
@@ -151,15 +195,21 @@ func (z *sizer) resizable() bool {
 	return v.InPlace && !v.Fixed
 }
 
-// servingCores is the smallest rung on which that many pods carry the rate
-// and, where they cannot grow, all but one of them its median.
-func (z *sizer) servingCores(pods float64) (cores, short float64) {
-	perPod := z.n.rate / pods
+// servingRate is the rate that each of that many pods has to carry: where they
+// cannot grow, all but one of them the median, too.
+func (z *sizer) servingRate(pods float64) float64 {
+	perPod := z.n.rate * z.n.correction / pods
 	if pods > 1 && !z.resizable() {
 		perPod = max(perPod, z.n.rateMedian/(pods-1))
 	}
+	return perPod
+}
+
+// servingCores is the smallest rung on which that many pods carry the rate.
+func (z *sizer) servingCores(pods float64) (cores, short float64) {
+	perPod := z.servingRate(pods)
 	top := z.rungs[len(z.rungs)-1]
-	short = lack(z.n.rateAhead/pods, top.rate)
+	short = lack(z.n.rateAhead*z.n.correction/pods, top.rate)
 	for _, r := range z.rungs {
 		if r.rate >= perPod {
 			return r.cores, short
@@ -168,32 +218,30 @@ func (z *sizer) servingCores(pods float64) (cores, short float64) {
 	return top.cores, max(short, lack(perPod, top.rate))
 }
 
-// shortOf is the largest share of a need that sizes which may not change
-// leave uncovered.
+// shortOf is the share of the need that sizes which may not change leave
+// uncovered.
 func (z *sizer) shortOf(o option) float64 {
-	short := 0.0
+	if z.n.perPod > 0 {
+		return o.short
+	}
+	short := z.n.gpuShort(o.replicas)
 	for i := range o.sizes {
-		if !z.n.containers[i].known {
-			continue
+		if z.n.containers[i].known {
+			want, ahead := z.size(i, o.replicas)
+			short += z.uncovered(i, want, o.sizes[i], ahead, o.replicas)
 		}
-		want, ahead := z.size(i, o.replicas)
-		short = max(short, ahead, lack(want.CPU.Cores(), o.sizes[i].CPU.Cores()), lack(float64(want.Memory), float64(o.sizes[i].Memory)))
 	}
 	return short
 }
 
-// cost is what that many pods of these sizes cost an hour. As in the
-// simulator, what is used beyond the requests costs the same.
-func (d *draft) cost(replicas int, sizes []Resources) float64 {
-	p, pods := d.s.Policy.Prices, float64(replicas)
-	if d.s.Workload.Batch() {
-		pods = max(pods, 1) // Between runs there is none: what a run costs counts.
+// capacity is the rate that a pod of that many cores can carry, or one of the
+// largest rung where it has more.
+func (z *sizer) capacity(cores float64) float64 {
+	cores = min(cores, max(ladderTop, z.rungs[len(z.rungs)-1].cores))
+	i, found := slices.BinarySearchFunc(z.rungs, cores, func(r rung, c float64) int { return cmp.Compare(r.cores, c) })
+	if found {
+		return z.rungs[i].rate
 	}
-	total := 0.0
-	for i, c := range d.s.Containers {
-		cores := max(sizes[i].CPU.Cores()*pods, c.CPU.Mean)
-		memory := max(sizes[i].Memory.GiB(), c.Memory.Mean/float64(GiB)) * pods
-		total += cores*p.CPUCoreHour + memory*p.MemoryGiBHour + float64(c.GPUs)*pods*p.GPUHour
-	}
-	return total
+	o := z.d.s.Policy.Objective
+	return z.n.server.Capacity(cores*(1+z.d.s.Policy.Vertical.Burst), o.LatencySeconds, (1-o.Percentile)*lateShare)
 }

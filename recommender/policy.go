@@ -8,6 +8,8 @@ const (
 	// defaultHold is the control interval that a cautious operator of the
 	// Horizontal Pod Autoscaler allows between scale-downs.
 	defaultHold = 300
+	// defaultChangeHours was measured: see docs/algorithms/sizing.md.
+	defaultChangeHours = 0.05
 	// defaultStabilization is that autoscaler's default for scaling down.
 	defaultStabilization = 300
 	// defaultStartup stands in for a start-up time that is not known.
@@ -16,13 +18,17 @@ const (
 	defaultResize = 60
 	// defaultUtilization leaves a tenth for what happens within a sample.
 	defaultUtilization = 0.9
-	// defaultMemoryMargin is that of the Vertical Pod Autoscaler; on the
-	// 8-day peak it left 3.4 % of days with an excess, against its 8.1 % on a
-	// decayed percentile (docs/algorithms/sizing.md).
+	// defaultMemoryMargin, that of the Vertical Pod Autoscaler, holds until
+	// there are enough daily peaks to learn one from.
 	defaultMemoryMargin = 0.15
+	// defaultPercentile is the share of requests that has to meet an objective.
+	defaultPercentile = 0.95
 	// defaultGrowth bounds the replicas where no maximum is set.
 	defaultGrowth = 10
 )
+
+// burstMost bounds what may be counted on beyond a request.
+const burstMost = 10
 
 const (
 	defaultMinCPU    MilliCPU = 10
@@ -34,7 +40,8 @@ const (
 func (p Policy) withDefaults(replicas Replicas) Policy {
 	p.Risk = orDefault(min(p.Risk, 0.5), defaultRisk)
 	p.HoldSeconds = orDefault(p.HoldSeconds, defaultHold)
-	p.Objective.Percentile = orDefault(min(p.Objective.Percentile, 0.9999), 0.95)
+	p.ChangeHours = orDefault(p.ChangeHours, defaultChangeHours)
+	p.Objective.Percentile = orDefault(min(p.Objective.Percentile, 0.9999), defaultPercentile)
 	p.Objective.ServiceCV = orDefault(p.Objective.ServiceCV, 1)
 	h, v := &p.Horizontal, &p.Vertical
 	h.StabilizationSeconds = orDefault(h.StabilizationSeconds, defaultStabilization)
@@ -46,7 +53,7 @@ func (p Policy) withDefaults(replicas Replicas) Policy {
 	}
 	h.Max = max(h.Max, h.Min)
 	v.CPUUtilization = orDefault(min(v.CPUUtilization, 1), defaultUtilization)
-	v.MemoryMargin = orDefault(v.MemoryMargin, defaultMemoryMargin)
+	v.Burst = max(0, min(v.Burst, burstMost))
 	if v.MinAllowed.CPU <= 0 {
 		v.MinAllowed.CPU = defaultMinCPU
 	}
@@ -68,33 +75,4 @@ func orDefault(x, def float64) float64 {
 		return x
 	}
 	return def
-}
-
-// limits returns the limits that go with a target request.
-func (v VerticalPolicy) limits(c Container, target Resources) Resources {
-	return Resources{
-		CPU:    MilliCPU(limit(v.CPULimits, int64(c.Requests.CPU), int64(c.Limits.CPU), int64(target.CPU))),
-		Memory: Bytes(limit(v.MemoryLimits, int64(c.Requests.Memory), int64(c.Limits.Memory), int64(target.Memory))),
-	}
-}
-
-// limit follows one request. A limit without a request keeps the ratio 1,
-// since Kubernetes then takes the limit for the request.
-func limit(policy LimitPolicy, request, limit, target int64) int64 {
-	switch policy {
-	case LimitNone:
-		return 0
-	case LimitEqual:
-		return target
-	case LimitRatio:
-		fallthrough
-	default:
-		if limit == 0 {
-			return 0
-		}
-		if request == 0 {
-			return target
-		}
-		return max(target, ceilInt64(float64(target)*(float64(limit)/float64(request))))
-	}
 }

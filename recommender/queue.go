@@ -146,6 +146,9 @@ func (s Server) Late(cores, rate, limit float64) float64 {
 		return 1
 	}
 	decay := (workers/mean - rate) / s.stretch
+	if s.stretch == 1 {
+		return exponentialLate(waits, decay*mean, limit/mean)
+	}
 	late := 0.0
 	for _, x := range s.service {
 		left := limit - x*mean
@@ -156,6 +159,20 @@ func (s Server) Late(cores, rate, limit float64) float64 {
 		late += waits * math.Exp(-decay*left)
 	}
 	return late / float64(len(s.service))
+}
+
+// exponentialLate is P(wait + service > a) for an exponential service time of
+// mean 1 and P(wait > t) = c·exp(-bt),
+//
+//	e^-a + c·(e^-a - e^-ba)/(b - 1)
+//
+// and e^-a·(1 + ca) in the limit b = 1.
+func exponentialLate(c, b, a float64) float64 {
+	rest := math.Exp(-a)
+	if near := (b - 1) * a; math.Abs(near) < 1e-6 {
+		return min(1, rest*(1+c*a))
+	}
+	return min(1, rest+c*(rest-math.Exp(-b*a))/(b-1))
 }
 
 // Capacity is the largest rate per second at which no more than late of the

@@ -6,15 +6,6 @@ import (
 	"slices"
 )
 
-const (
-	// keepReplicas is the saving below which the number of pods stays: pods
-	// take time to start and lose what they have cached.
-	keepReplicas = 0.05
-	// startAmortised is the span in seconds over which the start of a pod has
-	// to pay off.
-	startAmortised = 3600
-)
-
 // Recommender decides sizes. The zero value is ready to use.
 type Recommender struct{}
 
@@ -28,22 +19,37 @@ type Recommender struct{}
 //     the forecast quantile that the accepted risk names, and never less than
 //     what is used now;
 //  2. every number of pods within the bounds, the smallest size of each
-//     container that then carries the need, and what both cost: the cheapest
-//     wins, but the number of pods stays for savings below 5 %;
+//     container that then carries the need, and what both cost, for several
+//     spans that this may have to last: the cheapest wins, with what it costs
+//     to change spread over the span, and what is there stays where no change
+//     saves that much;
 //  3. the guards, in order: none of them can lower a number.
-func (*Recommender) Decide(s Snapshot) Decision {
-	s.Policy = s.Policy.withDefaults(s.Replicas)
-	d := &draft{s: s}
+func (r *Recommender) Decide(s Snapshot) Decision {
+	if len(s.Groups) > 0 {
+		return r.decideGroups(s)
+	}
+	hold := s.Policy.withDefaults(s.Replicas).HoldSeconds
+	s = s.prepared()
+	d := &draft{s: s, expected: make([]float64, len(s.Containers))}
+	d.constrain()
 	n := needOf(d)
+	for i, c := range n.containers {
+		d.expected[i] = c.cpuExpected
+	}
 	if !n.known() {
 		return d.none()
 	}
 	z := newSizer(d, n)
+	d.answerDeferred(z)
 	d.choose(z)
+	d.idle(z)
 	for _, g := range guards() {
 		g(d, z)
 	}
-	return d.decision(z)
+	out := d.decision(z)
+	out.Alternatives = d.alternatives(z)
+	out.RecheckAfterSeconds = d.recheck(hold)
+	return out
 }
 
 // known says whether anything is known about any container.
@@ -57,8 +63,20 @@ type draft struct {
 	reasons []Reason
 	chosen  option
 	// held says that a guard forbade to lower anything.
-	held  bool
-	state State
+	held bool
+	// holdOwner says that this is below state.Owner only.
+	holdOwner bool
+	state     State
+	// expected is the CPU in cores that each container is expected to use,
+	// summed over the pods.
+	expected []float64
+	// frame is what bounds the sizes and the number of pods, ruled the policies
+	// of the containers, bounds who bounds the number of pods.
+	frame  *frame
+	ruled  []ContainerPolicy
+	bounds []replicaBound
+	// accelerator is the profile chosen, nil where there is no choice.
+	accelerator *AcceleratorChoice
 }
 
 func (d *draft) add(r Reason) {
@@ -74,87 +92,60 @@ func finite(x float64) float64 {
 	return x
 }
 
-// choose takes the cheapest option that is the least short.
+// choose takes the plan that costs the least over the time for which it lasts,
+// of those that are the least short.
 func (d *draft) choose(z *sizer) {
-	now := max(1, d.s.Replicas.Desired)
-	lo, hi := d.s.Policy.Horizontal.Min, d.s.Policy.Horizontal.Max
+	lo, hi := d.replicaBounds()
+	best := z.bestPlan(lo, hi)
+	d.chosen = best.option
+	d.add(d.cheapest(best))
+	d.boundReasons()
+}
+
+// replicaBounds are the numbers of pods to choose from.
+func (d *draft) replicaBounds() (lo, hi int) {
+	lo, hi = d.s.Policy.Horizontal.Min, d.s.Policy.Horizontal.Max
 	if why := d.fixedReplicas(); why != "" {
-		lo, hi = now, now
+		lo = max(1, d.s.Replicas.Desired)
+		hi = lo
 		d.add(Reason{
-			Code: ReasonHorizontalFixed, Subject: "replicas", Unit: "pods", Before: float64(now), After: float64(now), Message: why,
+			Code: ReasonHorizontalFixed, Subject: "replicas", Unit: "pods", Before: float64(lo), After: float64(lo), Message: why,
 		})
 	}
-	start := orDefault(d.s.Replicas.StartupSeconds, defaultStartup) / startAmortised
-	price := func(o option) float64 {
-		return o.cost * (1 + start*math.Abs(float64(o.replicas-now))/float64(o.replicas))
-	}
-	best, kept := option{short: math.Inf(1)}, option{short: math.Inf(1)}
-	for replicas := lo; replicas <= hi; replicas++ {
-		o := z.option(replicas)
-		if o.short < best.short-1e-9 || (o.short <= best.short+1e-9 && price(o) < price(best)) {
-			best = o
-		}
-		if replicas == now {
-			kept = o
-		}
-	}
-	if kept.short <= best.short && kept.cost <= best.cost*(1+keepReplicas) {
-		best = kept
-	}
-	d.chosen = best
-	d.add(d.cheapest())
-	d.boundReasons()
+	return lo, hi
 }
 
 // fixedReplicas says why the number of pods is not chosen; empty where it is.
 func (d *draft) fixedReplicas() string {
 	switch {
+	case d.s.Replicas.Desired == 0 && d.s.Policy.Horizontal.Zero == nil && d.s.Workload.Scalable():
+		return "somebody stopped it: it stays at zero"
 	case d.s.Workload.Batch():
 		return "runs to completion: it has runs, not replicas"
 	case !d.s.Workload.Scalable():
 		return fmt.Sprintf("a %s has no number of replicas to choose", d.s.Workload.Kind)
 	case d.s.Policy.Horizontal.Fixed:
 		return "replicas are not rightsize's to choose by the policy in force"
-	case !d.batchServed() && slices.ContainsFunc(d.s.Containers, func(c Container) bool { return c.GPUs > 0 }):
+	case !d.batchServed() && !d.gpuServed() && slices.ContainsFunc(d.s.Containers, func(c Container) bool { return c.GPUs > 0 }):
 		return "uses GPUs, whose capacity is not known from CPU and memory: replicas stay"
 	default:
 		return ""
 	}
 }
 
-func (d *draft) cheapest() Reason {
+func (d *draft) cheapest(p plan) Reason {
 	now := d.currentCost()
-	return Reason{
-		Code: ReasonCheapest, Subject: "cost", Unit: d.currency() + "/h", Before: now, After: d.chosen.cost,
-		Message: fmt.Sprintf("%d pods at %s %s an hour are the cheapest that carry the need; now it is %d at %s",
-			d.chosen.replicas, num(d.chosen.cost), d.currency(), d.s.Replicas.Desired, num(now)),
+	r := Reason{Code: ReasonCheapest, Subject: "cost", Unit: d.currency() + "/h", Before: now, After: p.cost}
+	switch {
+	case !p.stay:
+		r.Message = fmt.Sprintf("%d pods at %s %s an hour are the cheapest that carry the need, for some %s; now it is %d at %s",
+			p.replicas, num(p.cost), d.currency(), span(p.span), d.s.Replicas.Desired, num(now))
+	default:
+		r.Code = ReasonNotWorthwhile
+		r.Message = fmt.Sprintf("%d pods at %s %s an hour carry the need for some %s: no change would save what it costs",
+			p.replicas, num(p.cost), d.currency(), span(p.span))
 	}
-}
-
-// boundReasons tells where the owner's bounds moved the choice, and where they
-// leave it short.
-func (d *draft) boundReasons() {
-	for i, c := range d.s.Containers {
-		want, got := d.chosen.uncapped[i], d.chosen.sizes[i]
-		if want.CPU != got.CPU {
-			d.add(Reason{
-				Code: ReasonBounded, Container: c.Name, Subject: "cpu", Unit: "cores", Before: want.CPU.Cores(), After: got.CPU.Cores(),
-				Message: fmt.Sprintf("%s cores would do, the bound is %s", num(want.CPU.Cores()), num(got.CPU.Cores())),
-			})
-		}
-		if want.Memory != got.Memory {
-			d.add(Reason{
-				Code: ReasonBounded, Container: c.Name, Subject: "memory", Unit: "bytes", Before: float64(want.Memory), After: float64(got.Memory),
-				Message: fmt.Sprintf("%s would do, the bound is %s", size(float64(want.Memory)), size(float64(got.Memory))),
-			})
-		}
-	}
-	if d.chosen.short > 1e-9 {
-		d.add(Reason{
-			Code: ReasonShort, Subject: "replicas", Unit: "pods", Before: float64(d.s.Replicas.Desired), After: float64(d.chosen.replicas),
-			Message: fmt.Sprintf("nothing within the bounds carries the need: %s of it stays uncovered", percent(d.chosen.short)),
-		})
-	}
+	return r
 }
 
 // currentCost is what runs now.
@@ -205,8 +196,9 @@ func (d *draft) outline() Decision {
 func (d *draft) decision(z *sizer) Decision {
 	out := d.outline()
 	out.DesiredReplicas = d.chosen.replicas
-	out.Confidence = d.confidence()
+	out.Confidence, out.Accelerator = d.confidence(), d.accelerator
 	resized := false
+	limits := d.targetLimits(z)
 	for i, c := range d.s.Containers {
 		target := d.chosen.sizes[i]
 		lower, upper := z.bounds(i, d.chosen.replicas, target)
@@ -216,10 +208,13 @@ func (d *draft) decision(z *sizer) Decision {
 		}
 		if target != c.Requests {
 			resized = true
-			r.TargetLimits = d.s.Policy.Vertical.limits(c, target)
+			r.TargetLimits = limits[i]
 		}
+		r.Boost = d.boost(i, target)
+		r.Advice = d.advise(c, r)
 		out.Containers = append(out.Containers, r)
 	}
+	d.remember()
 	out.Cost.TargetPerHour = d.cost(d.chosen.replicas, d.chosen.sizes)
 	scaled := d.chosen.replicas != d.s.Replicas.Desired && d.fixedReplicas() == ""
 	if !scaled {
@@ -256,14 +251,15 @@ func (d *draft) confidence() float64 {
 // bounds enclose the requests that need no change: below, the median of the
 // need is not covered; above, its 0.99 quantile is, with room to spare.
 func (z *sizer) bounds(i, replicas int, target Resources) (lower, upper Resources) {
-	n, pods := z.n.containers[i], float64(replicas)
+	n, pods := z.n.containers[i], float64(max(1, replicas))
 	if !n.known {
 		return target, target
 	}
-	lower = Resources{CPU: FromCores(n.perReplica + n.cpuMedian/pods), Memory: FromBytes(n.memoryLow)}
+	burst := 1 + z.d.s.Policy.Vertical.Burst
+	lower = Resources{CPU: FromCores((n.perReplica + n.cpuMedian/pods) / burst * min(1, z.n.correction)), Memory: FromBytes(n.memoryLow)}
 	upper = Resources{
-		CPU:    FromCores((n.perReplica + n.cpuHigh/pods) / z.d.s.Policy.Vertical.CPUUtilization * n.imbalance),
-		Memory: FromBytes(n.memory * (1 + z.d.s.Policy.Vertical.MemoryMargin)),
+		CPU:    FromCores((n.perReplica + n.cpuHigh/pods) / burst / z.d.rules(i).CPUUtilization * n.imbalance * max(1, z.n.correction)),
+		Memory: FromBytes(n.memoryHigh),
 	}
 	return Resources{CPU: min(lower.CPU, target.CPU), Memory: min(lower.Memory, target.Memory)},
 		Resources{CPU: max(upper.CPU, target.CPU), Memory: max(upper.Memory, target.Memory)}

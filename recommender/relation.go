@@ -39,6 +39,10 @@ type Relation struct {
 	Residual float64 `json:"residual"`
 	// R2 is the share of the variance of the CPU per pod that demand explains.
 	R2 float64 `json:"r2"`
+	// Drift is what the newest observations used over what the fit to all of
+	// them says, 0.5 to 3: a new version that costs more is answered before the
+	// fit knows of it. PerReplica and PerUnit have it in them. 0 counts as 1.
+	Drift float64 `json:"drift,omitempty"`
 	// Samples is how many observations were used.
 	Samples int  `json:"samples"`
 	Valid   bool `json:"valid"`
@@ -61,7 +65,8 @@ type RelationSample struct {
 // fewer than 20 samples remain, where demand does not vary, or where it
 // explains less than half of the variance or less than nothing.
 func FitRelation(samples []RelationSample) Relation {
-	samples = thin(slices.DeleteFunc(slices.Clone(samples), RelationSample.unusable), relationSamples)
+	usable := slices.DeleteFunc(slices.Clone(samples), RelationSample.unusable)
+	samples = thin(usable, relationSamples)
 	a, b, ok := fitLine(samples)
 	if !ok {
 		return Relation{Samples: len(samples)}
@@ -77,7 +82,55 @@ func FitRelation(samples []RelationSample) Relation {
 	r := Relation{PerReplica: a, PerUnit: b, Samples: len(samples)}
 	r.Residual, r.R2 = r.quality(samples)
 	r.Valid = r.PerUnit > 0 && r.R2 >= relationR2
+	if r.Valid {
+		r.Drift = r.drift(usable)
+		r.PerReplica, r.PerUnit = r.PerReplica*r.Drift, r.PerUnit*r.Drift
+	}
 	return r
+}
+
+const (
+	// driftUp and driftDown are the numbers of the newest samples that have to
+	// agree that CPU is above or below the fit. At a sample every five minutes,
+	// growth is believed after a quarter of an hour and saving after an hour.
+	driftUp   = 3
+	driftDown = 12
+	// driftLeast is the share by which they have to be off to mean anything.
+	driftLeast = 0.1
+	// driftLow and driftHigh bound the correction, as NVIDIA's Dynamo bounds its
+	// own of observed over predicted.
+	driftLow, driftHigh = 0.5, 3.0
+)
+
+// drift is the factor between the fit and the newest of the samples, which are
+// in the order of time: the least of the last three where all are above the
+// fit, the largest of the last twelve where all are below, else 1.
+func (r Relation) drift(samples []RelationSample) float64 {
+	ratio := func(s RelationSample) float64 {
+		if expected := r.CPU(s.Demand, s.Replicas); expected > 0 {
+			return s.CPU / expected
+		}
+		return 1
+	}
+	least, most := math.Inf(1), 0.0
+	for i, s := range slices.Backward(samples) {
+		back := len(samples) - i
+		if back > driftDown {
+			break
+		}
+		most = max(most, ratio(s))
+		if back <= driftUp {
+			least = min(least, ratio(s))
+		}
+	}
+	switch {
+	case len(samples) >= driftUp && least > 1+driftLeast:
+		return min(least, driftHigh)
+	case len(samples) >= driftDown && most < 1-driftLeast:
+		return max(most, driftLow)
+	default:
+		return 1
+	}
 }
 
 func (s RelationSample) unusable() bool {

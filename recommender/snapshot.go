@@ -59,6 +59,24 @@ type Snapshot struct {
 	// Batch is how a pod serves a language model, where the workload does so
 	// and its Demand is in requests; else nil.
 	Batch *BatchServer `json:"batch,omitempty"`
+	// BatchEvidence says how well Batch is known; nil where its owner stands in
+	// for it.
+	BatchEvidence *BatchEvidence `json:"batchEvidence,omitempty"`
+	// Outcome is how well the objective was met lately; nil where unknown.
+	Outcome *Outcome `json:"outcome,omitempty"`
+	// Surroundings are what the cluster, the calendar and the rest of the pod
+	// allow.
+	Surroundings
+	// Tokens are those of a mean request, forecast apart from the number of
+	// requests; nil where all that is known of them is in Batch.
+	Tokens *Tokens `json:"tokens,omitempty"`
+	// GPU is the activity of the pods' GPUs; nil where unknown.
+	GPU *GPUActivity `json:"gpu,omitempty"`
+	// Accelerator names which of the policy's profiles the pods have.
+	Accelerator string `json:"accelerator,omitempty"`
+	// Variants are the workloads that serve the demand together, this one among
+	// them; the demand is then that of all. Empty where it is alone.
+	Variants []Variant `json:"variants,omitempty"`
 	// Facts are what is known about the quality of the data, as found by
 	// whoever gathered it.
 	Facts []Fact `json:"facts,omitempty"`
@@ -79,6 +97,11 @@ type Replicas struct {
 	ResizeSeconds float64 `json:"resizeSeconds,omitempty"`
 	// Rollout says that a new revision is being rolled out.
 	Rollout bool `json:"rollout,omitempty"`
+	// Deferred is the number of pods whose growth in place waits for room on
+	// their node, Infeasible that of pods whose node can never hold it. What
+	// these pods really have is Container.InForce.
+	Deferred   int `json:"deferred,omitempty"`
+	Infeasible int `json:"infeasible,omitempty"`
 }
 
 // pods is the number of pods that share the load now, at least one.
@@ -95,6 +118,18 @@ type Container struct {
 	Name     string    `json:"name"`
 	Requests Resources `json:"requests"`
 	Limits   Resources `json:"limits"`
+	// InForce is what the pods of which a resize is pending have until it is
+	// made; zero where none is.
+	InForce Resources `json:"inForce,omitzero"`
+	// RestartOnCPU and RestartOnMemory say that a change in place restarts the
+	// container (resizePolicy RestartContainer).
+	RestartOnCPU    bool `json:"restartOnCPU,omitempty"`
+	RestartOnMemory bool `json:"restartOnMemory,omitempty"`
+	// Startup is what was learned from past starts of the container; nil where
+	// nothing is known.
+	Startup *Startup `json:"startup,omitempty"`
+	// Runs are those of a workload that runs to completion; nil where unknown.
+	Runs *Runs `json:"runs,omitempty"`
 	// CPU is in cores, summed over the pods.
 	CPU Usage `json:"cpu"`
 	// Memory is the working set in bytes of the pod that uses the most, as it
@@ -117,6 +152,19 @@ type Container struct {
 	OOMKills    int       `json:"oomKills,omitempty"`
 	LastOOMKill time.Time `json:"lastOOMKill,omitzero"`
 	Restarts    int       `json:"restarts,omitempty"`
+	// RecentRestarts are those of the last 10 minutes.
+	RecentRestarts int `json:"recentRestarts,omitempty"`
+	// FirstOOMKill is the earliest kill of the history, and OOMLimit the
+	// largest memory limit in force at a kill; zero where unknown.
+	FirstOOMKill time.Time `json:"firstOOMKill,omitzero"`
+	OOMLimit     Bytes     `json:"oomLimitBytes,omitempty"`
+	// PageCache is the memory in bytes that the pod which holds the most had
+	// beyond its working set in the last hour: files that the kernel would read
+	// again. 0 where unknown.
+	PageCache float64 `json:"pageCacheBytes,omitempty"`
+	// Runtime is the language runtime the container was recognised to run; nil
+	// where it was not.
+	Runtime *Runtime `json:"runtime,omitempty"`
 }
 
 // Usage is the history of one resource in numbers, with its forecast. The
@@ -137,6 +185,11 @@ type Usage struct {
 	// TrendPerDay is the Theil-Sen slope of the daily peaks over the last 8
 	// days, 0 where it is not significant.
 	TrendPerDay float64 `json:"trendPerDay,omitempty"`
+	// DailyPeaks are the largest values of the whole days that end with the
+	// history, oldest first, at most 14; days without data are left out. Known
+	// for memory only, as is Season, which is nil where none is to be relied on.
+	DailyPeaks []float64 `json:"dailyPeaks,omitempty"`
+	Season     *Season   `json:"season,omitempty"`
 	// Imbalance is the 0.95 quantile of (largest pod)/(mean pod), at least 1;
 	// 0 where unknown.
 	Imbalance float64 `json:"imbalance,omitempty"`
@@ -160,6 +213,16 @@ type Demand struct {
 	// Backlog is work that waits, in units of the demand times seconds; 0
 	// where none or unknown.
 	Backlog float64 `json:"backlog,omitempty"`
+	// IdleSeconds is how long there has been none; 0 where there is some, or
+	// where that is unknown.
+	IdleSeconds float64 `json:"idleSeconds,omitempty"`
+}
+
+// Tokens are the mean numbers of tokens that a request to a language model has
+// read and written.
+type Tokens struct {
+	Prompt Usage `json:"prompt"`
+	Output Usage `json:"output"`
 }
 
 // Fact is one thing known about the data.
@@ -196,11 +259,23 @@ type Policy struct {
 	// be made, beyond the time it takes to react: minutes for a controller,
 	// days for a size written into Git. Zero means 300.
 	HoldSeconds float64 `json:"holdSeconds,omitempty"`
+	// ChangeHours is what one change of sizes or replicas has to save before it
+	// is made, in hours of what the workload costs now. More of it makes fewer
+	// changes. Zero means 0.05: three minutes of the workload's cost.
+	ChangeHours float64 `json:"changeHours,omitempty"`
 	// Objective is what the users of the workload expect; zero for none.
 	Objective  Objective        `json:"objective"`
 	Horizontal HorizontalPolicy `json:"horizontal"`
 	Vertical   VerticalPolicy   `json:"vertical"`
 	Prices     Prices           `json:"prices"`
+	// Engine is what the owner knows of an engine for language models, such as
+	// the largest batch and the size of the cache it is started with; zero
+	// fields are learned.
+	Engine BatchServer `json:"engine,omitzero"`
+	// Accelerators are the profiles that pods may have; ModelBytes is what the
+	// weights of the model take in them, zero where unknown.
+	Accelerators []AcceleratorProfile `json:"accelerators,omitempty"`
+	ModelBytes   float64              `json:"modelBytes,omitempty"`
 }
 
 // Objective is a time that a share of the requests has to meet.
@@ -220,61 +295,16 @@ type Objective struct {
 	ServiceCV float64 `json:"serviceCV,omitempty"`
 }
 
-// HorizontalPolicy bounds the number of pods.
-type HorizontalPolicy struct {
-	// Fixed keeps the replicas as they are.
-	Fixed bool `json:"fixed,omitempty"`
-	// Min and Max are inclusive; zero means 1 and ten times what is there.
-	Min int `json:"min,omitempty"`
-	Max int `json:"max,omitempty"`
-	// StabilizationSeconds is how long the largest replica count of the recent
-	// past is kept before fewer are asked for. Zero means 300.
-	StabilizationSeconds float64 `json:"stabilizationSeconds,omitempty"`
-}
-
-// VerticalPolicy bounds the size of a container.
-type VerticalPolicy struct {
-	// Fixed keeps the sizes as they are.
-	Fixed bool `json:"fixed,omitempty"`
-	// MinAllowed and MaxAllowed bound the target of each container. Zero
-	// means 10 milli-CPU and 32 MiB, and no upper bound.
-	MinAllowed Resources `json:"minAllowed"`
-	MaxAllowed Resources `json:"maxAllowed"`
-	// CPUUtilization is the share of its requested CPU that a container without
-	// a latency objective may use, in (0, 1]: averages over minutes hide what
-	// happens within them. Zero means 0.9.
-	CPUUtilization float64 `json:"cpuUtilization,omitempty"`
-	// MemoryMargin is the share added to the memory a container is expected
-	// to reach. Zero means 0.15.
-	MemoryMargin float64 `json:"memoryMargin,omitempty"`
-	// InPlace says that sizes can change without a restart, so that they may
-	// follow demand.
-	InPlace bool `json:"inPlace,omitempty"`
-	// CPULimits says what to do with CPU limits. Empty means LimitRatio.
-	CPULimits LimitPolicy `json:"cpuLimits,omitempty"`
-	// MemoryLimits says what to do with memory limits. Empty means LimitRatio.
-	MemoryLimits LimitPolicy `json:"memoryLimits,omitempty"`
-}
-
-// LimitPolicy says how a limit follows its request.
-type LimitPolicy string
-
-// The limit policies.
-const (
-	// LimitRatio keeps the ratio of limit to request; no limit stays no limit.
-	LimitRatio LimitPolicy = "Ratio"
-	// LimitEqual sets the limit to the request.
-	LimitEqual LimitPolicy = "Equal"
-	// LimitNone removes the limit.
-	LimitNone LimitPolicy = "None"
-)
-
 // Prices is what capacity costs, in Currency an hour.
 type Prices struct {
 	CPUCoreHour   float64 `json:"cpuCoreHour"`
 	MemoryGiBHour float64 `json:"memoryGiBHour"`
 	GPUHour       float64 `json:"gpuHour,omitempty"`
 	Currency      string  `json:"currency,omitempty"`
+	// DominantShare prices a pod by the largest of its shares of a node, since
+	// what it leaves of the other resources cannot be used: for clusters whose
+	// nodes are packed with pods of one shape. It needs Snapshot.Nodes.
+	DominantShare bool `json:"dominantShare,omitempty"`
 }
 
 // State is what one decision tells the next; it is all that a controller has
@@ -282,9 +312,60 @@ type Prices struct {
 type State struct {
 	// LastChange is when sizes were last changed.
 	LastChange time.Time `json:"lastChange,omitzero"`
+	// Owner is what the workload's owner asked for, while there is too little
+	// history to go below it.
+	Owner *OwnerSize `json:"owner,omitempty"`
+	// Correction is the ratio of what turned out to be needed to what was
+	// predicted, as of CorrectedAt. 0 counts as 1.
+	Correction  float64   `json:"correction,omitempty"`
+	CorrectedAt time.Time `json:"correctedAt,omitzero"`
 	// Wishes are the replica counts asked for within the stabilization
 	// window, oldest first.
 	Wishes []Wish `json:"wishes,omitempty"`
+	// Scales are the changes of the number of pods within the longest window
+	// that looks at them, oldest first, at most 64.
+	Scales []Scale `json:"scales,omitempty"`
+	// Turns are the latest changes of the direction in which sizes moved,
+	// oldest first, at most 16.
+	Turns []Turn `json:"turns,omitempty"`
+	// Refused are pod sizes that nodes could not hold, oldest first, at most 8.
+	Refused []Refusal `json:"refused,omitempty"`
+	// Groups are the states of Snapshot.Groups.
+	Groups []GroupState `json:"groups,omitempty"`
+}
+
+// Scale is a change of the number of pods.
+type Scale struct {
+	At   time.Time `json:"at"`
+	From int       `json:"from"`
+	To   int       `json:"to"`
+}
+
+// Turn is a change of the direction in which sizes move.
+type Turn struct {
+	At time.Time `json:"at"`
+	Up bool      `json:"up,omitempty"`
+}
+
+// Refusal is the size of a pod that its node can never hold.
+type Refusal struct {
+	At time.Time `json:"at"`
+	// Asked is what was asked for, InForce what the pod has instead.
+	Asked   Resources `json:"asked"`
+	InForce Resources `json:"inForce"`
+}
+
+// GroupState is the state of one group of pods.
+type GroupState struct {
+	Name  string `json:"name"`
+	State State  `json:"state"`
+}
+
+// OwnerSize is the size of a workload: its pods, and what each container of one
+// requests, in their order.
+type OwnerSize struct {
+	Replicas int         `json:"replicas"`
+	Sizes    []Resources `json:"sizes"`
 }
 
 // Wish is a replica count that one decision would have liked.

@@ -58,6 +58,10 @@ type History struct {
 	CPU forecaster.Series
 	// Memory is the working set in bytes of one pod.
 	Memory forecaster.Series
+	// PromptTokens and OutputTokens are those of a mean request, of inference
+	// services; others have no values.
+	PromptTokens forecaster.Series
+	OutputTokens forecaster.Series
 	// Replicas and Requests are those of the initial pods.
 	Replicas int
 	Requests recommender.Resources
@@ -89,6 +93,10 @@ type Observation struct {
 	ServedRate     float64
 	DroppedRate    float64
 	LatencySeconds float64
+	// LateRate is the requests a second that were finished in the step after a
+	// longer time than the objective's latency, as a histogram with a bucket
+	// there has it.
+	LateRate float64
 	// Running and Waiting are the items or requests that were worked on and
 	// that waited for it, of queue and inference services, summed over pods.
 	Running float64
@@ -99,6 +107,11 @@ type Observation struct {
 	KVCacheUsage    float64
 	PromptTokenRate float64
 	OutputTokenRate float64
+	// TTFTSeconds is the mean time to the first token of the requests that got
+	// it in the step, ITLSeconds the mean time that a token written in the step
+	// took, pauses included; 0 where there were none. Of inference services.
+	TTFTSeconds float64
+	ITLSeconds  float64
 	// Desired is the number of pods asked for, Ready the number that serves.
 	Desired int
 	Ready   int

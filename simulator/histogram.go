@@ -68,6 +68,22 @@ func (l *latencies) clear() {
 	}
 }
 
+// above is the count of what is in buckets above that of a time.
+func (l *latencies) above(seconds float64) float64 {
+	if !l.used {
+		return 0
+	}
+	i := int(math.Float64bits(seconds)>>(52-subBits)) - bucketOffset
+	if uint(i) >= bucketCount {
+		i = nearestBucket(i)
+	}
+	total := 0.0
+	for _, c := range l.counts[max(i+1, l.lo):max(i+1, l.lo, l.hi+1)] {
+		total += c
+	}
+	return total
+}
+
 // quantile is the middle of the bucket in which the p-quantile lies, 0 of
 // nothing.
 func (l *latencies) quantile(p float64) float64 {

@@ -17,6 +17,8 @@ type inferenceLoad struct {
 	itl     float64 // The objective, +Inf for none; the other is limit.
 
 	prompts, outputs  float64 // Tokens read and written in this step.
+	firsts, waited    float64 // First tokens in this step, and what they took in seconds.
+	writing           float64 // Request-seconds of writing in this step.
 	running, inQueue  float64 // Request-seconds in this step.
 	kvTime, readyTime float64 // Used and existing KV cache, token-seconds.
 }
@@ -40,6 +42,7 @@ type batch struct {
 	admitted int
 
 	running, inQueue, kvTime, written, read float64 // Since the last settle.
+	writingTime, firsts, waited             float64 // As well.
 	step                                    batchMeans
 }
 
@@ -156,6 +159,7 @@ func (l *inferenceLoad) integrate(b *batch, t float64) {
 	b.running += dt * float64(b.admitted)
 	b.inQueue += dt * float64(b.waiting.n)
 	b.kvTime += dt * b.kv
+	b.writingTime += dt * float64(b.writing.len())
 	if b.reading.n == 0 {
 		b.clock += dt
 		b.written += dt * l.speed * float64(b.writing.len())
@@ -168,6 +172,7 @@ func (l *inferenceLoad) begin(b *batch, t float64) {
 	r := b.reading.pop()
 	b.read += r.input
 	r.ttft = t - r.arrival + 1/l.speed
+	b.firsts, b.waited = b.firsts+1, b.waited+r.ttft
 	b.writing.add(writing{end: b.clock + r.output/l.speed, prompt: r})
 	if b.reading.n > 0 {
 		l.read(b, t)
@@ -207,10 +212,12 @@ func (l *inferenceLoad) settle(p *pod) {
 	l.running += b.running
 	l.inQueue += b.inQueue
 	l.kvTime += b.kvTime
+	l.writing, l.firsts, l.waited = l.writing+b.writingTime, l.firsts+b.firsts, l.waited+b.waited
 	b.step.running += b.running
 	b.step.inQueue += b.inQueue
 	b.step.kvTime += b.kvTime
 	b.read, b.written, b.running, b.inQueue, b.kvTime = 0, 0, 0, 0, 0
+	b.writingTime, b.firsts, b.waited = 0, 0, 0
 	dt := now - p.use.since
 	l.readyTime += dt
 	p.use.running += dt
@@ -257,6 +264,13 @@ func (l *inferenceLoad) endStep(o *Observation) {
 		o.KVCacheUsage = l.kvTime / (l.readyTime * l.s.KVCacheTokens)
 	}
 	o.PromptTokenRate, o.OutputTokenRate = l.prompts/length, l.outputs/length
+	if l.firsts > 0 {
+		o.TTFTSeconds = l.waited / l.firsts
+	}
+	if l.outputs > 0 {
+		o.ITLSeconds = l.writing / l.outputs
+	}
+	l.firsts, l.waited, l.writing = 0, 0, 0
 	l.prompts, l.outputs, l.running, l.inQueue, l.kvTime, l.readyTime = 0, 0, 0, 0, 0, 0
 	l.observe(o)
 }

@@ -109,6 +109,9 @@ func TestInferenceScores(t *testing.T) {
 	exactly(t, "prompt tokens", first.PromptTokenRate, 1000.0/15)
 	exactly(t, "output tokens", first.OutputTokenRate, 22.0/15)
 	exactly(t, "demand", first.DemandRate, 2.0/15)
+	// 0.6 and 1.1 s; the first writes from 1.5 to 3.1, the second from 2.
+	exactly(t, "TTFT", first.TTFTSeconds, 0.85)
+	exactly(t, "ITL", first.ITLSeconds, (1.6+1.1)/22)
 }
 
 // TestInferenceTokens: those of a trace's requests and of a rate file's rows

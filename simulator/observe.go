@@ -133,7 +133,7 @@ func (w *world) podState(p *pod, o *PodObservation) {
 }
 
 // past is what one span of the history looks like.
-type past struct{ demand, cpu, memory, running float64 }
+type past struct{ demand, cpu, memory, running, prompt, output float64 }
 
 // pastOver is the use of the initial pods over [from, to) without throttling
 // or loss: means of the demand, of the CPU of all pods, of one pod's memory,
@@ -179,7 +179,7 @@ func (sc *Scenario) pastWork(from, to float64) past {
 	case sc.Service.Inference != nil:
 		i := sc.Service.Inference
 		input, output := sc.Demand.tokensAt(from, i)
-		return past{demand: rate, running: rate * (input/i.PrefillTokensPerSecond + output*float64(i.MaxBatch)/i.DecodeTokensPerSecond)}
+		return past{demand: rate, prompt: input, output: output, running: rate * (input/i.PrefillTokensPerSecond + output*float64(i.MaxBatch)/i.DecodeTokensPerSecond)}
 	default:
 		return past{demand: rate, cpu: rate, memory: s.MeanMemory / n}
 	}
@@ -215,12 +215,16 @@ func (w *world) history() History {
 		}
 	}
 	h := History{
-		Demand: blank(), CPU: blank(), Memory: blank(), Replicas: sc.Initial.Replicas, Requests: sc.Initial.Requests,
+		Demand: blank(), CPU: blank(), Memory: blank(), PromptTokens: blank(), OutputTokens: blank(), Replicas: sc.Initial.Replicas, Requests: sc.Initial.Requests,
 	}
 	for i := range n {
 		from := first + float64(i)*step
 		p := sc.pastOver(from, from+step)
 		h.Demand.Values[i], h.CPU.Values[i], h.Memory.Values[i] = p.demand, p.cpu, p.memory
+		h.PromptTokens.Values[i], h.OutputTokens.Values[i] = p.prompt, p.output
+	}
+	if sc.Service.Inference == nil {
+		h.PromptTokens.Values, h.OutputTokens.Values = nil, nil
 	}
 	if !sc.Service.Requests() {
 		h.Demand.Values = nil

@@ -111,6 +111,9 @@ func (l *requestLog) observe(o *Observation) {
 	o.ServedRate = l.step.served / length
 	o.DroppedRate = l.step.dropped / length
 	o.LatencySeconds = l.latency.quantile(l.w.sc.Objective.Percentile)
+	if most := l.w.sc.Objective.LatencySeconds; most > 0 {
+		o.LateRate = l.latency.above(most) / length
+	}
 	l.close()
 	if l.w.now >= l.w.scored {
 		l.from = l.w.scored

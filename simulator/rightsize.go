@@ -10,9 +10,10 @@ import (
 // RightsizeOptions are what an owner of a workload can set, and how often the
 // driver works. Zero fields get the defaults of [DefaultRightsize].
 type RightsizeOptions struct {
-	// Risk, Utilization, MemoryMargin and Stabilization are those of
-	// recommender.Policy; zero means its default.
+	// Risk, ChangeHours, Utilization, MemoryMargin and Stabilization are those
+	// of recommender.Policy; zero means its default.
 	Risk          float64
+	ChangeHours   float64
 	Utilization   float64
 	MemoryMargin  float64
 	Stabilization time.Duration
@@ -41,7 +42,7 @@ func DefaultRightsize() RightsizeOptions {
 }
 
 // relationGap is the time between fits of the relation.
-const relationGap = time.Hour
+const relationGap = 5 * time.Minute
 
 // Rightsize is the policy that drives recommender.Decide as the controller
 // does: it keeps the history that Prometheus would, forecasts it, and puts the
@@ -72,6 +73,7 @@ type rightsizer struct {
 	past  *rightsizeHistory
 
 	demand, cpu, memory      recommender.Usage
+	prompt, output           recommender.Usage
 	memoryShare              float64
 	relation                 recommender.Relation
 	nextDemand, nextMemory   time.Time
@@ -151,7 +153,7 @@ func (r *rightsizer) snapshot(o Observation) recommender.Snapshot {
 		APIVersion: recommender.APIVersion, Kind: recommender.SnapshotKind, Now: o.Now,
 		Workload: recommender.Workload{Namespace: "simulator", Kind: "Deployment", Name: sc.Name},
 		Policy: recommender.Policy{
-			Risk: r.o.Risk, HoldSeconds: r.o.ForecastEvery.Seconds(),
+			Risk: r.o.Risk, ChangeHours: r.o.ChangeHours, HoldSeconds: r.o.Every.Seconds(),
 			Objective: recommender.Objective{
 				LatencySeconds: sc.Objective.LatencySeconds, Percentile: sc.Objective.Percentile, WaitSeconds: sc.Objective.WaitSeconds,
 				TTFTSeconds: sc.Objective.TTFTSeconds, ITLSeconds: sc.Objective.ITLSeconds,
@@ -163,6 +165,7 @@ func (r *rightsizer) snapshot(o Observation) recommender.Snapshot {
 			Vertical: recommender.VerticalPolicy{
 				Fixed: r.o.FixedSize, MinAllowed: sc.Bounds.MinAllowed, MaxAllowed: sc.Bounds.MaxAllowed,
 				CPUUtilization: r.o.Utilization, MemoryMargin: r.o.MemoryMargin, InPlace: true,
+				Burst: sc.Ceiling(o.Template)/max(1e-9, o.Template.CPU.Cores()) - 1,
 			},
 			Prices: sc.Prices,
 		},
@@ -180,13 +183,16 @@ func (r *rightsizer) snapshot(o Observation) recommender.Snapshot {
 		Name: "app", Requests: o.Template, Limits: limits, ThrottledRatio: r.past.throttledRatio(),
 		OOMKills: r.oomKills, LastOOMKill: o.LastOOMKill, GPUs: sc.Service.GPUsPerPod(),
 	}}
+	s.Outcome = r.past.outcome()
+	r.surround(o, &s)
 	switch {
 	case sc.Service.Queue != nil:
 		// A worker uses no more than a core, so that more do nothing.
 		bounds := &s.Policy.Vertical
 		bounds.MaxAllowed.CPU = max(min(bounds.MaxAllowed.CPU, sc.Service.Queue.MostCPU(sc)), bounds.MinAllowed.CPU)
 	case sc.Service.Inference != nil:
-		s.Batch = r.past.batchServer(sc.Service.Inference)
+		server, evidence := r.past.batch.Server()
+		s.Batch, s.BatchEvidence = &server, &evidence
 	}
 	return s
 }
@@ -195,7 +201,7 @@ func (r *rightsizer) snapshot(o Observation) recommender.Snapshot {
 // figures in any case, and puts them into the snapshot. While demand with its
 // relation to CPU decides, CPU itself is forecast no more often than memory.
 func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
-	horizons := recommender.Horizons(*s)
+	horizons := recommender.Horizons(*s, seriesStep)
 	p := r.past
 	if r.sc.Service.Inference != nil {
 		r.refreshDemand(o, s, horizons)
@@ -206,7 +212,7 @@ func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
 	}
 	if due(&r.nextMemory, o.Now, r.o.MemoryEvery) {
 		memory, share := recommender.ShareMemory(p.memory.series(), p.pods.series(), max(1, o.Ready))
-		r.memory, r.memoryShare = recommender.Summarize(memory, o.Now, horizons), share
+		r.memory, r.memoryShare = recommender.SummarizeMemory(memory, o.Now, horizons), share
 		r.memory.Forecast = r.naive(r.memory.Forecast, memory)
 	}
 	r.refreshDemand(o, s, horizons)
@@ -226,8 +232,17 @@ func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
 
 // refreshDemand brings the demand up to date and puts it into the snapshot.
 func (r *rightsizer) refreshDemand(o Observation, s *recommender.Snapshot, horizons []time.Duration) {
+	inference := r.sc.Service.Inference != nil
 	if due(&r.nextDemand, o.Now, r.o.ForecastEvery) {
 		r.demand = r.summarize(&r.past.demand, o.Now, horizons)
+		if inference {
+			r.prompt, r.output = r.summarize(&r.past.prompt, o.Now, horizons), r.summarize(&r.past.output, o.Now, horizons)
+		}
+	}
+	if inference {
+		r.past.prompt.renew(&r.prompt, o.Now)
+		r.past.output.renew(&r.output, o.Now)
+		s.Tokens = &recommender.Tokens{Prompt: r.prompt, Output: r.output}
 	}
 	r.past.demand.renew(&r.demand, o.Now)
 	if r.demand.Samples > 0 {
@@ -266,6 +281,6 @@ func due(next *time.Time, now time.Time, every time.Duration) bool {
 // so that the forecast of CPU is never an old one when that is looked at.
 func (r *rightsizer) demandDecides() bool {
 	const day, coverage = 24 * time.Hour, 0.9
-	f := r.demand.Forecast
-	return r.relation.Valid && f.Valid() && f.Span >= day && (f.Coverage95 == 0 || f.Coverage95 >= coverage)
+	f, o := r.demand.Forecast, r.sc.Objective
+	return o.LatencySeconds+o.WaitSeconds > 0 && r.relation.Valid && f.Valid() && f.Span >= day && (f.Coverage95 == 0 || f.Coverage95 >= coverage)
 }

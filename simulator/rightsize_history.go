@@ -22,6 +22,8 @@ const (
 	relationKept = int(2 * 24 * time.Hour / seriesStep)
 	// recentMinutes is how many minutes recommender.Usage.Recent looks back.
 	recentMinutes = 15
+	// outcomeSpan is what recommender.Outcome looks back.
+	outcomeSpan = 15 * time.Minute
 	// throttleSpan is what recommender.Container.ThrottledRatio looks back.
 	throttleSpan = time.Hour
 )
@@ -29,85 +31,93 @@ const (
 // rightsizeHistory is what a metrics store would hold of the workload.
 type rightsizeHistory struct {
 	demand, cpu, memory, pods track
+	prompt, output            track     // Tokens of a mean request.
 	seen                      time.Time // End of the newest step.
 	minute, five              time.Time // Ends of those under way.
 
 	throttled     []float64 // Share of pods at their ceiling, by step.
+	outcomes      []outcome // By step.
+	outcomeSteps  int
+	objective     Objective
 	throttleSteps int
 	relation      []recommender.RelationSample
 	sums          recommender.RelationSample // Of the five minutes under way.
 	count         float64
-	tokens        tokenMeans
+	batch         *recommender.BatchLearner // Of inference services.
 }
 
-// tokenMeans are discounted sums of tokens read and written and of requests
-// served, of inference services.
-type tokenMeans struct {
-	prompt, output, served float64
-	at                     time.Time
-}
+// outcome is how many requests a second missed the objective, of all.
+type outcome struct{ missed, all float64 }
 
-// tokenMemory is the time after which a request counts half in the mean number
-// of tokens: prompts change by the hour.
-const tokenMemory = 30 * time.Minute
-
-// add discounts what was and adds what was seen over a step.
-func (m *tokenMeans) add(o Observation) {
-	if !m.at.IsZero() {
-		keep := math.Exp2(-float64(o.Now.Sub(m.at)) / float64(tokenMemory))
-		m.prompt, m.output, m.served = m.prompt*keep, m.output*keep, m.served*keep
+// InferenceStep is what the metrics of an inference engine say of a step.
+func InferenceStep(o Observation) recommender.BatchObservation {
+	return recommender.BatchObservation{
+		Seconds: o.Step.Seconds(), Pods: float64(o.Ready), Requests: o.ServedRate,
+		PromptTokens: o.PromptTokenRate, OutputTokens: o.OutputTokenRate,
+		Running: o.Running, Waiting: o.Waiting, CacheUsage: o.KVCacheUsage,
+		TTFTSeconds: o.TTFTSeconds, ITLSeconds: o.ITLSeconds,
 	}
-	m.at = o.Now
-	m.prompt += o.PromptTokenRate * o.Step.Seconds()
-	m.output += o.OutputTokenRate * o.Step.Seconds()
-	m.served += o.ServedRate * o.Step.Seconds()
 }
 
-// batchServer is how a pod serves: as the service is known to, with requests
-// of the size seen lately.
-func (h *rightsizeHistory) batchServer(s *InferenceService) *recommender.BatchServer {
-	b := &recommender.BatchServer{
-		PrefillTokensPerSecond: s.PrefillTokensPerSecond, DecodeTokensPerSecond: s.DecodeTokensPerSecond,
+// newBatchLearner starts from what an operator knows of an engine, the flags
+// it was started with; its speed is for metrics to tell.
+func newBatchLearner(s *InferenceService) *recommender.BatchLearner {
+	return recommender.NewBatchLearner(recommender.BatchServer{
 		MaxBatch: s.MaxBatch, KVCacheTokens: s.KVCacheTokens, PromptTokens: s.PromptTokens, OutputTokens: s.OutputTokens,
-	}
-	const enough = 20 // Requests.
-	if m := h.tokens; m.served >= enough {
-		b.PromptTokens, b.OutputTokens = m.prompt/m.served, max(1, m.output/m.served)
-	}
-	return b
+	}, recommender.BatchServer{})
 }
 
 // measured are the means of one step; NaN where unknown.
-type measured struct{ demand, cpu, memory, pods float64 }
+type measured struct{ demand, cpu, memory, pods, prompt, output float64 }
 
 func newRightsizeHistory(s Setup) *rightsizeHistory {
-	h := &rightsizeHistory{throttleSteps: max(1, int(throttleSpan/s.Scenario.Step))}
+	h := &rightsizeHistory{
+		throttleSteps: max(1, int(throttleSpan/s.Scenario.Step)), outcomeSteps: max(1, int(outcomeSpan/s.Scenario.Step)),
+		objective: s.Scenario.Objective,
+	}
 	for _, t := range h.tracks() {
 		*t = track{peak: math.NaN(), last: math.NaN()}
 	}
 	h.memory.peaks = true
+	// Items that may wait for a minute do not care for the largest one.
+	h.demand.means = s.Scenario.Service.Queue != nil && s.Scenario.Objective.WaitSeconds >= minuteStep.Seconds()
+	h.prompt.means, h.output.means = true, true
+	if i := s.Scenario.Service.Inference; i != nil {
+		h.batch = newBatchLearner(i)
+	}
 	past := s.History
 	for i, cpu := range past.CPU.Values {
-		m := measured{demand: math.NaN(), cpu: cpu, memory: past.Memory.Values[i], pods: float64(past.Replicas)}
+		m := measured{demand: math.NaN(), cpu: cpu, memory: past.Memory.Values[i], pods: float64(past.Replicas), prompt: math.NaN(), output: math.NaN()}
 		if len(past.Demand.Values) > 0 {
 			m.demand = past.Demand.Values[i]
+		}
+		if len(past.PromptTokens.Values) > 0 {
+			m.prompt, m.output = past.PromptTokens.Values[i], past.OutputTokens.Values[i]
 		}
 		h.put(past.CPU.Time(i), m)
 	}
 	return h
 }
 
-func (h *rightsizeHistory) tracks() []*track { return []*track{&h.demand, &h.cpu, &h.memory, &h.pods} }
+func (h *rightsizeHistory) tracks() []*track {
+	return []*track{&h.demand, &h.cpu, &h.memory, &h.pods, &h.prompt, &h.output}
+}
 
 // add keeps one observation, unless it is of a step that is held already.
 func (h *rightsizeHistory) add(o Observation) {
 	if !o.MetricsAt.After(h.seen) {
 		return
 	}
-	h.tokens.add(o)
-	m := measured{demand: math.NaN(), cpu: math.NaN(), memory: math.NaN(), pods: float64(o.Ready)}
+	h.judge(o)
+	if h.batch != nil {
+		h.batch.Observe(InferenceStep(o))
+	}
+	m := measured{demand: math.NaN(), cpu: math.NaN(), memory: math.NaN(), pods: float64(o.Ready), prompt: math.NaN(), output: math.NaN()}
 	if o.HasDemand {
 		m.demand = o.DemandRate
+	}
+	if o.PromptTokenRate > 0 && o.OutputTokenRate > 0 && o.ServedRate > 0 && o.DemandRate > 0 {
+		m.prompt, m.output = o.PromptTokenRate/o.DemandRate, o.OutputTokenRate/o.ServedRate
 	}
 	running, unseen, throttled, killed := 0.0, 0.0, 0.0, 0.0
 	for i := range o.Pods {
@@ -136,6 +146,30 @@ func (h *rightsizeHistory) add(o Observation) {
 	h.put(o.MetricsAt, m)
 }
 
+// judge keeps how many requests missed a latency objective.
+func (h *rightsizeHistory) judge(o Observation) {
+	if h.objective.LatencySeconds <= 0 {
+		return
+	}
+	h.outcomes = append(h.outcomes, outcome{missed: o.LateRate + o.DroppedRate, all: o.ServedRate + o.DroppedRate})
+	if len(h.outcomes) > h.outcomeSteps {
+		h.outcomes = slices.Delete(h.outcomes, 0, 1)
+	}
+}
+
+// outcome is how well the objective was met in the last quarter of an hour; nil
+// where there is none or nothing was asked for.
+func (h *rightsizeHistory) outcome() *recommender.Outcome {
+	var sum outcome
+	for _, o := range h.outcomes {
+		sum.missed, sum.all = sum.missed+o.missed, sum.all+o.all
+	}
+	if sum.all <= 0 {
+		return nil
+	}
+	return &recommender.Outcome{ViolatedRatio: sum.missed / sum.all, WindowSeconds: outcomeSpan.Seconds()}
+}
+
 // throttledRatio is the mean share of throttled pods in the last hour.
 func (h *rightsizeHistory) throttledRatio() float64 {
 	sum := 0.0
@@ -162,7 +196,7 @@ func (h *rightsizeHistory) put(end time.Time, m measured) {
 		h.endFive()
 		h.five = h.five.Add(seriesStep)
 	}
-	for i, v := range [...]float64{m.demand, m.cpu, m.memory, m.pods} {
+	for i, v := range [...]float64{m.demand, m.cpu, m.memory, m.pods, m.prompt, m.output} {
 		h.tracks()[i].put(v, end)
 	}
 	if !math.IsNaN(m.demand + m.cpu) {
@@ -204,10 +238,13 @@ func (h *rightsizeHistory) endFive() {
 }
 
 // track is one quantity: the minute under way, the minutes before it, and a
-// series of the largest of each five. A minute is the mean of its steps, or the
-// largest of them where it is peaks that matter.
+// series of the largest of each five, or of their mean. A minute is the mean of
+// its steps, or the largest of them where it is peaks that matter.
 type track struct {
 	peaks  bool
+	means  bool
+	total  float64 // Of the minutes of the five under way that are known.
+	known  int
 	start  time.Time // End of the first five minutes.
 	values []float64
 	sum    float64 // Over the minute under way, or its largest.
@@ -244,6 +281,10 @@ func (t *track) endMinute() {
 	if math.IsNaN(t.peak) || v > t.peak {
 		t.peak = v
 	}
+	if !math.IsNaN(v) {
+		t.total += v
+		t.known++
+	}
 	t.recent = append(t.recent, v)
 	if len(t.recent) > recentMinutes {
 		t.recent = slices.Delete(t.recent, 0, 1)
@@ -252,8 +293,12 @@ func (t *track) endMinute() {
 }
 
 func (t *track) endFive() {
-	t.values = append(t.values, t.peak)
-	t.peak = math.NaN()
+	v := t.peak
+	if t.means && t.known > 0 {
+		v = t.total / float64(t.known)
+	}
+	t.values = append(t.values, v)
+	t.peak, t.total, t.known = math.NaN(), 0, 0
 }
 
 // forecast carries the track's model on to the end of the series and asks it.

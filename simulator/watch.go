@@ -69,7 +69,8 @@ func (v *watch) lose(s *scrape, ratio float64) {
 		s.o.MemoryBytes = max(s.o.MemoryBytes, p.MemoryBytes)
 	}
 	if v.rng.Float64() < ratio {
-		s.o.HasDemand, s.o.DemandRate, s.o.ServedRate, s.o.DroppedRate, s.o.LatencySeconds = false, 0, 0, 0, 0
+		s.o.HasDemand, s.o.DemandRate, s.o.ServedRate, s.o.DroppedRate = false, 0, 0, 0
+		s.o.LatencySeconds, s.o.LateRate = 0, 0
 	}
 }
 

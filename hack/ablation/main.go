@@ -1,8 +1,13 @@
 // Ablation measures what each part of the forecaster is worth: it backtests the
-// first column of recorded series with everything, without each part, and by
-// each point forecast alone, and prints a Markdown table.
+// first column of recorded series with everything and without each part, and
+// prints a Markdown table.
 //
 //	go run ./hack/ablation -every 3 -origins 40 FOLDER
+//
+// With -alone it asks instead on how many series the whole is better than each
+// point forecast alone, which takes one run for all of them: alone.go.
+//
+//	go run ./hack/ablation -alone -every 1 -origins 50 -scores scores.csv FOLDER
 package main
 
 import (
@@ -32,8 +37,14 @@ const horizons = 4
 func main() {
 	every := flag.Int("every", 3, "take every n-th file")
 	origins := flag.Int("origins", 40, "forecasts per series")
+	apart := flag.Bool("alone", false, "compare the whole with each point forecast alone, series by series")
+	scores := flag.String("scores", "", "with -alone, write the losses to this CSV file")
 	flag.Parse()
-	if err := run(flag.Arg(0), *every, *origins); err != nil {
+	measure := run
+	if *apart {
+		measure = func(folder string, every, origins int) error { return alone(folder, every, origins, *scores) }
+	}
+	if err := measure(flag.Arg(0), *every, *origins); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "ablation:", err)
 		os.Exit(1)
 	}
@@ -55,14 +66,11 @@ func variants() []variant {
 	out = append(out,
 		variant{"calibration without aggregation (level and last)", forecaster.BacktestOptions{Without: aggregation}},
 		variant{"aggregation without calibration, condition, echo", forecaster.BacktestOptions{Without: []string{"calibration", "condition", "echo"}}})
-	for _, part := range points {
-		out = append(out, variant{"only " + part, forecaster.BacktestOptions{Only: part}})
-	}
 	return out
 }
 
 func run(folder string, every, origins int) error {
-	series, err := read(folder, every)
+	series, _, err := read(folder, every)
 	if err != nil {
 		return err
 	}
@@ -83,35 +91,36 @@ func run(folder string, every, origins int) error {
 	return nil
 }
 
-// read returns the first column of every n-th file that is long enough.
-func read(folder string, every int) ([]forecaster.Series, error) {
+// read returns the first column of every n-th file that is long enough, and the
+// names of these files.
+func read(folder string, every int) (out []forecaster.Series, names []string, err error) {
 	files, err := filepath.Glob(filepath.Join(folder, "*.csv.gz"))
 	if err != nil || len(files) == 0 {
-		return nil, errors.Join(err, fmt.Errorf("no series in %q", folder))
+		return nil, nil, errors.Join(err, fmt.Errorf("no series in %q", folder))
 	}
-	var out []forecaster.Series
 	long := 0
 	for _, f := range files {
 		table, err := scenario.ReadTable(f)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if key, _ := table.Groups(); key != "" || len(table.SeriesColumns()) == 0 {
 			continue
 		}
 		s, err := table.SeriesAtLeast(table.SeriesColumns()[0], time.Minute)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if time.Duration(s.Len())*s.Step < multiDay {
 			continue
 		}
 		if long%every == 0 {
 			out = append(out, s)
+			names = append(names, strings.TrimSuffix(filepath.Base(f), ".csv.gz"))
 		}
 		long++
 	}
-	return out, nil
+	return out, names, nil
 }
 
 // measure backtests all series.

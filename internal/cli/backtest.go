@@ -17,18 +17,19 @@ import (
 
 // backtestOptions are the flags of the backtest command.
 type backtestOptions struct {
-	streams   Streams
-	files     []string
-	column    string
-	where     string
-	horizons  []time.Duration
-	quantiles []float64
-	origins   int
-	light     bool
-	without   []string
-	only      string
-	output    string
-	file      string
+	streams    Streams
+	files      []string
+	column     string
+	where      string
+	covariates []string
+	horizons   []time.Duration
+	quantiles  []float64
+	origins    int
+	light      bool
+	without    []string
+	only       string
+	output     string
+	file       string
 }
 
 func newBacktestCommand(s Streams) *cobra.Command {
@@ -50,6 +51,10 @@ arrival_s; every further column of numbers is a series. Request traces, one row
 per request, count as requests per minute. Where a file holds several series
 told apart by a column of text, each is a series of its own: --where picks one.
 
+A column that is known beforehand (a planned batch size, opening hours) is a
+--covariate: every forecast may see all of it, also what lies ahead. Naming one
+that would not have been known makes the scores worthless.
+
 Exit codes: 0 ok, 1 a file could not be used (the others are still printed),
 2 wrong usage.`,
 		Example: `  # all columns of some files, as a table
@@ -65,6 +70,9 @@ Exit codes: 0 ok, 1 a file could not be used (the others are still printed),
   rightsize backtest web.csv --without weekly-fast,weekly-slow
   rightsize backtest web.csv --only weekly-fast
 
+  # what does it help to know the plan?
+  rightsize backtest jobs.csv --column cpu_cores --covariate planned_jobs
+
   # one service out of a file that holds many
   rightsize backtest mesh.csv --where service=cart --column cpu_millicores`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
@@ -79,6 +87,7 @@ Exit codes: 0 ok, 1 a file could not be used (the others are still printed),
 	f := cmd.Flags()
 	f.StringVar(&o.column, "column", "", "the column to use (default every column of numbers)")
 	f.StringVar(&o.where, "where", "", "use only rows in which COLUMN=VALUE")
+	f.StringArrayVar(&o.covariates, "covariate", nil, "a column that is known beforehand, past and future (may be repeated)")
 	f.DurationSliceVar(&o.horizons, "horizons", forecaster.DefaultHorizons(), "how far ahead to forecast")
 	f.Lookup("horizons").DefValue = durationList(forecaster.DefaultHorizons())
 	f.Float64SliceVar(&o.quantiles, "quantiles", forecaster.BacktestLevels(), "quantiles to forecast, between 0 and 1")
@@ -103,6 +112,9 @@ func (o *backtestOptions) check(cmd *cobra.Command) error {
 		return usageErrorf("%s: %w", cmd.CommandPath(), err)
 	}
 	if _, _, err := splitWhere(o.where); err != nil {
+		return usageErrorf("%s: %w", cmd.CommandPath(), err)
+	}
+	if err := checkCovariates(o.column, o.covariates); err != nil {
 		return usageErrorf("%s: %w", cmd.CommandPath(), err)
 	}
 	return checkForecastFlags(cmd, "--horizons", o.horizons, o.quantiles)
@@ -188,7 +200,7 @@ func (o *backtestOptions) read(ctx context.Context) ([]backtestFile, error) {
 // readFile plans the backtests of a file. A series that is too short is an
 // error beside those that are not: the first such is told, for all.
 func (o *backtestOptions) readFile(path string) ([]*backtestSeries, error) {
-	picked, err := readSeries(path, o.where, o.column)
+	picked, err := readSeries(path, o.where, o.column, o.covariates)
 	if err != nil {
 		return nil, err
 	}
@@ -196,6 +208,7 @@ func (o *backtestOptions) readFile(path string) ([]*backtestSeries, error) {
 	var out []*backtestSeries
 	var first error
 	for _, p := range picked {
+		options.Covariates = p.plans
 		plan, err := forecaster.NewBacktest(p.series, options)
 		if err != nil {
 			if first == nil {

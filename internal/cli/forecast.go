@@ -23,14 +23,15 @@ const forecastPoints = 48
 
 // forecastOptions are the flags of the forecast command.
 type forecastOptions struct {
-	streams   Streams
-	column    string
-	where     string
-	horizon   time.Duration
-	quantiles []float64
-	events    string
-	output    string
-	file      string
+	streams    Streams
+	column     string
+	where      string
+	covariates []string
+	horizon    time.Duration
+	quantiles  []float64
+	events     string
+	output     string
+	file       string
 }
 
 func newForecastCommand(s Streams) *cobra.Command {
@@ -56,6 +57,11 @@ A factor multiplies the forecast while the event lasts, an override is the level
 that takes its place, in the unit of the column. Events in the past are not
 learned as usual demand.
 
+A column that is known beforehand (a planned batch size, opening hours) is a
+--covariate; the forecast follows it as far as demand did so far. Its plan for
+the time ahead stands in rows in which the column that is forecast is empty: the
+forecast then begins after the last row in which it is not.
+
 Exit codes: 0 ok, 1 the file could not be used, 2 wrong usage.`,
 		Example: `  # the next hour, as CSV
   rightsize forecast web.csv --column requests_per_s --horizon 1h
@@ -68,6 +74,9 @@ Exit codes: 0 ok, 1 the file could not be used, 2 wrong usage.`,
 
   # the next day with a sale in it
   rightsize forecast web.csv --column requests_per_s --horizon 24h --events sales.yaml
+
+  # the next day, given how many jobs are planned
+  rightsize forecast jobs.csv --column cpu_cores --covariate planned_jobs --horizon 24h
 
   # one service out of a file that holds many
   rightsize forecast mesh.csv --where service=cart --column cpu_millicores`,
@@ -82,6 +91,7 @@ Exit codes: 0 ok, 1 the file could not be used, 2 wrong usage.`,
 	f := cmd.Flags()
 	f.StringVar(&o.column, "column", "", "the column to forecast (may be left out where there is only one)")
 	f.StringVar(&o.where, "where", "", "use only rows in which COLUMN=VALUE")
+	f.StringArrayVar(&o.covariates, "covariate", nil, "a column that is known beforehand, past and future (may be repeated)")
 	f.DurationVar(&o.horizon, "horizon", time.Hour, "how far ahead to forecast")
 	f.Float64SliceVar(&o.quantiles, "quantiles", forecaster.BacktestLevels(), "quantiles to forecast, between 0 and 1")
 	f.Lookup("quantiles").DefValue = floatList(forecaster.BacktestLevels())
@@ -96,6 +106,9 @@ func (o *forecastOptions) check(cmd *cobra.Command) error {
 		return usageErrorf("%s: --output %q is not one of csv, json, html", cmd.CommandPath(), o.output)
 	}
 	if _, _, err := splitWhere(o.where); err != nil {
+		return usageErrorf("%s: %w", cmd.CommandPath(), err)
+	}
+	if err := checkCovariates(o.column, o.covariates); err != nil {
 		return usageErrorf("%s: %w", cmd.CommandPath(), err)
 	}
 	return checkForecastFlags(cmd, "--horizon", []time.Duration{o.horizon}, o.quantiles)
@@ -115,8 +128,11 @@ func (o *forecastOptions) run(ctx context.Context, path string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if _, last, ok := picked.series.Last(); ok && len(picked.plans) > 0 {
+		picked.series = picked.series.Until(last)
+	}
 	f, err := forecaster.Predict(picked.series, forecaster.Options{
-		Horizons: forecastHorizons(o.horizon, picked.series.Step), Levels: o.quantiles, Events: events,
+		Horizons: forecastHorizons(o.horizon, picked.series.Step), Levels: o.quantiles, Events: events, Covariates: picked.plans,
 	})
 	if errors.Is(err, forecaster.ErrTooShort) {
 		return fmt.Errorf("%s: column %s has no value", path, picked.label)
@@ -133,7 +149,7 @@ func (o *forecastOptions) run(ctx context.Context, path string) error {
 
 // read returns the one series that is meant.
 func (o *forecastOptions) read(path string) (pickedSeries, error) {
-	picked, err := readSeries(path, o.where, o.column)
+	picked, err := readSeries(path, o.where, o.column, o.covariates)
 	if err != nil {
 		return pickedSeries{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -43,7 +44,7 @@ func (g *gatherFlags) bind(fs *pflag.FlagSet) {
 	g.set = fs
 	g.prometheus.bind(fs)
 	fs.StringVar(&g.at, "at", "", "decide as of this instant, RFC 3339, for example 2026-11-20T12:00:00Z (default now)")
-	fs.StringVar(&g.configFile, "config", "", "YAML file with prices and policies (docs/config.md)")
+	fs.StringVar(&g.configFile, "config", "", "YAML file with the connection, prices and policies (docs/config.md)")
 	fs.DurationVar(&g.hold, "hold", 0, "how long a decision has to last before the next change, for example 168h (default 1h; 168h for kustomize and helm-values)")
 }
 
@@ -93,6 +94,7 @@ func (g *gatherFlags) prepare(s Streams, defaultHold time.Duration) (*gathering,
 		if out.settings, err = config.Load(g.configFile); err != nil {
 			return nil, usageErrorf("%w", err)
 		}
+		g.prometheus.section, g.prometheus.dir = out.settings.Prometheus, filepath.Dir(g.configFile)
 	}
 	out.collector, err = g.prometheus.collector()
 	return out, err

@@ -21,12 +21,16 @@ import (
 
 // prometheusFlags are the flags of every command that reads history from a
 // Prometheus. Flags win over the file of --prometheus-config, which wins over
-// the environment.
+// the section of that of --config, which wins over the environment.
 type prometheusFlags struct {
 	set *pflag.FlagSet
 	// cfg takes the flags that are fields of the configuration as they are.
 	cfg  collector.Config
 	file string
+	// section is the connection of the file of --config, in the folder dir; nil
+	// where it has none.
+	section []byte
+	dir     string
 
 	headers         []string
 	bearerTokenFile string
@@ -110,18 +114,25 @@ func (p *prometheusFlags) collector() (*collector.Collector, error) {
 func (p *prometheusFlags) config() (collector.Config, error) {
 	cfg := collector.DefaultConfig()
 	cfg.RateWindow = 0 // It follows the step.
-	if p.file != "" {
-		var err error
-		if cfg, err = collector.LoadConfig(p.file); err != nil {
-			return cfg, err
+	var err error
+	switch {
+	case p.file != "":
+		cfg, err = collector.LoadConfig(p.file)
+	case p.section != nil:
+		if cfg, err = collector.ParseConfig(p.section); err != nil {
+			err = fmt.Errorf("prometheus: %w", err)
 		}
+		cfg.SetDirectory(p.dir)
+	}
+	if err != nil {
+		return cfg, err
 	}
 	p.overlay(&cfg)
 	if cfg.URL == "" {
 		cfg.URL = os.Getenv("PROMETHEUS_URL")
 	}
 	if cfg.URL == "" {
-		return cfg, errors.New("no Prometheus given: use --prometheus URL, --prometheus-config FILE or PROMETHEUS_URL")
+		return cfg, errors.New("no Prometheus given: use --prometheus URL, --prometheus-config FILE, a section prometheus in that of --config, or PROMETHEUS_URL")
 	}
 	if err := p.headersInto(&cfg); err != nil {
 		return cfg, err

@@ -45,6 +45,17 @@ func TestPrometheusFlags(t *testing.T) {
 	if err != nil || cfg.URL != "http://file:9090" || time.Duration(cfg.Step) != time.Minute || cfg.HTTP.BasicAuth == nil {
 		t.Errorf("with a file: %v, %+v", err, cfg)
 	}
+	flags := parsed(t)
+	flags.section, flags.dir = []byte(`{"url":"http://section:9090","authorization":{"credentials_file":"token"}}`), "/etc/rightsize"
+	cfg, err = flags.config()
+	if err != nil || cfg.URL != "http://section:9090" || cfg.HTTP.Authorization.CredentialsFile != "/etc/rightsize/token" {
+		t.Errorf("with a section of the settings: %v, %+v", err, cfg)
+	}
+	flags = parsed(t, "--prometheus-config", file)
+	flags.section = []byte(`{"url":"http://section:9090"}`)
+	if cfg, err = flags.config(); err != nil || cfg.URL != "http://file:9090" {
+		t.Errorf("the file does not win over the section: %v, %s", err, cfg.URL)
+	}
 	cfg, err = parsed(t, "--prometheus-config", file, "--prometheus", "http://flag:9090", "-n", "b,c", "-n", "d", "--history", "36h",
 		"--step", "10m", "--header", "x-scope-orgid: team: one", "--bearer-token-file", token, "--matcher", `env="a,b"`, "--insecure-skip-verify").config()
 	if err != nil {
@@ -68,6 +79,11 @@ func TestPrometheusFlags(t *testing.T) {
 
 func TestPrometheusFlagErrors(t *testing.T) {
 	t.Setenv("PROMETHEUS_URL", "")
+	flags := parsed(t)
+	flags.section = []byte(`{"uri":"http://x"}`)
+	if _, err := flags.config(); err == nil || !strings.HasPrefix(err.Error(), "prometheus: ") {
+		t.Errorf("error is %v, want one about prometheus", err)
+	}
 	token := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(token, []byte("t"), 0o600); err != nil {
 		t.Fatal(err)

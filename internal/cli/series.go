@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,12 +28,14 @@ type pickedSeries struct {
 	name   string // The file's, without folder and extensions.
 	label  string // The column, with the value that picks its rows, if any.
 	series forecaster.Series
+	plans  []forecaster.Series // The covariates.
 }
 
-// readSeries reads the named column of a file, or every column of numbers, at
-// steps of at least a minute. Where the file holds several series told apart
-// by a column of text, it returns each.
-func readSeries(path, where, column string) ([]pickedSeries, error) {
+// readSeries reads the named column of a file, or every column of numbers that
+// is no covariate, at steps of at least a minute, and the covariates beside it.
+// Where the file holds several series told apart by a column of text, it
+// returns each.
+func readSeries(path, where, column string, covariates []string) ([]pickedSeries, error) {
 	table, err := scenario.ReadTable(path)
 	if err != nil {
 		return nil, err
@@ -43,7 +47,7 @@ func readSeries(path, where, column string) ([]pickedSeries, error) {
 	}
 	key, values := table.Groups()
 	if key == "" {
-		return tableSeries(table, column, "")
+		return tableSeries(table, column, "", covariates)
 	}
 	var out []pickedSeries
 	for _, value := range values {
@@ -51,7 +55,7 @@ func readSeries(path, where, column string) ([]pickedSeries, error) {
 		if err != nil {
 			return nil, err
 		}
-		series, err := tableSeries(part, column, fmt.Sprintf("{%s=%s}", key, value))
+		series, err := tableSeries(part, column, fmt.Sprintf("{%s=%s}", key, value), covariates)
 		if err != nil {
 			return nil, err
 		}
@@ -62,12 +66,21 @@ func readSeries(path, where, column string) ([]pickedSeries, error) {
 
 // tableSeries returns the series of a table, each labelled with its column and
 // the suffix.
-func tableSeries(table *scenario.Table, column, suffix string) ([]pickedSeries, error) {
+func tableSeries(table *scenario.Table, column, suffix string, covariates []string) ([]pickedSeries, error) {
 	columns := []string{column}
 	if column == "" {
-		if columns = table.SeriesColumns(); len(columns) == 0 {
+		columns = slices.DeleteFunc(table.SeriesColumns(), func(c string) bool { return slices.Contains(covariates, c) })
+		if len(columns) == 0 {
 			return nil, table.NoNumbers()
 		}
+	}
+	var plans []forecaster.Series
+	for _, c := range covariates {
+		plan, err := table.SeriesAtLeast(c, time.Minute)
+		if err != nil {
+			return nil, fmt.Errorf("--covariate %s: %w", c, err)
+		}
+		plans = append(plans, plan)
 	}
 	var out []pickedSeries
 	for _, c := range columns {
@@ -75,7 +88,23 @@ func tableSeries(table *scenario.Table, column, suffix string) ([]pickedSeries, 
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, pickedSeries{name: table.Name, label: c + suffix, series: series})
+		out = append(out, pickedSeries{name: table.Name, label: c + suffix, series: series, plans: plans})
 	}
 	return out, nil
+}
+
+// checkCovariates returns an error for a column that is to be forecast by itself,
+// or that is named twice.
+func checkCovariates(column string, covariates []string) error {
+	for i, c := range covariates {
+		switch {
+		case c == "":
+			return errors.New("--covariate is empty")
+		case c == column:
+			return fmt.Errorf("--covariate %s is the column that is forecast", c)
+		case slices.Contains(covariates[:i], c):
+			return fmt.Errorf("--covariate %s is given twice", c)
+		}
+	}
+	return nil
 }

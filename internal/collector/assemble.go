@@ -139,17 +139,47 @@ func (x *collection) container(w, raw recommender.Workload, name string) Contain
 		CPU:     x.history(tableCPU, k), CPUMaxPod: x.history(tableCPUMaxPod, k),
 		Memory: x.history(tableMemory, k), Throttled: x.history(tableThrottled, k),
 	}
-	restarts, _ := events(x.history(tableRestarts, k))
-	c.Restarts = restarts
-	c.OOMKills, c.LastOOMKill = events(x.history(tableOOMRestarts, k), x.history(tableOOMEvents, k), x.history(tableOOMTerminated, k))
+	c.Restarts, _, _ = events(x.history(tableRestarts, k))
+	c.OOMKills, c.FirstOOMKill, c.LastOOMKill = events(x.history(tableOOMRestarts, k), x.history(tableOOMEvents, k), x.history(tableOOMTerminated, k))
+	if limit := x.history(tableOOMLimits, k).Peak(); limit > 0 {
+		c.OOMLimit = recommender.FromBytes(limit)
+	}
+	if v := x.now.cached[template]; v > 0 && !math.IsInf(v, 0) {
+		c.UsageWithCache = v
+	}
+	c.Runtime = x.runtime(w, raw, name)
 	return c
 }
 
+// runtime are the figures of a container's language runtime. Series that name
+// no container are those of the only one there is.
+func (x *collection) runtime(w, raw recommender.Workload, name string) map[string]forecaster.Series {
+	var out map[string]forecaster.Series
+	for _, spec := range x.catalog.Signals {
+		if spec.Role != RoleRuntime {
+			continue
+		}
+		for _, a := range spec.Aliases {
+			s := x.history(aliasTable(spec, a), key{w, name})
+			if s.Observed() == 0 && len(x.now.containers[raw]) == 1 {
+				s = x.history(aliasTable(spec, a), key{workload: w})
+			}
+			if s.Observed() > 0 {
+				if out == nil {
+					out = map[string]forecaster.Series{}
+				}
+				out[spec.Name] = s
+				break
+			}
+		}
+	}
+	return out
+}
+
 // events counts what several sources saw. Within one step they saw the same
-// events, so the source that saw most counts. The time is the end of the last
-// step with any.
-func events(sources ...forecaster.Series) (int, time.Time) {
-	total, last := 0, time.Time{}
+// events, so the source that saw most counts. The times are the ends of the
+// first and of the last step with any.
+func events(sources ...forecaster.Series) (total int, first, last time.Time) {
 	longest := slices.MaxFunc(sources, func(a, b forecaster.Series) int { return cmp.Compare(a.Len(), b.Len()) })
 	for i := range longest.Len() {
 		most := 0.0
@@ -161,9 +191,12 @@ func events(sources ...forecaster.Series) (int, time.Time) {
 		if n := int(math.Round(most)); n > 0 {
 			total += n
 			last = longest.Time(i)
+			if first.IsZero() {
+				first = last
+			}
 		}
 	}
-	return total, last
+	return total, first, last
 }
 
 // p90 is the nearest-rank 0.9 quantile of the numbers among values, 0 where
@@ -182,10 +215,13 @@ func p90(values []float64) float64 {
 func (x *collection) signals(w recommender.Workload) []Signal {
 	var out []Signal
 	for _, spec := range x.catalog.Signals {
+		if spec.Role == RoleRuntime {
+			continue
+		}
 		for _, a := range spec.Aliases {
 			s := x.history(aliasTable(spec, a), key{workload: w})
 			if s.Observed() > 0 {
-				out = append(out, Signal{Name: spec.Name, Unit: spec.Unit, Role: spec.Role, Series: s})
+				out = append(out, Signal{Name: spec.Name, Unit: spec.Unit, Role: spec.Role, Coarse: a.Coarse, Series: s})
 				break
 			}
 		}

@@ -143,11 +143,17 @@ func LoadConfig(path string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
-	c.HTTP.SetDirectory(filepath.Dir(path))
-	if c.Google != nil {
-		c.Google.CredentialsFile = config.JoinDir(filepath.Dir(path), c.Google.CredentialsFile)
-	}
+	c.SetDirectory(filepath.Dir(path))
 	return c, nil
+}
+
+// SetDirectory makes relative paths of files in the configuration relative to a
+// directory.
+func (c *Config) SetDirectory(dir string) {
+	c.HTTP.SetDirectory(dir)
+	if c.Google != nil {
+		c.Google.CredentialsFile = config.JoinDir(dir, c.Google.CredentialsFile)
+	}
 }
 
 // ParseConfig reads YAML as [LoadConfig] does.

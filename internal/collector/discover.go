@@ -288,6 +288,9 @@ func (c *Collector) missing(r *run, f *findings) {
 		r.fact(recommender.FactWarning, "", "%d static pods, which belong to their nodes, are left out", n)
 	}
 	for _, spec := range c.catalog.Signals {
+		if spec.Role == RoleRuntime {
+			continue // Every exporter has some, of no workload.
+		}
 		for _, a := range spec.Aliases {
 			total := f.series[countTotal+a.Metric]
 			if total > 0 && !slices.ContainsFunc(spec.Aliases, func(b aliasSpec) bool { return b.Metric == a.Metric && f.series[b.id()] > 0 }) {

@@ -54,6 +54,16 @@ type Container struct {
 	OOMKills    int
 	LastOOMKill time.Time
 	Restarts    int
+	// FirstOOMKill is the earliest kill of the history, OOMLimit the largest
+	// memory limit in force at one.
+	FirstOOMKill time.Time
+	OOMLimit     recommender.Bytes
+	// UsageWithCache is the most memory in bytes that a pod used in the last
+	// hour, page cache included; 0 where unknown.
+	UsageWithCache float64
+	// Runtime is what the language runtime says of itself, by the names of the
+	// catalogue; nil where nothing is known.
+	Runtime map[string]forecaster.Series
 	// GPUs is the number of GPUs requested by each pod's container.
 	GPUs int
 	// Sidecar says that it is an init container that keeps running.
@@ -67,6 +77,8 @@ type Signal struct {
 	// Unit is, for example, "requests/s".
 	Unit string
 	Role Role
+	// Coarse says that the metric in use reads high.
+	Coarse bool
 	// Series is summed over the pods, but for roles that say otherwise.
 	Series forecaster.Series
 }
@@ -84,7 +96,13 @@ const (
 	RoleInFlight Role = "inflight"
 	// RoleCache is the fullest pod's share of a cache, 0 to 1.
 	RoleCache Role = "cache"
-	// RoleGPU is GPUs' worth of activity, 0 to the number of GPUs. It is a
-	// cross-check, never a target.
+	// RoleLatency is seconds that requests or tokens took, per second, or the
+	// number of them: a mean is the ratio of two signals.
+	RoleLatency Role = "latency"
+	// RoleGPU is GPUs' worth of activity, 0 to the number of GPUs. It is
+	// never demand of a language model, whose GPUs are busy with any batch.
 	RoleGPU Role = "gpu"
+	// RoleRuntime is a figure that the language runtime of a container gives of
+	// the pod that has the most of it.
+	RoleRuntime Role = "runtime"
 )

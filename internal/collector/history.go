@@ -20,6 +20,7 @@ const (
 	tableOOMRestarts   = "oom_restarts"
 	tableOOMEvents     = "oom_events"
 	tableOOMTerminated = "oom_terminated"
+	tableOOMLimits     = "oom_limits"
 	tableDesired       = "desired"
 	tableReady         = "ready"
 	tablePods          = "pods"
@@ -65,6 +66,7 @@ func (x *collection) histories() []history {
 		{tableOOMRestarts, "OOM kills", "kube_pod_container_status_restarts_total", false, e, mergeSum, weightGrowth(), func(s scope) string { return s.oomRestarts(e.step) }},
 		{tableOOMEvents, "OOM events", "container_oom_events_total", false, e, mergeSum, weightGrowth(), func(s scope) string { return s.oomEvents(e.step) }},
 		{tableOOMTerminated, "OOM kills of finished containers", "", false, e, mergeSum, weightUsage(), func(s scope) string { return s.oomTerminated(e.step) }},
+		{tableOOMLimits, "memory limits at OOM kills", "kube_pod_container_resource_limits", false, e, mergeMax, weightGrowth(), func(s scope) string { return s.oomLimits(e.step) }},
 		{tableDesired, "desired replicas", "kube_deployment_spec_replicas", false, f, mergeSum, weightReplicas(), func(s scope) string {
 			return s.replicas("kube_deployment_spec_replicas", "kube_statefulset_replicas", "kube_daemonset_status_desired_number_scheduled", "kube_replicaset_spec_replicas")
 		}},
@@ -117,7 +119,9 @@ func (x *collection) aliasTasks(spec signalSpec, a aliasSpec, left int) []task {
 	for _, g := range x.groups {
 		l = l.add(g.load)
 	}
-	l = l.perOwner()
+	if spec.Role != RoleRuntime {
+		l = l.perOwner()
+	}
 	l.raw = n
 	name := aliasTable(spec, a)
 	if spans := x.budget.spans(x.fine.n, l, weightSignal()); len(spans) > left {
@@ -128,12 +132,16 @@ func (x *collection) aliasTasks(spec signalSpec, a aliasSpec, left int) []task {
 	if spec.Pods == "max" {
 		m = mergeMax
 	}
-	t := newTable(x.fine, m)
+	g := x.fine
+	if spec.Role == RoleRuntime {
+		g = x.events
+	}
+	t := newTable(g, m)
 	x.tables[name] = t
 	return x.ranges(task{
 		signal: spec.Name, call: call{what: spec.Name + " from " + a.Metric},
 		series: func(m model.Matrix) { x.store(spec.Name, t, m) },
-	}, x.fine, []group{{load: l}}, weightSignal(), func(s scope) string { return x.catalog.signal(s, spec, a, promDuration(x.fine.step)) })
+	}, g, []group{{load: l}}, weightSignal(), func(s scope) string { return x.catalog.signal(s, spec, a, promDuration(g.step)) })
 }
 
 // aliasTable is the name of the table of an alias.

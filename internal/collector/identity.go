@@ -63,6 +63,11 @@ func (x *collection) identityTasks() []task {
 			x.now.amount(m.into, k, sample.Metric["resource"], float64(sample.Value))
 		})
 	}
+	instant("page_cache", "memory with page cache", s.usageWithCache(recently), func(sample *model.Sample) {
+		x.now.mu.Lock()
+		defer x.now.mu.Unlock()
+		x.now.cached[key{x.owners.of(sample.Metric), string(sample.Metric["container"])}] = float64(sample.Value)
+	})
 	return append(tasks, x.selectorTasks()...)
 }
 

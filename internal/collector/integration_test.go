@@ -89,6 +89,10 @@ func simulateWeb(c *cluster, rollout, end time.Time) {
 				},
 			},
 		})
+		runtime := []string{"cluster", c.name, "namespace", "shop", "pod", "web-7f9c6b5d4f-" + suffix, "job", "shop/web"}
+		c.add("go_memstats_heap_inuse_bytes", always(float64(90+i)*mib), append(runtime, "container", "app")...)
+		c.add("go_gc_gomemlimit_bytes", always(math.MaxInt64), append(runtime, "container", "app")...)
+		c.add("go_sched_gomaxprocs_threads", always(16), append(runtime, "container", "app")...)
 		// Two jobs scrape the same pod; both count the same requests.
 		for _, job := range []string{"shop/web", "shop/web-podmonitor"} {
 			for path, rate := range map[string]float64{"/": 10, "/cart": 2} {
@@ -109,6 +113,14 @@ func simulateOthers(c *cluster, end time.Time) {
 			{name: "db", cpu: 1, memory: steady(2048 * mib), requestCPU: 1, requestMemory: 2048 * mib, throttled: 0.25},
 		}})
 	}
+	// The only container of its pods, whose name these series lack.
+	for pool, used := range map[string]float64{"G1 Eden Space": 300, "G1 Old Gen": 900} {
+		jvm := []string{"cluster", c.name, "namespace", "shop", "pod", "db-0", "job", "shop/db", "id", pool, "area", "heap"}
+		c.add("jvm_memory_used_bytes", always(used*mib), jvm...)
+		c.add("jvm_memory_max_bytes", always(map[bool]float64{true: 1536 * mib, false: -1}[pool == "G1 Old Gen"]), jvm...)
+	}
+	c.add("jvm_memory_used_bytes", always(200*mib), "cluster", c.name, "namespace", "shop", "pod", "db-0", "job", "shop/db", "id", "Metaspace", "area", "nonheap")
+	c.add("jvm_gc_live_data_size_bytes", always(400*mib), "cluster", c.name, "namespace", "shop", "pod", "db-0", "job", "shop/db")
 	c.state("kube_daemonset_status_desired_number_scheduled", always(3), "namespace", "kube-system", "daemonset", "agent")
 	c.state("kube_daemonset_status_number_ready", always(3), "namespace", "kube-system", "daemonset", "agent")
 	for i := range 3 {
@@ -287,6 +299,16 @@ func checkWeb(t *testing.T, web, west collector.Workload, end time.Time) {
 	if app.Restarts != 1 || app.OOMKills != 1 || app.LastOOMKill.Before(end.Add(-100*time.Minute)) || app.LastOOMKill.After(end.Add(-85*time.Minute)) {
 		t.Errorf("restarts %d, OOM kills %d, last %s; want 1, 1 within 15 minutes after -100m", app.Restarts, app.OOMKills, app.LastOOMKill.Sub(end))
 	}
+	if app.OOMLimit != 512*recommender.MiB || app.FirstOOMKill != app.LastOOMKill {
+		t.Errorf("killed at a limit of %d, first %s; want 512 MiB and the last", app.OOMLimit, app.FirstOOMKill)
+	}
+	near(t, "memory with page cache", app.UsageWithCache, 250*mib)
+	for name, want := range map[string]float64{"go_heap": 91 * mib, "go_memory_limit": math.MaxInt64, "go_threads": 16} {
+		near(t, name, app.Runtime[name].Peak(), want)
+	}
+	if proxy := containerOf(t, web, "proxy"); len(app.Runtime) != 3 || proxy.Runtime != nil {
+		t.Errorf("runtimes are %v and %v, want one", app.Runtime, proxy.Runtime)
+	}
 	near(t, "desired", at(t, web.Desired, after), 2)
 	near(t, "ready", at(t, web.Ready, after), 2)
 	if web.StartupSeconds < 36 || web.StartupSeconds > 40 { // 20 s and 40 s; PromQL interpolates to 38 s.
@@ -308,6 +330,9 @@ func checkOthers(t *testing.T, byName func(string) collector.Workload) {
 	last := k.CPU.End()
 	near(t, "CPU of db", at(t, k.CPU, last), 2)
 	near(t, "throttling of db", at(t, k.Throttled, last), 0.25)
+	for name, want := range map[string]float64{"jvm_heap": 1200 * mib, "jvm_heap_max": 1536*mib - 1, "jvm_live": 400 * mib, "jvm_outside": 200 * mib} {
+		near(t, name, k.Runtime[name].Peak(), want)
+	}
 	near(t, "desired db", at(t, db.Desired, last), 2)
 	near(t, "ready db", at(t, db.Ready, last), 1)
 	agent := byName("east/kube-system/DaemonSet/agent")

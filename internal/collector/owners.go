@@ -116,6 +116,8 @@ type current struct {
 	requests   map[key]recommender.Resources
 	limits     map[key]recommender.Resources
 	gpus       map[key]int
+	// cached is memory with page cache.
+	cached map[key]float64
 	// sidecars are those containers that are init containers.
 	sidecars map[key]bool
 	// existing are the controllers that say themselves that they exist.
@@ -127,7 +129,7 @@ type current struct {
 func newCurrent() *current {
 	return &current{
 		created: map[recommender.Workload]time.Time{}, containers: map[recommender.Workload]map[string]bool{},
-		requests: map[key]recommender.Resources{}, limits: map[key]recommender.Resources{}, gpus: map[key]int{},
+		requests: map[key]recommender.Resources{}, limits: map[key]recommender.Resources{}, gpus: map[key]int{}, cached: map[key]float64{},
 		sidecars: map[key]bool{}, existing: map[recommender.Workload]bool{},
 	}
 }

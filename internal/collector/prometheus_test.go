@@ -354,6 +354,7 @@ func (c *cluster) container(p pod, k simContainer, id []string) {
 		}
 		c.add("container_cpu_usage_seconds_total", seconds(k.cpu), usage...)
 		c.add("container_memory_working_set_bytes", p.during(k.memory), usage...)
+		c.add("container_memory_usage_bytes", p.during(func(t time.Time) float64 { return k.memory(t) + 50*mib }), usage...)
 		if k.throttled > 0 {
 			c.add("container_cpu_cfs_periods_total", seconds(10), usage...)
 			c.add("container_cpu_cfs_throttled_periods_total", seconds(10*k.throttled), usage...)

@@ -147,6 +147,26 @@ func (s scope) oomRestarts(window time.Duration) string {
 	return s.perOwner("sum", killed, s.owners(window), "container") + " > 0"
 }
 
+// oomLimits are the memory limits of containers that were killed for want of
+// memory within the window, as they were before anybody raised them.
+func (s scope) oomLimits(window time.Duration) string {
+	memory := equal("resource", "memory")
+	selectors := []string{s.state("kube_pod_container_resource_limits", memory)}
+	if s.sidecars {
+		selectors = append(selectors, s.state("kube_pod_init_container_resource_limits", memory))
+	}
+	at := fmt.Sprintf("(%s and on (%s) (%s > 0) and on (%[2]s) max by (%[2]s) (%s) == 1)",
+		s.over("min_over_time", selectors, window, 0), s.container(), s.growth(s.statuses("restarts_total"), window),
+		strings.Join(s.statuses("last_terminated_reason", equal("reason", "OOMKilled")), " or "))
+	return s.perOwner("max", at, s.owners(window), "container")
+}
+
+// usageWithCache is the most memory that containers used within the window,
+// page cache included.
+func (s scope) usageWithCache(window time.Duration) string {
+	return s.perOwner("max", s.over("max_over_time", []string{s.usage("container_memory_usage_bytes")}, window, 0), s.owners(window), "container")
+}
+
 // oomEvents counts what the kernel reported.
 func (s scope) oomEvents(window time.Duration) string {
 	return s.perOwner("sum", s.growth([]string{s.usage("container_oom_events_total")}, window), s.owners(window), "container") + " > 0"

@@ -38,6 +38,8 @@ type aliasSpec struct {
 	NamespaceLabel string `yaml:"namespaceLabel"`
 	Engine         string `yaml:"engine"`
 	Note           string `yaml:"note"`
+	// Coarse says that the metric reads high.
+	Coarse bool `yaml:"coarse"`
 
 	match matchers
 }
@@ -71,7 +73,7 @@ func parseCatalogue(data []byte) (*catalogue, error) {
 
 func (c *catalogue) check(s *signalSpec) error {
 	switch s.Role {
-	case RoleDemand, RoleQueue, RoleInFlight, RoleCache, RoleGPU:
+	case RoleDemand, RoleQueue, RoleInFlight, RoleCache, RoleLatency, RoleGPU, RoleRuntime:
 	default:
 		return fmt.Errorf("role %q is unknown", s.Role)
 	}
@@ -143,12 +145,17 @@ func (s scope) signalMatchers(a aliasSpec) matchers {
 	return ms.and(a.match...).and(notEqual(a.PodLabel, ""), notEqual(a.NamespaceLabel, ""))
 }
 
-// signal is the query of an alias: one series for each owner.
+// signal is the query of an alias: one series for each owner, and for each of
+// its containers where it is about their runtimes.
 func (c *catalogue) signal(s scope, spec signalSpec, a aliasSpec, step string) string {
-	by := s.by(a.NamespaceLabel, a.PodLabel, "job")
+	by, pod := s.by(a.NamespaceLabel, a.PodLabel, "job"), s.pod()
+	var extra []string
+	if spec.Role == RoleRuntime {
+		by, pod, extra = by+",container", s.container(), []string{"container"}
+	}
 	perJob := strings.NewReplacer("$metric", a.Metric, "$match", s.signalMatchers(a).String(), "$by", by,
 		"$rate", promDuration(s.window), "$step", step).Replace(c.Templates[a.Template])
-	perPod := fmt.Sprintf("max by (%s) (%s)", s.pod(),
+	perPod := fmt.Sprintf("max by (%s) (%s)", pod,
 		replaceLabel(replaceLabel("("+perJob+")", "namespace", a.NamespaceLabel), "pod", a.PodLabel))
-	return s.perOwner(spec.Pods, perPod, s.owners(s.window))
+	return s.perOwner(spec.Pods, perPod, s.owners(s.window), extra...)
 }

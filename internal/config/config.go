@@ -1,6 +1,7 @@
-// Package config reads the settings of rightsize: what capacity costs and what
-// the owners of workloads accept. Every setting has a default, so that no file
-// is needed.
+// Package config reads the settings of rightsize: where history is, what
+// capacity costs, what the owners of workloads accept, and how much may change
+// at a time. Every setting has a default, so that no file is needed. Commands
+// and controller read the same file.
 package config
 
 import (
@@ -22,20 +23,39 @@ const (
 // Config is what a settings file says. Use [Default] or [Load]: the zero
 // Config has no prices.
 type Config struct {
+	// Prometheus is the connection to where history is, as JSON with the keys of
+	// collector.Config; nil where the file does not say. What is in it is checked
+	// by who connects.
+	Prometheus []byte
 	// Prices is what capacity costs, the same for every workload.
 	Prices recommender.Prices
+	// Budgets bound what a controller changes.
+	Budgets Budgets
+	// KillSwitch stops every change that a controller would make.
+	KillSwitch bool
 
 	policy    policyFile
 	overrides []override
 }
 
+// Budgets bound what a controller changes in a cluster, over all workloads.
+// Raises after an OOM kill and rollbacks do not count.
+type Budgets struct {
+	// ResizesPerMinute is how many pods may be resized, EvictionsPerHour how many
+	// evicted to be made anew. Zero is none.
+	ResizesPerMinute int
+	EvictionsPerHour int
+}
+
 // Default returns the settings that hold without a file: prices of a general
-// purpose virtual machine and of a mid-range GPU in US dollars an hour, and
-// the defaults of [recommender.Policy].
+// purpose virtual machine and of a mid-range GPU in US dollars an hour, the
+// defaults of [recommender.Policy], and budgets by which a fleet of 20,000 pods
+// changes within six hours.
 func Default() Config {
-	return Config{Prices: recommender.Prices{
-		CPUCoreHour: 0.031, MemoryGiBHour: 0.004, GPUHour: 2.5, Currency: "USD",
-	}}
+	return Config{
+		Prices:  recommender.Prices{CPUCoreHour: 0.031, MemoryGiBHour: 0.004, GPUHour: 2.5, Currency: "USD"},
+		Budgets: Budgets{ResizesPerMinute: 60, EvictionsPerHour: 20},
+	}
 }
 
 // Load reads a settings file in YAML or JSON. Fields that are unknown and

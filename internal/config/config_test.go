@@ -38,6 +38,12 @@ func TestDocumentedExample(t *testing.T) {
 	if diff := cmp.Diff(config.Default().Prices, c.Prices); diff != "" {
 		t.Errorf("documented prices are not the defaults (-want +got):\n%s", diff)
 	}
+	if c.Budgets != config.Default().Budgets || c.KillSwitch {
+		t.Errorf("documented budgets are not the defaults: %+v, kill switch %t", c.Budgets, c.KillSwitch)
+	}
+	if want := `{"preset":"generic","url":"http://prometheus.monitoring:9090"}`; string(c.Prometheus) != want {
+		t.Errorf("connection %s, want %s", c.Prometheus, want)
+	}
 	base := recommender.Policy{
 		Risk: 0.05, HoldSeconds: 3600,
 		Objective:  recommender.Objective{LatencySeconds: 0.5, Percentile: 0.95, ServiceCV: 1},
@@ -102,6 +108,17 @@ func TestSomePricesKeepTheOthers(t *testing.T) {
 	}
 }
 
+func TestNoBudgetIsNone(t *testing.T) {
+	t.Parallel()
+	c, err := config.Parse([]byte(header + "budgets: {evictionsPerHour: 0}\nkillSwitch: true\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (config.Budgets{ResizesPerMinute: 60}); c.Budgets != want || !c.KillSwitch || c.Prometheus != nil {
+		t.Errorf("got %+v, kill switch %t, connection %s", c.Budgets, c.KillSwitch, c.Prometheus)
+	}
+}
+
 func TestErrorsNameFileAndPath(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct{ text, want string }{
@@ -116,6 +133,8 @@ func TestErrorsNameFileAndPath(t *testing.T) {
 		"text for number": {header + "prices: {cpuCoreHour: cheap}", "c.yaml: prices.cpuCoreHour: must be a number, got string"},
 		"infinite price":  {header + "prices: {gpuHour: .inf}", "c.yaml: "},
 		"currency":        {header + "prices: {currency: US dollars}", "c.yaml: prices.currency: must be 1 to 8 characters"},
+		"connection":      {header + "prometheus: http://x", `c.yaml: prometheus: must be a mapping, got "http://x"`},
+		"negative budget": {header + "budgets: {resizesPerMinute: -1}", "c.yaml: budgets.resizesPerMinute: must be >= 0, got -1"},
 		"no risk":         {header + "policy: {risk: 0}", "c.yaml: policy.risk: must be > 0 and <= 0.5, got 0"},
 		"duration":        {header + "policy: {hold: 7d}", `c.yaml: policy.hold: must be a duration such as 5m or 168h, got "7d"`},
 		"short duration":  {header + "policy: {hold: 1ms}", "c.yaml: policy.hold: must be at least 1s, got 1ms"},

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	stdjson "encoding/json"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -12,11 +13,19 @@ import (
 // file is the settings file as written. Pointers tell a field that is absent
 // from one that is zero.
 type file struct {
-	APIVersion string      `json:"apiVersion"`
-	Kind       string      `json:"kind"`
-	Prices     *pricesFile `json:"prices"`
-	Policy     *policyFile `json:"policy"`
-	Overrides  []override  `json:"overrides"`
+	APIVersion string             `json:"apiVersion"`
+	Kind       string             `json:"kind"`
+	Prometheus stdjson.RawMessage `json:"prometheus"`
+	Prices     *pricesFile        `json:"prices"`
+	Policy     *policyFile        `json:"policy"`
+	Overrides  []override         `json:"overrides"`
+	Budgets    *budgetsFile       `json:"budgets"`
+	KillSwitch bool               `json:"killSwitch"`
+}
+
+type budgetsFile struct {
+	ResizesPerMinute *int `json:"resizesPerMinute"`
+	EvictionsPerHour *int `json:"evictionsPerHour"`
 }
 
 type pricesFile struct {

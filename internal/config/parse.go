@@ -43,6 +43,11 @@ func parse(data []byte) (Config, []error) {
 		set(&c.Prices.MemoryGiBHour, p.MemoryGiBHour)
 		set(&c.Prices.GPUHour, p.GPUHour)
 	}
+	if b := f.Budgets; b != nil {
+		set(&c.Budgets.ResizesPerMinute, b.ResizesPerMinute)
+		set(&c.Budgets.EvictionsPerHour, b.EvictionsPerHour)
+	}
+	c.Prometheus, c.KillSwitch = f.Prometheus, f.KillSwitch
 	if f.Policy != nil {
 		c.policy = *f.Policy
 	}
@@ -116,6 +121,13 @@ func (f file) check() []error {
 		c.atLeast("prices.memoryGiBHour", p.MemoryGiBHour, 0)
 		c.atLeast("prices.gpuHour", p.GPUHour, 0)
 	}
+	if p := f.Prometheus; p != nil && p[0] != '{' {
+		c.add("prometheus", "must be a mapping, got %s", p)
+	}
+	if b := f.Budgets; b != nil {
+		c.natural("budgets.resizesPerMinute", b.ResizesPerMinute)
+		c.natural("budgets.evictionsPerHour", b.EvictionsPerHour)
+	}
 	if f.Policy != nil {
 		c.policy("policy", *f.Policy)
 	}
@@ -175,6 +187,12 @@ func (c *checker) within(at string, x *float64, hi float64) {
 func (c *checker) count(at string, x *int) {
 	if x != nil && *x < 1 {
 		c.add(at, "must be >= 1, got %d", *x)
+	}
+}
+
+func (c *checker) natural(at string, x *int) {
+	if x != nil && *x < 0 {
+		c.add(at, "must be >= 0, got %d", *x)
 	}
 }
 

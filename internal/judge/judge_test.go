@@ -179,10 +179,11 @@ func TestCourse(t *testing.T) {
 func TestParetoReport(t *testing.T) {
 	t.Parallel()
 	f := judge.ShardFile{Policies: []string{"static", "rightsize"}, Bursts: []float64{0}}
+	resizes := 3
 	add := func(scenario, policy, knob string, cost, violated float64) {
 		f.Tasks = append(f.Tasks, judge.Task{Scenario: scenario, Policy: policy, Knob: knob})
 		f.Runs = append(f.Runs, judge.Run{Task: len(f.Runs), Score: simulator.Score{
-			Cost: new(cost), SLOViolatedRequestRatio: new(violated), ScaleEvents: 6, Resizes: 3,
+			Cost: new(cost), SLOViolatedRequestRatio: new(violated), ScaleEvents: 6, Resizes: resizes,
 		}})
 	}
 	for _, name := range []string{"x", "y", "z"} {
@@ -198,21 +199,31 @@ func TestParetoReport(t *testing.T) {
 	add("y", "rightsize", "safe", 30, 0.0001)
 	add("z", "oracle", "", 10, 0)
 	add("z", "static", "", 10, 0)
+	resizes = 54
 	add("z", "rightsize", "", 20, 0.001)
+	resizes = 3
 	add("z", "rightsize", "safe", 40, 0.2)
 	r := judge.NewParetoReport(f)
-	if r.Reference != "rightsize" || len(r.AtLevels) != 8 || len(r.Paired) != 4 {
+	if r.Reference != "rightsize" || len(r.AtLevels) != 24 || len(r.Paired) != 12 {
 		t.Fatalf("%+v", r)
 	}
 	at := r.AtLevels[slices.IndexFunc(r.AtLevels, func(a judge.AtLevel) bool { return a.Policy == "rightsize" && a.Level == 0.005 })]
 	// x only when safe: 3, y and z as configured: 1.5 and 2.
 	want := judge.AtLevel{
 		Level: 0.005, Policy: "rightsize", Scenarios: 3, Meets: 3, CostToOracle: new(math.Cbrt(9)), ScaleEventsPerDay: new(3.0),
-		ResizesPerDay: new(1.5), OneKnob: judge.OneKnob{Knob: "", Meets: 2, CostToOracle: new(math.Sqrt(3))},
+		ResizesPerDay: new(10.0), OneKnob: judge.OneKnob{Knob: "", Meets: 2, CostToOracle: new(math.Sqrt(3))},
 	}
 	approx := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-9 })
 	if diff := cmp.Diff(want, at, approx); diff != "" {
 		t.Errorf("at 0.5 %%: %s", diff)
+	}
+	// 4.5 changes a day each but for z as configured, of 30: at most 24 leaves x
+	// and y.
+	few := r.AtLevels[slices.IndexFunc(r.AtLevels, func(a judge.AtLevel) bool {
+		return a.Policy == "rightsize" && a.Level == 0.005 && a.Churn == 24
+	})]
+	if few.Meets != 2 || math.Abs(*few.CostToOracle-math.Sqrt(4.5)) > 1e-9 {
+		t.Errorf("at 24 changes a day: %+v", few)
 	}
 	paired := r.Paired[0] // At 5 %: x 20/40, z 20/10, y only rightsize.
 	if paired.Policy != "static" || paired.Pairs != 2 || paired.OnlyReference != 1 || paired.OnlyPolicy != 0 ||

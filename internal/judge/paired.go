@@ -13,6 +13,7 @@ import (
 type PairedRatio struct {
 	Burst  float64 `json:"burst"`
 	Level  float64 `json:"level"`
+	Churn  float64 `json:"churn"`
 	Policy string  `json:"policy"`
 	// Pairs is the number of scenarios in which both meet the level.
 	Pairs int `json:"pairs"`

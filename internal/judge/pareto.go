@@ -15,6 +15,10 @@ const ParetoKind = "ParetoReport"
 // from lenient to strict.
 func levels() []float64 { return []float64{0.05, 0.02, 0.01, 0.005} }
 
+// churns are the changes a day at which they are compared, scale events and
+// resized pods together, from any number to few.
+func churns() []float64 { return []float64{0, 96, 24} }
+
 // ParetoReport is what a [Pareto] plan amounts to.
 type ParetoReport struct {
 	APIVersion string    `json:"apiVersion"`
@@ -22,6 +26,9 @@ type ParetoReport struct {
 	Policies   []string  `json:"policies"`
 	Bursts     []float64 `json:"bursts"`
 	Levels     []float64 `json:"levels"`
+	// Churns are the most changes a day at which costs are compared; 0 is any
+	// number.
+	Churns []float64 `json:"churns"`
 	// Reference is the policy that the others are paired with.
 	Reference string        `json:"reference"`
 	Runs      []ParetoRun   `json:"runs"`
@@ -40,13 +47,17 @@ type ParetoRun struct {
 	ResizesPerDay           float64  `json:"resizesPerDay"`
 }
 
+// changesPerDay are scale events and resized pods.
+func (r ParetoRun) changesPerDay() float64 { return r.ScaleEventsPerDay + r.ResizesPerDay }
+
 // AtLevel is what a policy costs where at most a share of the requests may be
-// violated, at the knobs that are cheapest in each scenario (hindsight), and at
+// violated and at most so many changes a day are made, at the knobs that are cheapest in each scenario (hindsight), and at
 // the one setting for all scenarios that meets it in the most of them, the
 // cheapest of those.
 type AtLevel struct {
 	Burst  float64 `json:"burst"`
 	Level  float64 `json:"level"`
+	Churn  float64 `json:"churn"`
 	Policy string  `json:"policy"`
 	// Scenarios are those in which the oracle found a plan; Meets in how many
 	// of them some knob meets the level.
@@ -72,7 +83,7 @@ type OneKnob struct {
 // reference is rightsize if it was run, else the first policy.
 func NewParetoReport(f ShardFile) ParetoReport {
 	r := ParetoReport{
-		APIVersion: simulator.APIVersion, Kind: ParetoKind, Policies: f.Policies, Bursts: f.Bursts, Levels: levels(),
+		APIVersion: simulator.APIVersion, Kind: ParetoKind, Policies: f.Policies, Bursts: f.Bursts, Levels: levels(), Churns: churns(),
 		Reference: f.Policies[0], Runs: paretoRuns(f), AtLevels: []AtLevel{}, Paired: []PairedRatio{},
 	}
 	if slices.Contains(f.Policies, baseline.Rightsize) {
@@ -80,22 +91,30 @@ func NewParetoReport(f ShardFile) ParetoReport {
 	}
 	for _, burst := range f.Bursts {
 		for _, level := range r.Levels {
-			best := map[string][]ParetoRun{}
-			for _, policy := range f.Policies {
-				at, cheapest := r.atLevel(burst, level, policy)
-				r.AtLevels = append(r.AtLevels, at)
-				best[policy] = cheapest
-			}
-			for _, policy := range f.Policies {
-				if policy != r.Reference {
-					p := pair(best[r.Reference], best[policy])
-					p.Burst, p.Level, p.Policy = burst, level, policy
-					r.Paired = append(r.Paired, p)
-				}
+			for _, churn := range r.Churns {
+				r.compare(burst, level, churn)
 			}
 		}
 	}
 	return r
+}
+
+// compare adds what every policy costs at a level and churn, and the reference
+// beside each.
+func (r *ParetoReport) compare(burst, level, churn float64) {
+	best := map[string][]ParetoRun{}
+	for _, policy := range r.Policies {
+		at, cheapest := r.atLevel(burst, level, churn, policy)
+		r.AtLevels = append(r.AtLevels, at)
+		best[policy] = cheapest
+	}
+	for _, policy := range r.Policies {
+		if policy != r.Reference {
+			p := pair(best[r.Reference], best[policy])
+			p.Burst, p.Level, p.Churn, p.Policy = burst, level, churn, policy
+			r.Paired = append(r.Paired, p)
+		}
+	}
 }
 
 // paretoRuns are the points, in the order of the plan.
@@ -128,8 +147,8 @@ func (r ParetoRun) meets(level float64) bool {
 
 // atLevel sums a policy up, and returns its cheapest run of each scenario that
 // meets the level.
-func (r *ParetoReport) atLevel(burst, level float64, policy string) (AtLevel, []ParetoRun) {
-	at := AtLevel{Burst: burst, Level: level, Policy: policy}
+func (r *ParetoReport) atLevel(burst, level, churn float64, policy string) (AtLevel, []ParetoRun) {
+	at := AtLevel{Burst: burst, Level: level, Churn: churn, Policy: policy}
 	var cheapest []ParetoRun
 	best := map[string]int{} // Scenario to place in cheapest.
 	knobs := map[string][]float64{}
@@ -148,7 +167,7 @@ func (r *ParetoReport) atLevel(burst, level float64, policy string) (AtLevel, []
 			knobs[run.Knob] = nil
 			order = append(order, run.Knob)
 		}
-		if !run.meets(level) {
+		if !run.meets(level) || churn > 0 && run.changesPerDay() > churn {
 			continue
 		}
 		knobs[run.Knob] = append(knobs[run.Knob], *run.CostToOracle)

@@ -91,11 +91,31 @@ func containerData(c recommender.Container, prefix string) []pageNumber {
 	if c.OOMKills > 0 {
 		out = append(out, pageNumber{prefix + "Killed for want of memory", plural(c.OOMKills, "time")})
 	}
+	if c.PageCache > 0 {
+		out = append(out, pageNumber{prefix + "Page cache beyond the working set", amountText(c.PageCache, "bytes")})
+	}
+	if rt := c.Runtime; rt != nil {
+		out = append(out, runtimeData(*rt, prefix)...)
+	}
 	if c.Restarts > 0 {
 		out = append(out, pageNumber{prefix + "Restarts", strconv.Itoa(c.Restarts)})
 	}
 	if c.GPUs > 0 {
 		out = append(out, pageNumber{prefix + "GPUs a pod", strconv.Itoa(c.GPUs)})
+	}
+	return out
+}
+
+// runtimeData are the numbers that a language runtime gives of itself.
+func runtimeData(rt recommender.Runtime, prefix string) []pageNumber {
+	out := []pageNumber{{prefix + "Language runtime", string(rt.Language)}}
+	for _, n := range []struct {
+		name  string
+		bytes float64
+	}{{"Heap used at most", rt.Heap}, {"Heap may have", rt.HeapMax}, {"Heap live after a collection", rt.Live}, {"Outside of the heap", rt.Outside}} {
+		if n.bytes > 0 {
+			out = append(out, pageNumber{prefix + n.name, amountText(n.bytes, "bytes")})
+		}
 	}
 	return out
 }

@@ -29,12 +29,33 @@ func Explain(w io.Writer, s recommender.Snapshot, d recommender.Decision, style 
 		fmt.Fprintf(&b, "\n%s\n%s", title, indent(body))
 	}
 	section("Sizes (requests per pod)", explainSizes(s, d))
+	section("Settings of the language runtime that go with them", explainAdvice(d))
 	section("Data", explainData(s))
 	section("Forecast (the largest value within the span stays below, with the probability above)", explainForecasts(s))
 	section("Why, step by step", explainReasons(d))
+	section("At another risk", explainAlternatives(d))
 	section("What would change it", explainChanges(s, d))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// explainAlternatives tells what the next cheaper and the next safer choice
+// would have cost.
+func explainAlternatives(d recommender.Decision) string {
+	var b strings.Builder
+	for _, a := range d.Alternatives {
+		sizes := make([]string, len(a.Sizes))
+		for i, r := range a.Sizes {
+			name := ""
+			if len(a.Sizes) > 1 && i < len(d.Containers) {
+				name = printable(d.Containers[i].Name) + " "
+			}
+			sizes[i] = name + amountText(r.CPU.Cores(), "cores") + " and " + amountText(float64(r.Memory), "bytes")
+		}
+		fmt.Fprintf(&b, "at %s: %d pods of %s, %s %s a month instead of %s\n", percentText(a.Risk), a.Replicas, strings.Join(sizes, ", "),
+			printable(d.Cost.Currency), moneyText(a.CostPerHour*HoursPerMonth), moneyText(d.Cost.TargetPerHour*HoursPerMonth))
+	}
+	return b.String()
 }
 
 func explainHead(d recommender.Decision, style Style) string {
@@ -211,11 +232,13 @@ func remedy(r recommender.Reason, s recommender.Snapshot) string {
 	case recommender.ReasonThrottled:
 		return "limits: a higher CPU limit, or none, would show how much CPU is really wanted"
 	case recommender.ReasonOOMKilled:
-		return "a week without a kill for want of memory"
+		return "peace: no kill for want of memory until the day that the reason names"
 	case recommender.ReasonBacklog:
 		return "the end of the backlog"
 	case recommender.ReasonMemoryTrend:
 		return "the end of the growth of memory: look for a leak"
+	case recommender.ReasonPageCache:
+		return "less page cache, or no memory limit"
 	case recommender.ReasonBounded, recommender.ReasonShort:
 		return "policy: wider minAllowed and maxAllowed, or horizontal min and max, which bind here"
 	case recommender.ReasonHorizontalFixed:
@@ -225,11 +248,56 @@ func remedy(r recommender.Reason, s recommender.Snapshot) string {
 		return ""
 	case recommender.ReasonStabilized:
 		return "time without a wish for more pods: policy horizontal.stabilization"
+	case recommender.ReasonNotWorthwhile:
+		return "a larger or longer difference between what is requested and what is needed, or a smaller policy changeHours"
+	case recommender.ReasonFeedback:
+		return "fewer requests later than the objective"
+	case recommender.ReasonUnidentified:
+		return "load: metrics tell how fast a pod is once it has some"
 	case recommender.ReasonWithinTolerance:
 		return "a larger difference between what is requested and what is needed"
 	case recommender.ReasonForecast, recommender.ReasonReactiveFloor, recommender.ReasonQueueing,
-		recommender.ReasonMemoryPeak, recommender.ReasonCheapest, recommender.ReasonPerRun:
+		recommender.ReasonMemoryPeak, recommender.ReasonMemorySeason, recommender.ReasonHeapBounded, recommender.ReasonRuntime,
+		recommender.ReasonCheapest, recommender.ReasonPerRun, recommender.ReasonOrdinalSkew,
+		recommender.ReasonLimitBound, recommender.ReasonQoSKept, recommender.ReasonStartupBoost, recommender.ReasonGroup,
+		recommender.ReasonAccelerator, recommender.ReasonVariants:
 		return ""
+	case recommender.ReasonLimitRange, recommender.ReasonQuota, recommender.ReasonNodeShape, recommender.ReasonAllowedSize,
+		recommender.ReasonStepLimited, recommender.ReasonWindow, recommender.ReasonScheduledFloor, recommender.ReasonReplicaFloor,
+		recommender.ReasonDeferred, recommender.ReasonInfeasible, recommender.ReasonZero, recommender.ReasonKeptWarm,
+		recommender.ReasonWoken, recommender.ReasonCrashLoop, recommender.ReasonOOMFreeze, recommender.ReasonDamped,
+		recommender.ReasonScalingPolicy, recommender.ReasonBudget:
+		return constraintRemedy(r.Code)
+	default:
+		return ""
+	}
+}
+
+// constraintRemedy says what would make a constraint go away.
+func constraintRemedy(code recommender.ReasonCode) string {
+	switch code { //nolint:exhaustive // Only what bounds or holds a decision.
+	case recommender.ReasonLimitRange, recommender.ReasonQuota:
+		return "the namespace: a wider LimitRange or ResourceQuota"
+	case recommender.ReasonNodeShape, recommender.ReasonInfeasible:
+		return "nodes: larger ones, or more room on them"
+	case recommender.ReasonAllowedSize:
+		return "policy: other sizes, steps or memoryPerCore"
+	case recommender.ReasonStepLimited, recommender.ReasonScalingPolicy:
+		return "time: the policies of change permit only so much at once"
+	case recommender.ReasonWindow, recommender.ReasonScheduledFloor:
+		return "time: the schedule's windows and floors"
+	case recommender.ReasonReplicaFloor:
+		return "policy: fewer zones to spread over, or a smaller minAvailable"
+	case recommender.ReasonDeferred:
+		return "room on the nodes of the pods that wait"
+	case recommender.ReasonZero, recommender.ReasonKeptWarm, recommender.ReasonWoken:
+		return "demand, or its forecast"
+	case recommender.ReasonCrashLoop, recommender.ReasonOOMFreeze:
+		return "10 minutes without a restart"
+	case recommender.ReasonDamped:
+		return "an hour in which it does not change its direction that often"
+	case recommender.ReasonBudget:
+		return "a larger budget of changes, or the next hour"
 	default:
 		return ""
 	}

@@ -73,6 +73,11 @@ func shop() report.Item {
 		Signal: "http_requests", Unit: "requests/s", Usage: recommender.Usage{Samples: 4032, Last: 133, Recent: 140, Peak: 240, Mean: 120},
 		Relation: recommender.Relation{PerReplica: 0.05, PerUnit: 0.02, Residual: 0.1, R2: 0.97, Samples: 200, Valid: true},
 	}
+	i.Snapshot.Containers[0].PageCache = 120 * float64(mib)
+	i.Snapshot.Containers[0].Runtime = &recommender.Runtime{Language: recommender.LanguageGo, Heap: 300 * float64(mib), Processors: 16}
+	i.Decision.Containers[0].Advice = []recommender.Advice{{
+		Variable: "GOMEMLIMIT", Value: "432MiB", Why: "90 % of the limit of 481 MiB, so that it collects garbage before it is killed",
+	}}
 	i.Decision.Reasons = []recommender.Reason{
 		{Code: recommender.ReasonForecast, Container: "app", Subject: "cpu", Before: 2.96, After: 3.61, Unit: "cores", Message: "uses 2.96 cores now; with probability 95 % it stays below 3.61 within 61 minutes"},
 		{Code: recommender.ReasonThrottled, Container: "proxy", Subject: "cpu", Before: 0.3, After: 0.45, Unit: "cores", Message: "throttled in 12 % of periods"},

@@ -49,13 +49,16 @@ type dataJSON struct {
 type containerJSON struct {
 	Name string `json:"name"`
 	// CPU is in cores over all pods, memory in bytes of the largest pod.
-	CPU            usageJSON  `json:"cpuCores"`
-	Memory         usageJSON  `json:"memoryBytes"`
-	GPUs           int        `json:"gpus,omitempty"`
-	ThrottledRatio float64    `json:"throttledRatio"`
-	OOMKills       int        `json:"oomKills"`
-	LastOOMKill    *time.Time `json:"lastOOMKill,omitempty"`
-	Restarts       int        `json:"restarts"`
+	CPU            usageJSON `json:"cpuCores"`
+	Memory         usageJSON `json:"memoryBytes"`
+	GPUs           int       `json:"gpus,omitempty"`
+	ThrottledRatio float64   `json:"throttledRatio"`
+	// PageCacheBytes is what a pod holds beyond its working set.
+	PageCacheBytes float64              `json:"pageCacheBytes,omitempty"`
+	Runtime        *recommender.Runtime `json:"runtime,omitempty"`
+	OOMKills       int                  `json:"oomKills"`
+	LastOOMKill    *time.Time           `json:"lastOOMKill,omitempty"`
+	Restarts       int                  `json:"restarts"`
 }
 
 type demandJSON struct {
@@ -109,7 +112,7 @@ func dataOf(s recommender.Snapshot) dataJSON {
 	for _, c := range s.Containers {
 		cj := containerJSON{
 			Name: c.Name, CPU: usageOf(c.CPU), Memory: usageOf(c.Memory), GPUs: c.GPUs,
-			ThrottledRatio: c.ThrottledRatio, OOMKills: c.OOMKills, Restarts: c.Restarts,
+			ThrottledRatio: c.ThrottledRatio, PageCacheBytes: c.PageCache, Runtime: c.Runtime, OOMKills: c.OOMKills, Restarts: c.Restarts,
 		}
 		if !c.LastOOMKill.IsZero() {
 			at := c.LastOOMKill.UTC()

@@ -21,6 +21,7 @@ func Markdown(w io.Writer, r Report) error {
 		fmt.Fprintf(&b, "- %s\n", markdownText(line))
 	}
 	markdownTable(&b, r)
+	markdownAdvice(&b, r)
 	if facts := factLines(r); len(facts) > 0 {
 		b.WriteString("\n**About the data**\n\n")
 		for _, line := range facts {

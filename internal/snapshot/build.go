@@ -45,17 +45,30 @@ func Build(w collector.Workload, now time.Time, p recommender.Policy) recommende
 	if p.Horizontal.Min == 0 {
 		s.Policy.Horizontal.Min = max(1, min(2, s.Replicas.Desired))
 	}
-	horizons := append(plotHorizons(), recommender.Horizons(s)...)
+	horizons := append(plotHorizons(), recommender.Horizons(s, step(w))...)
 	slices.Sort(horizons)
 	horizons = slices.Compact(horizons)
 	s.Demand = demand(w, now, horizons)
-	if s.Demand == nil || !s.Demand.Relation.Valid || w.ID.Kind == "StatefulSet" {
-		s.Policy.Horizontal.Fixed = true
-	}
+	inference(&s, w, horizons)
 	for _, c := range w.Containers {
 		s.Containers = append(s.Containers, container(w, c, now, horizons))
 	}
+	s.GPU = gpuActivity(w, s, horizons)
+	known := s.Demand != nil && s.Demand.Relation.Valid || s.Batch != nil || s.GPU != nil && s.GPU.Follows
+	if !known || w.ID.Kind == "StatefulSet" {
+		s.Policy.Horizontal.Fixed = true
+	}
 	return s
+}
+
+// step is that of the series of usage.
+func step(w collector.Workload) time.Duration {
+	for _, c := range w.Containers {
+		if c.CPU.Step > 0 {
+			return c.CPU.Step
+		}
+	}
+	return 0
 }
 
 // lastCount is the newest number of pods at now, 0 where unknown.
@@ -70,7 +83,7 @@ func lastCount(s forecaster.Series, now time.Time) int {
 func container(w collector.Workload, c collector.Container, now time.Time, horizons []time.Duration) recommender.Container {
 	out := recommender.Container{
 		Name: c.Name, Requests: c.Requests, Limits: c.Limits,
-		OOMKills: c.OOMKills, LastOOMKill: c.LastOOMKill, Restarts: c.Restarts, GPUs: c.GPUs, Sidecar: c.Sidecar,
+		OOMKills: c.OOMKills, FirstOOMKill: c.FirstOOMKill, LastOOMKill: c.LastOOMKill, OOMLimit: c.OOMLimit, Restarts: c.Restarts, GPUs: c.GPUs, Sidecar: c.Sidecar,
 		CPU: recommender.Summarize(c.CPU, now, horizons),
 	}
 	out.CPU.Imbalance = imbalance(c, w.Ready, now)
@@ -81,7 +94,12 @@ func container(w collector.Workload, c collector.Container, now time.Time, horiz
 	if w.ID.Scalable() {
 		memory, out.MemoryShare = recommender.ShareMemory(memory, w.Ready, max(1, lastCount(w.Ready, now)))
 	}
-	out.Memory = recommender.Summarize(memory, now, horizons)
+	out.Memory = recommender.SummarizeMemory(memory, now, horizons)
+	out.PageCache = max(0, c.UsageWithCache-out.Memory.Last)
+	if c.UsageWithCache == 0 || out.Memory.Samples == 0 {
+		out.PageCache = 0
+	}
+	out.Runtime = runtime(c.Runtime, now)
 	if r := mean(c.Throttled.Until(now).Tail(throttledSpan).Values); !math.IsNaN(r) {
 		out.ThrottledRatio = min(max(r, 0), 1)
 	}
@@ -118,7 +136,11 @@ func demand(w collector.Workload, now time.Time, horizons []time.Duration) *reco
 	if i < 0 {
 		return nil
 	}
-	sig := w.Signals[i]
+	return demandBy(w.Signals[i], w, now, horizons)
+}
+
+// demandBy is the demand that a signal tells of.
+func demandBy(sig collector.Signal, w collector.Workload, now time.Time, horizons []time.Duration) *recommender.Demand {
 	d := &recommender.Demand{
 		Signal: sig.Name, Unit: sig.Unit,
 		Usage:    recommender.Summarize(sig.Series, now, horizons),

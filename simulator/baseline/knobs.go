@@ -35,7 +35,7 @@ func Knobs(policy string) []Knob {
 		return targetsAndBounds()
 	}
 	if strings.HasPrefix(policy, "rightsize") {
-		return riskAndWindow()
+		return riskAndChange()
 	}
 	return nil
 }
@@ -123,15 +123,15 @@ func krrKnobs() []Knob {
 	return out
 }
 
-// riskAndWindow are the risk that rightsize accepts and its downscale
-// stabilisation.
-func riskAndWindow() []Knob {
+// riskAndChange are the risk that rightsize accepts and what a change has to
+// save before it is made.
+func riskAndChange() []Knob {
 	var out []Knob
-	for _, risk := range []float64{0.001, 0.01, 0.05, 0.1, 0.3} {
-		for _, window := range []string{"5m", "30m"} {
+	for _, risk := range []float64{0.005, 0.05, 0.2, 0.5} {
+		for _, hours := range []float64{0.02, 0.1, 0.5} {
 			out = append(out, Knob{
-				fmt.Sprintf("risk %v, window %s", risk, window),
-				simulator.Settings{"risk": risk, "downscaleStabilization": window},
+				fmt.Sprintf("risk %v, change %v h", risk, hours),
+				simulator.Settings{"risk": risk, "changeHours": hours},
 			})
 		}
 	}

@@ -27,6 +27,7 @@ func buildRightsize(name string) build {
 		}
 		o.Light = s.text("forecaster", "full", "full", "light") == "light"
 		o.Risk = s.number("risk", 0, 0.0001, 0.5)
+		o.ChangeHours = s.number("changeHours", 0, 0, 100)
 		o.Utilization = s.number("cpuUtilization", 0, 0.01, 1)
 		o.MemoryMargin = s.number("memoryMargin", 0, 0, 10)
 		o.Stabilization = s.duration("downscaleStabilization", 0)

@@ -23,7 +23,7 @@ func ParetoJSON(w io.Writer, r judge.ParetoReport) error {
 
 // levelHeader and levelCells are the columns of costs at equal violations.
 func levelHeader() []string {
-	return []string{"BURST", "VIOLATED<=", "POLICY", "MEETS", "/ORACLE", "SCALINGS/D", "RESIZES/D", "OOM", "ONE-KNOB-MEETS", "ONE-KNOB/ORACLE", "ONE-KNOB"}
+	return []string{"BURST", "VIOLATED<=", "CHANGES/D<=", "POLICY", "MEETS", "/ORACLE", "SCALINGS/D", "RESIZES/D", "OOM", "ONE-KNOB-MEETS", "ONE-KNOB/ORACLE", "ONE-KNOB"}
 }
 
 func levelCells(a judge.AtLevel) []string {
@@ -35,7 +35,7 @@ func levelCells(a judge.AtLevel) []string {
 		one = "as configured"
 	}
 	return []string{
-		number(a.Burst), percentLevel(a.Level), a.Policy, share(a.Meets, a.Scenarios), fixed(a.CostToOracle),
+		number(a.Burst), percentLevel(a.Level), churnLevel(a.Churn), a.Policy, share(a.Meets, a.Scenarios), fixed(a.CostToOracle),
 		short(a.ScaleEventsPerDay), short(a.ResizesPerDay), strconv.Itoa(a.OOMKills), share(a.OneKnob.Meets, a.Scenarios),
 		fixed(a.OneKnob.CostToOracle), one,
 	}
@@ -44,7 +44,7 @@ func levelCells(a judge.AtLevel) []string {
 // pairHeader and pairCells are the columns of the paired comparison.
 func pairHeader(r judge.ParetoReport) []string {
 	name := strings.ToUpper(r.Reference)
-	return []string{"BURST", "VIOLATED<=", name + "/", "PAIRS", "RATIO", "95%-INTERVAL", "WORST", "WORST-RATIO", "ONLY-" + name, "ONLY-OTHER"}
+	return []string{"BURST", "VIOLATED<=", "CHANGES/D<=", name + "/", "PAIRS", "RATIO", "95%-INTERVAL", "WORST", "WORST-RATIO", "ONLY-" + name, "ONLY-OTHER"}
 }
 
 func pairCells(p judge.PairedRatio) []string {
@@ -56,13 +56,21 @@ func pairCells(p judge.PairedRatio) []string {
 		worst = word(p.Worst)
 	}
 	return []string{
-		number(p.Burst), percentLevel(p.Level), p.Policy, strconv.Itoa(p.Pairs), fixed(p.Ratio), interval, worst,
+		number(p.Burst), percentLevel(p.Level), churnLevel(p.Churn), p.Policy, strconv.Itoa(p.Pairs), fixed(p.Ratio), interval, worst,
 		fixed(p.WorstRatio), strconv.Itoa(p.OnlyReference), strconv.Itoa(p.OnlyPolicy),
 	}
 }
 
 func percentLevel(v float64) string {
 	return strconv.FormatFloat(math.Round(v*1e6)/1e4, 'f', -1, 64) + "%"
+}
+
+// churnLevel is the most changes a day, of which 0 is any number.
+func churnLevel(v float64) string {
+	if v <= 0 {
+		return "any"
+	}
+	return number(v)
 }
 
 func share(part, whole int) string { return fmt.Sprintf("%d/%d", part, whole) }

@@ -143,6 +143,26 @@ func TestKnownFailures(t *testing.T) {
 			t.Errorf("%d pod minutes on the first day, %d on the last", first, last)
 		}
 	})
+	t.Run("death-spiral: rightsize comes to rest", func(t *testing.T) {
+		t.Parallel()
+		both, alone := run(t, "death-spiral", "hpa+vpa", nil).Score, run(t, "death-spiral", "rightsize", nil)
+		if s := alone.Score; *s.Cost >= *both.Cost || s.SLOViolationSeconds >= both.SLOViolationSeconds {
+			t.Errorf("it costs %v and violates %v s, HPA and VPA %v and %v s", *s.Cost, s.SLOViolationSeconds, *both.Cost, both.SLOViolationSeconds)
+		}
+		// Core minutes requested on each full day of the same demand.
+		const day = 24 * 60
+		var days []float64
+		for c := alone.Series.CPURequestCores; len(c) >= day; c = c[day:] {
+			sum := 0.0
+			for _, v := range c[:day] {
+				sum += v
+			}
+			days = append(days, sum)
+		}
+		if least, most := slices.Min(days), slices.Max(days); most > 1.2*least {
+			t.Errorf("%v core minutes a day", days)
+		}
+	})
 	t.Run("deferred: a resize does not fit the node", func(t *testing.T) {
 		t.Parallel()
 		if got := run(t, "deferred", "vpa", nil).Score; *got.SLOViolatedRequestRatio < 0.01 {

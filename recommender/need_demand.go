@@ -1,0 +1,135 @@
+package recommender
+
+import (
+	"fmt"
+	"time"
+)
+
+// demandNeed lets the forecast of what arrives decide instead of that of what
+// was used: CPU that was throttled or queued for is in the first and not in
+// the second. With a latency objective, the container that uses the most CPU
+// becomes a queue.
+func (d *draft) demandNeed(n *need, w windows) {
+	dem := d.s.Demand
+	if distrust(dem.Forecast) != "" {
+		return
+	}
+	n.main, n.part = d.mainContainer()
+	n.patient = d.patient(w)
+	if n.patient {
+		d.patientRate(n, w)
+	} else {
+		d.promptRate(n, w)
+	}
+	c := &n.containers[n.main]
+	if !c.known {
+		return
+	}
+	rel := dem.Relation
+	noise := residualZ * rel.Residual
+	c.perReplica = rel.PerReplica * n.part
+	floor := c.cpu
+	if n.patient {
+		// The surprise, and what a limit cuts off, is in what waits. What was
+		// used is of no account: it is as fast as items were worked off.
+		noise, floor = 0, 0
+	}
+	high := max(n.rate, d.within(dem.Forecast, w.act, 0.99))
+	c.cpu = (rel.PerUnit*n.rate + noise) * n.part
+	c.cpuAhead = (rel.PerUnit*n.rateAhead + noise) * n.part
+	c.cpuHigh = (rel.PerUnit*high + noise) * n.part
+	c.cpuMedian = rel.PerUnit * n.rateMedian * n.part
+	c.cpuExpected = rel.PerUnit*dem.Forecast.At(w.act+d.age(dem.Forecast), 0.5)*n.part + c.perReplica*float64(d.s.Replicas.pods())
+	if d.s.Policy.Objective.LatencySeconds > 0 {
+		n.serving = n.main
+		n.server = NewServer(rel.PerUnit*n.part, d.s.Policy.Objective.ServiceCV, c.perReplica)
+		return
+	}
+	// Usage that is forecast to be higher than the relation says is real, too.
+	c.raise(floor - c.perReplica*float64(d.s.Replicas.pods()))
+}
+
+// residualZ is the 0.95 quantile of the normal distribution: of what CPU is
+// above its relation to demand.
+const residualZ = 1.645
+
+// promptRate is the need for work that is to be done as it arrives: the
+// forecast's quantile of the largest demand, and not less than what arrives
+// now, with what waits.
+func (d *draft) promptRate(n *need, w windows) {
+	dem, level := d.s.Demand, 1-d.s.Policy.Risk
+	n.waiting = d.backlogRate()
+	n.rate = max(d.within(dem.Forecast, w.act, level), dem.Last) + n.waiting
+	n.rateAhead = max(d.within(dem.Forecast, w.ahead, level), dem.Last) + n.waiting
+	n.rateMedian = d.within(dem.Forecast, w.act, 0.5) + n.waiting
+	d.addDemand(n.rate, level, w)
+}
+
+func (d *draft) addDemand(rate, level float64, w windows) {
+	dem := d.s.Demand
+	d.add(Reason{
+		Code: ReasonForecast, Subject: "demand", Unit: dem.Unit, Before: dem.Last, After: rate,
+		Message: fmt.Sprintf("%s is %s now; with probability %s it stays below %s within %s",
+			dem.Signal, num(dem.Last), percent(level), num(rate), span(w.act)),
+	})
+}
+
+// noticed is the time in seconds after which a decision answers what it had not
+// foreseen: two scrapes of 15 s.
+const noticed = 30
+
+// patient says whether items may wait for longer than it takes to notice that
+// they do and to resize their pods. Demand above the forecast's median is then
+// postponed, not violated, and what waits is worked off by the next decision.
+func (d *draft) patient(w windows) bool {
+	v := d.s.Policy.Vertical
+	return v.InPlace && !v.Fixed && d.patience(w) > 0
+}
+
+// patience is how long items may wait beyond the time, in seconds, that it
+// takes to notice that they do and to answer.
+func (d *draft) patience(w windows) float64 {
+	return d.s.Policy.Objective.WaitSeconds - noticed - (w.act.Seconds() - d.s.Policy.HoldSeconds)
+}
+
+// patientRate is the need for items that may wait for W seconds: the median of
+// what is forecast and, of the q that wait, as many a second as have the last
+// of them served in time,
+//
+//	q / (W - reaction)
+//
+// since first come is first served. Once they wait for half of that, demand is
+// taken to be no less than what arrives now.
+func (d *draft) patientRate(n *need, w windows) {
+	dem, patience := d.s.Demand, d.patience(w)
+	n.rateMedian = d.within(dem.Forecast, w.act, 0.5)
+	n.rate, n.rateAhead = n.rateMedian, d.within(dem.Forecast, max(w.ahead, time.Minute), 0.5)
+	d.addDemand(n.rate, 0.5, w)
+	drain := dem.Backlog / patience
+	if drain > n.rate/2 {
+		drain = max(drain, dem.Last)
+	}
+	if drain > n.rate {
+		d.add(Reason{
+			Code: ReasonBacklog, Subject: "demand", Unit: dem.Unit, Before: n.rate, After: drain,
+			Message: fmt.Sprintf("%s wait, and %s %s arrive: %s %s keep waits below %s", num(dem.Backlog), num(dem.Last), dem.Unit,
+				num(drain), dem.Unit, span(seconds(d.s.Policy.Objective.WaitSeconds))),
+		})
+		n.rate, n.rateAhead = drain, max(n.rateAhead, drain)
+	}
+}
+
+// mainContainer is the container that uses the most CPU, and its part of all.
+func (d *draft) mainContainer() (index int, part float64) {
+	total, most := 0.0, -1.0
+	for i, c := range d.s.Containers {
+		total += c.CPU.Mean
+		if c.CPU.Mean > most {
+			index, most = i, c.CPU.Mean
+		}
+	}
+	if total <= 0 {
+		return index, 1
+	}
+	return index, most / total
+}
