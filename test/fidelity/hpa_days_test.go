@@ -132,7 +132,7 @@ func (d hpaDay) record(t *testing.T) (hpaRecording, []int) {
 	settings := simulator.Settings{"targetUtilizationPercent": float64(baseline.DefaultHPA().TargetPercent)}
 	maps.Copy(settings, sc.Policies["hpa"])
 	if d.behavior != nil {
-		settings["behavior"] = map[string]any(d.behavior)
+		settings["behavior"] = d.behavior
 	}
 	sc.Policies = map[string]simulator.Settings{"hpa": settings}
 	steered := min(simulator.SteeredWarmup, sc.Warmup)
