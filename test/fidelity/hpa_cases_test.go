@@ -39,10 +39,11 @@ type hpaCase struct {
 	from, per time.Duration
 	scale     float64 // Of the demand.
 	target    float64
-	behavior  map[string]any // In the words of autoscaling/v2; nil for none.
+	behavior  object // In the words of autoscaling/v2; nil for none.
 	change    func(*simulator.Scenario)
 }
 
+// object is one of a file: a mapping.
 type object = map[string]any
 
 // hpaCases cover what the algorithm decides by; the test requires that each

@@ -90,30 +90,38 @@ func (w *hpaWorkload) deploy(t *testing.T) {
 // autoscale makes the HorizontalPodAutoscaler.
 func (w *hpaWorkload) autoscale(t *testing.T) {
 	t.Helper()
-	low, target := int32(w.bounds.MinReplicas), int32(w.target)
+	hpa := resourceHPA(w.bounds, w.target, w.behavior)
+	if _, err := w.client.AutoscalingV2().HorizontalPodAutoscalers(w.namespace).Create(t.Context(), hpa, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// resourceHPA is an autoscaler on the CPU utilisation of Deployment app, with
+// behaviour in the words of autoscaling/v2, nil for none.
+func resourceHPA(bounds simulator.Bounds, targetPercent float64, behavior object) *autoscalingv2.HorizontalPodAutoscaler {
+	low, target := int32(bounds.MinReplicas), int32(targetPercent)
 	hpa := &autoscalingv2.HorizontalPodAutoscaler{
 		ObjectMeta: metav1.ObjectMeta{Name: "app"},
 		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
 			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "app"},
-			MinReplicas:    &low, MaxReplicas: int32(w.bounds.MaxReplicas),
+			MinReplicas:    &low, MaxReplicas: int32(bounds.MaxReplicas),
 			Metrics: []autoscalingv2.MetricSpec{{Type: autoscalingv2.ResourceMetricSourceType, Resource: &autoscalingv2.ResourceMetricSource{
 				Name:   corev1.ResourceCPU,
 				Target: autoscalingv2.MetricTarget{Type: autoscalingv2.UtilizationMetricType, AverageUtilization: &target},
 			}}},
 		},
 	}
-	if w.behavior != nil {
-		words, err := json.Marshal(w.behavior)
-		if err == nil {
-			err = json.Unmarshal(words, &hpa.Spec.Behavior)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+	if behavior == nil {
+		return hpa
 	}
-	if _, err := w.client.AutoscalingV2().HorizontalPodAutoscalers(w.namespace).Create(t.Context(), hpa, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
+	words, err := json.Marshal(behavior)
+	if err == nil {
+		err = json.Unmarshal(words, &hpa.Spec.Behavior)
 	}
+	if err != nil {
+		panic(err) // A case is written wrong.
+	}
+	return hpa
 }
 
 // answer is what metrics say at the controller's next decision. That it asks

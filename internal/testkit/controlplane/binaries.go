@@ -20,7 +20,9 @@ func Binaries(t testing.TB) string {
 	if dir == "" {
 		t.Skipf("%s does not name a folder of control plane programs: `make controlplane` builds one and prints its name", BinariesEnv)
 	}
-	for _, name := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "vpa-recommender"} {
+	for _, name := range []string{
+		"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "vpa-recommender", "hpa-replay",
+	} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
 			t.Fatalf("%s=%s: %v (`make controlplane` builds the programs)", BinariesEnv, dir, err)
 		}
