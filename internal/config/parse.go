@@ -237,6 +237,8 @@ func (c *checker) limits(at string, s *string) {
 	}
 	switch recommender.LimitPolicy(*s) {
 	case recommender.LimitRatio, recommender.LimitEqual, recommender.LimitNone:
+	case recommender.LimitHeadroom: // It takes an amount, which settings have no field for.
+		fallthrough
 	default:
 		c.add(at, "must be %s, %s or %s, got %q", recommender.LimitRatio, recommender.LimitEqual, recommender.LimitNone, *s)
 	}
