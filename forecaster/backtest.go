@@ -29,9 +29,8 @@ type BacktestOptions struct {
 	Only    string
 	// Covariates are as in [Options]: every forecast sees all of them.
 	Covariates []Series
-	// Each adds to every step the forecasts by each point forecast alone, as Only
-	// would give them one at a time.
-	Each bool
+	// Alone adds to every step the forecasts by each point forecast alone.
+	Alone Alone
 }
 
 // BacktestLevels returns the levels of the default protocol.
@@ -59,7 +58,7 @@ type Backtest struct {
 	steps  []int
 	// options are those of each forecast.
 	options Options
-	each    bool
+	alone   Alone
 }
 
 // NewBacktest plans a backtest. It returns [ErrShortForHorizons] if there is
@@ -96,7 +95,7 @@ func NewBacktest(s Series, o BacktestOptions) (*Backtest, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Backtest{Levels: levels, series: s, steps: steps, options: predict, each: o.Each}
+	b := &Backtest{Levels: levels, series: s, steps: steps, options: predict, alone: o.Alone}
 	for _, k := range steps {
 		b.Horizons = append(b.Horizons, time.Duration(k)*s.Step)
 	}
@@ -166,11 +165,11 @@ func (b *Backtest) Run(visit func(BacktestStep) error) error {
 
 // predict forecasts from one origin.
 func (b *Backtest) predict(origin int) (f Forecast, alone []Forecast, err error) {
-	m, err := newModel(b.history(origin), b.options, b.each)
+	m, err := newModel(b.history(origin), b.options, b.alone)
 	if err != nil {
 		return Forecast{}, nil, err
 	}
-	if f, err = m.Forecast(); err == nil && b.each {
+	if f, err = m.Forecast(); err == nil && b.alone != NotAlone {
 		alone, err = m.each()
 	}
 	return f, alone, err

@@ -41,7 +41,8 @@ type Model struct {
 	parts      []part                // Fits for parts of windows that events cut.
 	stale      map[staleKey]staleFit // Fits for a series that has stopped.
 	work       arena
-	present    *context        // Of the target that is forecast.
+	present    *context // Of the target that is forecast.
+	kind       Alone
 	alone      map[*fit][]*fit // Of each fit those by each point forecast alone; nil unless asked for.
 }
 
@@ -62,10 +63,10 @@ type staleFit struct {
 // without values it takes start and step. Gaps, infinities and numbers near
 // the end of the float64 range count as missing.
 func NewModel(s Series, o Options) (*Model, error) {
-	return newModel(s, o, false)
+	return newModel(s, o, NotAlone)
 }
 
-func newModel(s Series, o Options, each bool) (*Model, error) {
+func newModel(s Series, o Options, kind Alone) (*Model, error) {
 	if err := o.check(s); err != nil {
 		return nil, err
 	}
@@ -88,8 +89,8 @@ func newModel(s Series, o Options, each bool) (*Model, error) {
 		return nil, err
 	}
 	m := &Model{options: o, steps: steps, levels: levels, points: points(o), events: events}
-	if each {
-		m.alone = map[*fit][]*fit{}
+	if kind != NotAlone {
+		m.kind, m.alone = kind, map[*fit][]*fit{}
 	}
 	if n := len(s.Values); n > 0 {
 		anchor := m.anchor(s.Time(n - 1))

@@ -22,12 +22,12 @@ type contest struct {
 
 // alone prints on what share of the series the whole loses less than each point
 // forecast alone with its own past errors, by horizon.
-func alone(folder string, every, origins int, file string) error {
+func alone(folder string, every, origins int, kind forecaster.Alone, file string) error {
 	series, names, err := read(folder, every)
 	if err != nil {
 		return err
 	}
-	contests, err := compete(series, names, origins)
+	contests, err := compete(series, names, origins, kind)
 	if err != nil {
 		return err
 	}
@@ -41,13 +41,13 @@ func alone(folder string, every, origins int, file string) error {
 }
 
 // compete backtests all series; progress goes to stderr.
-func compete(series []forecaster.Series, names []string, origins int) ([]contest, error) {
+func compete(series []forecaster.Series, names []string, origins int, kind forecaster.Alone) ([]contest, error) {
 	contests := make([]contest, len(series))
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, s := range series {
 		g.Go(func() (err error) {
-			contests[i], err = oneContest(s, origins)
+			contests[i], err = oneContest(s, origins, kind)
 			_, _ = fmt.Fprintln(os.Stderr, names[i])
 			return err
 		})
@@ -55,8 +55,8 @@ func compete(series []forecaster.Series, names []string, origins int) ([]contest
 	return contests, g.Wait()
 }
 
-func oneContest(s forecaster.Series, origins int) (contest, error) {
-	b, err := forecaster.NewBacktest(s, forecaster.BacktestOptions{Origins: origins, Each: true})
+func oneContest(s forecaster.Series, origins int, kind forecaster.Alone) (contest, error) {
+	b, err := forecaster.NewBacktest(s, forecaster.BacktestOptions{Origins: origins, Alone: kind})
 	if err != nil {
 		return contest{}, err
 	}

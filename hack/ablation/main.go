@@ -38,11 +38,16 @@ func main() {
 	every := flag.Int("every", 3, "take every n-th file")
 	origins := flag.Int("origins", 40, "forecasts per series")
 	apart := flag.Bool("alone", false, "compare the whole with each point forecast alone, series by series")
+	bare := flag.Bool("bare", false, "with -alone, give each its past errors as they are, without scale, importance and calibration")
 	scores := flag.String("scores", "", "with -alone, write the losses to this CSV file")
 	flag.Parse()
 	measure := run
 	if *apart {
-		measure = func(folder string, every, origins int) error { return alone(folder, every, origins, *scores) }
+		kind := forecaster.AloneScaled
+		if *bare {
+			kind = forecaster.AloneBare
+		}
+		measure = func(folder string, every, origins int) error { return alone(folder, every, origins, kind, *scores) }
 	}
 	if err := measure(flag.Arg(0), *every, *origins); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "ablation:", err)
