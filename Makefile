@@ -92,6 +92,7 @@ traces-ablation: traces-folder ## What each part of the forecaster is worth, on 
 
 .PHONY: traces-alone
 traces-alone: traces-folder ## On how many recorded traces the forecasts beat each point forecast alone
+	go run ./hack/ablation -alone -bare -every 1 -origins 50 $(RIGHTSIZE_TRACES)
 	go run ./hack/ablation -alone -every 1 -origins 50 $(RIGHTSIZE_TRACES)
 
 .PHONY: traces-simulate

@@ -126,7 +126,8 @@ func (m *Model) newLearner(a *aim, y, base []float64, cycle int, space *workspac
 	if n := f.at - f.reach - warm + 1; n > 0 {
 		l.draw(base, warm, n)
 	}
-	l.from = append(space.origins.room(len(f.origins) + l.room())[:0], f.origins...)
+	l.from = space.origins.room(len(f.origins) + l.room())[:len(f.origins)]
+	copy(l.from, f.origins)
 	if !m.options.Light {
 		for o := max(0, f.at-f.reach+1); o <= min(f.at, f.at-f.reach+int(f.interval)); o++ {
 			if h.wasSeen(o) && o%l.stride() == 0 {

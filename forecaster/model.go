@@ -255,7 +255,7 @@ func (m *Model) fit(aims []*aim, detect bool) []*fit {
 	h := m.history
 	by := 1 / h.scale()
 	y := h.values()
-	space := workspaces.Get().(*workspace) //nolint:errcheck,forcetypeassert // Nothing else is put there.
+	space := workspaces.Get().(*workspace) // Nothing else is put there.
 	defer workspaces.Put(space)
 	space.reset()
 	scaled, base := space.kept.room(len(y)), space.kept.room(len(y))

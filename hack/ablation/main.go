@@ -7,7 +7,7 @@
 // With -alone it asks instead on how many series the whole is better than each
 // point forecast alone, which takes one run for all of them: alone.go.
 //
-//	go run ./hack/ablation -alone -every 1 -origins 50 -scores scores.csv FOLDER
+//	go run ./hack/ablation -alone -bare -every 1 -origins 50 -scores scores.csv FOLDER
 package main
 
 import (
