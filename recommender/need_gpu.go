@@ -140,7 +140,7 @@ func (d *draft) gpuNeed(n *need, w windows) {
 	})
 }
 
-// gpuShort is the share of the GPU-seconds that that many pods leave undone.
+// gpuShort is the share of the GPU-seconds that so many pods leave undone.
 func (n need) gpuShort(replicas int) float64 {
 	if n.gpusPerPod <= 0 {
 		return 0

@@ -33,7 +33,7 @@ func TestDecideGPU(t *testing.T) {
 		code      recommender.ReasonCode
 	}{
 		"the forecast":     {2, 4, nil, 3, recommender.ReasonGPUSeconds},     // 4 / 1.6 = 2.5.
-		"more":             {5, 11.2, nil, 7, recommender.ReasonGPUSeconds},  // 11.2 / 1.6 = 7.
+		"more":             {5, 11.2, nil, 7, recommender.ReasonGPUSeconds},  // At 1.6 each.
 		"at the end of it": {7.7, 7.7, nil, 6, recommender.ReasonThrottled},  // 1.5·8·0.8 / 1.6 = 6.
 		"not yet":          {7.5, 7.5, nil, 5, recommender.ReasonGPUSeconds}, // 7.5 / 1.6 = 4.7.
 		"what waits": {6.5, 6.5, func(s *recommender.Snapshot) {

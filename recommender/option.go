@@ -44,7 +44,7 @@ type rung struct{ cores, rate float64 }
 
 func newSizer(d *draft, n need) *sizer {
 	z := &sizer{d: d, n: n}
-	d.frame = newFrame(d, func(i int) bool { return n.containers[i].known || n.perPod > 0 })
+	d.frame = newFrame(d, func(i int) bool { return n.containers[i].known })
 	if n.serving >= 0 {
 		spans := windowsOf(d.s).lasting()
 		z.rungs = z.ladder(n.correction * max(n.rateAhead, n.lasting(d, spans[len(spans)-1]).rate))

@@ -35,7 +35,7 @@ func chat() collector.Workload {
 		signal("token_seconds", collector.RoleLatency, func(h float64) float64 { return 200 * rate(h) * itl(h) }),
 		signal("next_tokens", collector.RoleLatency, func(h float64) float64 { return 200 * rate(h) }),
 		signal("kv_cache", collector.RoleCache, func(h float64) float64 { return rate(h) / 4 * 200 * itl(h) * (prompt(h) + 200) / 400_000 }),
-		signal("gpu_activity", collector.RoleGPU, func(h float64) float64 { return daily(h) }),
+		signal("gpu_activity", collector.RoleGPU, daily),
 	}
 	return w
 }
@@ -76,7 +76,7 @@ func TestGPUActivity(t *testing.T) {
 	t.Parallel()
 	w := shop()
 	w.Signals = []collector.Signal{{
-		Name: "gpu_activity", Unit: "gpus", Role: collector.RoleGPU, Coarse: true, Series: every5m(func(h float64) float64 { return daily(h) }),
+		Name: "gpu_activity", Unit: "gpus", Role: collector.RoleGPU, Coarse: true, Series: every5m(daily),
 	}}
 	s := snapshot.Build(w, now(), recommender.Policy{})
 	if s.GPU == nil || !s.GPU.Follows || !s.GPU.Coarse || math.Abs(s.GPU.Last-1) > 0.01 || s.Policy.Horizontal.Fixed {
