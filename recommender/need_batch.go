@@ -93,22 +93,22 @@ func (d *draft) tokensAhead(subject string, u Usage, lately float64, w windows) 
 func (d *draft) modelNeed(n *need, w windows) {
 	dem := d.s.Demand
 	backlog := d.backlogRate()
-	worst, pods := mixture{}, 0.0
+	worst, pods, modelled, carried := mixture{}, 0.0, 0.0, 0.0
 	for i, m := range d.mixtures(w) {
 		m.rate += backlog
-		perPod := d.evident(d.carries(m))
+		model := d.carries(m)
+		perPod := d.evident(model)
 		if i == 0 {
 			n.perPod = perPod
 		}
 		if i == 0 || m.rate/perPod > pods {
-			worst, pods = m, m.rate/perPod
+			worst, pods, modelled, carried = m, m.rate/perPod, model, perPod
 		}
 	}
 	n.waiting, n.rateAhead = backlog, pods*n.perPod // In requests of the first mixture.
-	carried := d.evident(d.carries(worst))
 	b := *d.s.Batch
 	b.PromptTokens, b.OutputTokens = worst.prompt, worst.output
-	d.unidentified(carried, d.carries(worst))
+	d.unidentified(carried, modelled)
 	d.add(Reason{
 		Code: ReasonQueueing, Subject: "demand", Unit: dem.Unit, Before: b.Throughput(max(1, b.Slots())), After: carried,
 		Message: fmt.Sprintf("a pod serves up to %s %s, of which %s within the objective, at %s tokens in and %s out, bound by %s; the %s decide, with %s %s",

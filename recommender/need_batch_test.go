@@ -152,3 +152,17 @@ func TestDecideUnidentified(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkDecideModel decides on a language model with a batch of 256 and four
+// profiles.
+func BenchmarkDecideModel(b *testing.B) {
+	s := model()
+	s.Batch.MaxBatch, s.Batch.DecodeTokensPerSecond, s.Batch.StepSecondsPerToken = 256, 8000, 2e-8
+	s.Accelerator, s.Policy.ModelBytes = "a", 16e9
+	for _, name := range []string{"a", "b", "c", "d"} {
+		s.Policy.Accelerators = append(s.Policy.Accelerators, recommender.AcceleratorProfile{Name: name, MemoryBytes: 80e9, PricePerHour: 2})
+	}
+	for b.Loop() {
+		decide(s)
+	}
+}
