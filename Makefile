@@ -33,7 +33,7 @@ demo: ## Embedded Prometheus, dry-run report and replay of a small fleet; writes
 test: test-unit test-manifests test-demo test-fidelity ## All tests, those on real components included
 
 # Tests on a control plane, which want the machine for themselves.
-CLUSTERED := ./internal/testkit/controlplane ./test/fidelity
+CLUSTERED := ./internal/testkit/controlplane ./test/fidelity ./test/apiserver
 
 .PHONY: test-unit
 test-unit: $(BIN)/prometheus ## Tests of the main module
@@ -41,7 +41,7 @@ test-unit: $(BIN)/prometheus ## Tests of the main module
 		$$(go list ./... | grep -vxF "$$(go list $(CLUSTERED))")
 
 .PHONY: test-fidelity
-test-fidelity: controlplane ## The simulated HPA and VPA against the real ones, on a real control plane
+test-fidelity: controlplane ## On a real control plane: the simulated HPA and VPA against the real ones, the API and the chart
 	RIGHTSIZE_CONTROLPLANE=$$(./hack/controlplane.sh path) go test -p 1 $(GOTESTFLAGS) $(CLUSTERED)
 
 .PHONY: test-manifests

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -28,7 +29,8 @@ const (
 	crdFile    = "../../charts/rightsize/files/crds/rightsize.dev_rightsizes.yaml"
 	chartFile  = "../manifests/chart/testdata/default.yaml" // As Helm renders it.
 	casesFile  = "../manifests/crd/testdata/cases.yaml"
-	rightsizes = "/apis/rightsize.dev/v1alpha1/namespaces/shop/rightsizes"
+	rightsizes = "/apis/rightsize.dev/v1alpha1/namespaces/cases/rightsizes"
+	ofShop     = "/apis/rightsize.dev/v1alpha1/namespaces/shop/rightsizes"
 )
 
 func read(t *testing.T, file string) []byte {
@@ -46,7 +48,7 @@ func start(t *testing.T) *controlplane.ControlPlane {
 	t.Helper()
 	c := controlplane.Start(t, controlplane.Options{})
 	c.InstallCRDs(read(t, crdFile))
-	for _, ns := range []string{"shop", "rightsize-system"} {
+	for _, ns := range []string{"shop", "cases", "rightsize-system"} {
 		c.Namespace(ns)
 	}
 	for document := range bytes.SplitSeq(append([]byte("\n"), read(t, chartFile)...), []byte("\n---\n")) {
@@ -90,6 +92,15 @@ func apply(t *testing.T, c *controlplane.ControlPlane, document []byte) {
 	}
 }
 
+// One API server serves all of these; they do not look at each other's objects.
+func TestAPIServer(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	t.Run("cases are as in the tests of the CRD", func(t *testing.T) { testCases(t, c) })
+	t.Run("rights are the least", func(t *testing.T) { testRights(t, c) })
+	t.Run("pods are born right-sized", func(t *testing.T) { testPods(t, c) })
+}
+
 // testCase is one of the cases that the CRD's own tests run through the API
 // server's code; see there.
 type testCase struct {
@@ -100,11 +111,10 @@ type testCase struct {
 	Errors []string       `json:"errors"`
 }
 
-// The server accepts and refuses what its code did in the tests of the CRD,
+// testCases: the server accepts and refuses what its code did in the tests of the CRD,
 // with the same messages.
-func TestCases(t *testing.T) {
-	t.Parallel()
-	c := start(t)
+func testCases(t *testing.T, c *controlplane.ControlPlane) {
+	t.Helper()
 	var cases []testCase
 	if err := yaml.UnmarshalStrict(read(t, casesFile), &cases); err != nil {
 		t.Fatal(err)
@@ -122,7 +132,7 @@ func TestCases(t *testing.T) {
 			err = send(t, client.Patch(types.MergePatchType).AbsPath(rightsizes, name), name, tc.Spec)
 		}
 		if err == nil && tc.Status != nil {
-			err = patchStatus(t, client, name, tc.Status)
+			err = patchStatus(t, client, rightsizes, name, tc.Status)
 		}
 		check(t, tc, err)
 	}
@@ -141,9 +151,9 @@ func send(t *testing.T, r *rest.Request, name string, spec map[string]any) error
 	return r.Param("fieldValidation", "Strict").Body(body).Do(t.Context()).Error()
 }
 
-func patchStatus(t *testing.T, client rest.Interface, name string, status map[string]any) error {
+func patchStatus(t *testing.T, client rest.Interface, path, name string, status map[string]any) error {
 	t.Helper()
-	return client.Patch(types.MergePatchType).AbsPath(rightsizes, name, "status").Param("fieldValidation", "Strict").
+	return client.Patch(types.MergePatchType).AbsPath(path, name, "status").Param("fieldValidation", "Strict").
 		Body(marshal(t, map[string]any{"status": status})).Do(t.Context()).Error()
 }
 
@@ -180,18 +190,17 @@ func check(t *testing.T, tc testCase, err error) {
 	}
 }
 
-// A new pod of a Deployment is born with the recommended size, in the server,
+// testPods: a new pod of a Deployment is born with the recommended size, in the server,
 // with no program of ours running; others and dry runs are left alone.
-func TestPodsAreBornRightSized(t *testing.T) {
-	t.Parallel()
-	c := start(t)
+func testPods(t *testing.T, c *controlplane.ControlPlane) {
+	t.Helper()
 	client := c.Client.Discovery().RESTClient()
 	spec := map[string]any{"mode": "DryRun", "targetRef": map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}
-	if err := send(t, client.Post().SetHeader("Content-Type", "application/json").AbsPath(rightsizes), "web", spec); err != nil {
+	if err := send(t, client.Post().SetHeader("Content-Type", "application/json").AbsPath(ofShop), "web", spec); err != nil {
 		t.Fatal(err)
 	}
 	size := map[string]any{"name": "app", "requests": map[string]any{"cpu": "300m", "memory": "512Mi"}}
-	if err := patchStatus(t, client, "web", map[string]any{"recommendation": map[string]any{"containers": []any{size}}}); err != nil {
+	if err := patchStatus(t, client, ofShop, "web", map[string]any{"recommendation": map[string]any{"containers": []any{size}}}); err != nil {
 		t.Fatal(err)
 	}
 	const template = "100m 256Mi"
@@ -199,7 +208,7 @@ func TestPodsAreBornRightSized(t *testing.T) {
 		t.Errorf("in DryRun a pod is born with %s", got)
 	}
 	spec["mode"] = "Initial"
-	if err := send(t, client.Patch(types.MergePatchType).AbsPath(rightsizes, "web"), "web", spec); err != nil {
+	if err := send(t, client.Patch(types.MergePatchType).AbsPath(ofShop, "web"), "web", spec); err != nil {
 		t.Fatal(err)
 	}
 	got := ""
@@ -231,9 +240,7 @@ spec:
 `), pod); err != nil {
 		t.Fatal(err)
 	}
-	for k, v := range labels {
-		pod.Labels[k] = v
-	}
+	maps.Copy(pod.Labels, labels)
 	pod.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-7d4b9", UID: "u", Controller: &controller}}
 	c.Namespace(namespace)
 	made, err := c.Client.CoreV1().Pods(namespace).Create(t.Context(), pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
@@ -244,10 +251,9 @@ spec:
 	return r.Cpu().String() + " " + r.Memory().String()
 }
 
-// The ServiceAccount of the chart may do what it is for, and no more.
-func TestRights(t *testing.T) {
-	t.Parallel()
-	c := start(t)
+// testRights: the ServiceAccount of the chart may do what it is for, and no more.
+func testRights(t *testing.T, c *controlplane.ControlPlane) {
+	t.Helper()
 	const account = "system:serviceaccount:rightsize-system:rightsize"
 	cases := map[authorizationv1.ResourceAttributes]bool{
 		{Verb: "patch", Resource: "pods", Subresource: "resize"}:                                       true,
