@@ -260,7 +260,7 @@ func remedy(r recommender.Reason, s recommender.Snapshot) string {
 		recommender.ReasonMemoryPeak, recommender.ReasonMemorySeason, recommender.ReasonHeapBounded, recommender.ReasonRuntime,
 		recommender.ReasonCheapest, recommender.ReasonPerRun, recommender.ReasonOrdinalSkew,
 		recommender.ReasonLimitBound, recommender.ReasonQoSKept, recommender.ReasonStartupBoost, recommender.ReasonGroup,
-		recommender.ReasonAccelerator, recommender.ReasonVariants:
+		recommender.ReasonAccelerator, recommender.ReasonVariants, recommender.ReasonGPUSeconds:
 		return ""
 	case recommender.ReasonLimitRange, recommender.ReasonQuota, recommender.ReasonNodeShape, recommender.ReasonAllowedSize,
 		recommender.ReasonStepLimited, recommender.ReasonWindow, recommender.ReasonScheduledFloor, recommender.ReasonReplicaFloor,

@@ -42,10 +42,15 @@ func byWeight() []recommender.ReasonCode {
 		recommender.ReasonOrdinalSkew,
 		recommender.ReasonMemoryTrend,
 		recommender.ReasonPageCache,
+		recommender.ReasonUnidentified,
 		recommender.ReasonReactiveFloor,
+		recommender.ReasonFeedback,
 		recommender.ReasonBacklog,
 		recommender.ReasonPerRun,
 		recommender.ReasonQueueing,
+		recommender.ReasonGPUSeconds,
+		recommender.ReasonAccelerator,
+		recommender.ReasonVariants,
 		recommender.ReasonForecast,
 		recommender.ReasonMemorySeason,
 		recommender.ReasonHeapBounded,
@@ -73,7 +78,7 @@ func mainReason(d recommender.Decision, container string) (recommender.Reason, b
 func heaviest(d recommender.Decision, container string) (recommender.Reason, int) {
 	order := byWeight()
 	if d.Action == recommender.ActionHold {
-		order = slices.Insert(order, 4, recommender.ReasonWithinTolerance)
+		order = slices.Insert(order, 4, recommender.ReasonWithinTolerance, recommender.ReasonNotWorthwhile)
 	}
 	best, at := recommender.Reason{}, len(order)+1
 	for _, r := range d.Reasons {
