@@ -2,6 +2,7 @@ package actuator
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rightsize-dev/rightsize/recommender"
@@ -121,7 +122,7 @@ func (p *planner) gateFrozen() (permit, recommender.ReasonCode, string) {
 }
 
 func (p *planner) gateRollout() (permit, recommender.ReasonCode, string) {
-	if p.in.Rollout {
+	if p.in.Rollout || slices.ContainsFunc(p.pods, func(pod Pod) bool { return pod.Outdated && !pod.ends() }) {
 		return permitRaises, ReasonRollout, "a new revision is being rolled out: nothing is lowered"
 	}
 	return permitAll, "", ""

@@ -71,6 +71,10 @@ type world struct {
 	in       Input
 	template Size
 	made     int
+	// restarts says that containers restart when they are resized; back is when
+	// a pod is ready again, two minutes later.
+	restarts bool
+	back     map[string]time.Time
 }
 
 func (w *world) apply(p Plan) {
@@ -90,6 +94,7 @@ func (w *world) apply(p Plan) {
 		w.made++
 		pod := running(fmt.Sprintf("web-new-%d", w.made), w.template)
 		pod.Created, pod.Ready = w.in.Now, false
+		pod.Containers[0].RestartOnCPU, pod.Containers[0].RestartOnMemory = w.restarts, w.restarts
 		w.in.Pods = append(w.in.Pods, pod)
 	}
 }
@@ -115,6 +120,9 @@ func (w *world) resize(s Step) {
 
 // pass lets time go on and kubelets act: smaller sizes first, then what fits.
 func (w *world) pass(d time.Duration) {
+	if w.back == nil {
+		w.back = map[string]time.Time{}
+	}
 	w.in.Now = w.in.Now.Add(d)
 	w.in.Decision.At = w.in.Now
 	for _, smaller := range []bool{true, false} {
@@ -125,7 +133,7 @@ func (w *world) pass(d time.Duration) {
 }
 
 func (w *world) act(pod *Pod, smaller bool) {
-	if w.in.Now.Sub(pod.Created) >= time.Minute {
+	if w.in.Now.Sub(pod.Created) >= time.Minute && !w.in.Now.Before(w.back[pod.Name]) {
 		pod.Ready = true
 	}
 	pod.ObservedGeneration = pod.Generation
@@ -153,6 +161,9 @@ func (w *world) act(pod *Pod, smaller bool) {
 		}
 	}
 	pod.Resize = Resize{}
+	if w.restarts && !pod.settled() {
+		pod.Ready, w.back[pod.Name] = false, w.in.Now.Add(2*time.Minute)
+	}
 	for j := range pod.Containers {
 		c := pod.Containers[j].Spec
 		pod.Containers[j].InForce = &c

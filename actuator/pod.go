@@ -24,10 +24,8 @@ type Pod struct {
 	Ready       bool      `json:"ready,omitempty"`
 	Terminating bool      `json:"terminating,omitempty"`
 	Created     time.Time `json:"created"`
-	// Revision is that of the template it was made from; Outdated says that
-	// there is a newer one, so that the pod will be replaced anyway.
-	Revision string `json:"revision,omitempty"`
-	Outdated bool   `json:"outdated,omitempty"`
+	// Outdated says that the template has a newer revision than the pod.
+	Outdated bool `json:"outdated,omitempty"`
 	// QoS is the class in its status; empty where unknown.
 	QoS recommender.QoSClass `json:"qos,omitempty"`
 	// OptOut says that its owner has forbidden changes by label.
@@ -136,9 +134,7 @@ const (
 	RefusedNodeCapacity Refusal = "NodeCapacity"
 	// RefusedConflict: another field manager owns the sizes.
 	RefusedConflict Refusal = "Conflict"
-	// RefusedDisruption: a PodDisruptionBudget forbids the eviction.
-	RefusedDisruption Refusal = "DisruptionBudget"
-	// RefusedOther: quota, LimitRange, validation and policies.
+	// RefusedOther: disruption budget, quota, LimitRange, validation and policies.
 	RefusedOther Refusal = "Other"
 )
 

@@ -121,12 +121,13 @@ func (p *planner) checkNode(pod Pod, to []Size) (recommender.ReasonCode, string)
 }
 
 // checkRefused does not ask a node again for what it refused, nor for more,
-// unless the pod gets smaller by it.
+// unless the pod gets smaller by that. Nodes that pin CPUs or memory refuse
+// smaller sizes, too.
 func (p *planner) checkRefused(pod Pod, to []Size) (recommender.ReasonCode, string) {
 	requests, _ := pod.total(to)
 	had, _ := pod.total(pod.haves())
 	for _, r := range p.state.Refused {
-		if r.Node == pod.Node && within(r.Asked, requests) && !within(requests, had) {
+		if r.Node == pod.Node && (r.Asked == requests && requests != had || within(r.Asked, requests) && !within(requests, had)) {
 			return ReasonInfeasible, fmt.Sprintf("node %s refused %v cores and %.0f MiB: not asked again until %s",
 				r.Node, r.Asked.CPU.Cores(), mib(r.Asked), r.Until.UTC().Format("15:04"))
 		}

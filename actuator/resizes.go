@@ -54,6 +54,11 @@ func (p *planner) crowded(all []candidate) map[string]bool {
 // it did.
 func (p *planner) take(c candidate) bool {
 	code, message := p.forbids(c)
+	if code == ReasonCapacity && c.grows {
+		if raised, ok := p.raised(c); ok {
+			return p.take(raised)
+		}
+	}
 	if code != "" {
 		p.hold(c.pod, code, message)
 		return false
@@ -90,6 +95,16 @@ func (p *planner) take(c candidate) bool {
 	return true
 }
 
+// raised is the candidate without what it lowers: what grows does not wait for
+// capacity elsewhere.
+func (p *planner) raised(c candidate) (candidate, bool) {
+	c.to = slices.Clone(c.to)
+	raise(c.pod, c.to)
+	c.grows, c.lowers, c.restarts = anyOf(c.to, c.pod.haves(), Size.grows), false, c.pod.restarted(c.to)
+	code, _ := p.preflight(c.pod, c.to)
+	return c, c.grows && code == "" && !slices.Equal(c.to, c.pod.specs())
+}
+
 // loss is what the pod's requests in force fall by.
 func (p *planner) loss(c candidate) recommender.Resources {
 	had, _ := c.pod.total(c.pod.known())
@@ -114,12 +129,16 @@ func (p *planner) forbids(c candidate) (recommender.ReasonCode, string) {
 		return ReasonAvailability, "it restarts a container, and too few pods would be ready"
 	case c.lowers && !pod.Ready && pod.Phase != PodPending:
 		return ReasonAvailability, "a pod that runs and is not ready is not made smaller"
+	case c.restarts && p.in.Decision.Workload.Kind == "LeaderWorkerSet":
+		return ReasonAvailability, "it restarts a container, by which its group may be made anew"
 	case free || p.freshOnly() || !pod.Ready:
 		// Neither watched nor one by one: it takes nothing away.
 	case p.stateful() && p.otherUnready(pod):
 		return ReasonAvailability, "pods that keep state change one at a time, while all others are ready"
 	case p.slots <= 0:
 		return ReasonBatch, "enough pods are in the middle of a change"
+	case c.urgent:
+		// A restart that cannot wait is one of a few, but is not watched first.
 	default:
 		return p.canary(c)
 	}

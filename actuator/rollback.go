@@ -29,7 +29,7 @@ func (p *planner) judge() {
 		switch {
 		case watching && o.At.After(p.changedAt()):
 			p.state.Watch.add(o)
-		case !p.in.Stale:
+		case !p.in.Stale && p.state.Undo == nil:
 			p.state.Baseline.add(o)
 		}
 	}

@@ -26,32 +26,42 @@ func TestGates(t *testing.T) {
 		code   recommender.ReasonCode
 		want   []string
 	}{
-		"apply shrinks":              {shrink, func(*Input) {}, "", []string{"ResizePod web-0"}},
-		"kill switch":                {grow, func(in *Input) { in.KillSwitch = true }, ReasonKillSwitch, []string{}},
-		"dry run":                    {grow, func(in *Input) { in.Mode = ModeDryRun }, ReasonMode, []string{}},
-		"paused":                     {urgent, func(in *Input) { in.Mode = ModePaused }, ReasonMode, []string{}},
-		"no mode at all":             {grow, func(in *Input) { in.Mode = "" }, ReasonMode, []string{}},
-		"initial with admission":     {grow, func(in *Input) { in.Mode = ModeInitial }, ReasonMode, []string{}},
-		"kube-system":                {urgent, func(in *Input) { in.Decision.Workload.Namespace = "kube-system" }, ReasonNamespace, []string{}},
-		"an HPA":                     {urgent, func(in *Input) { in.Rivals = []Rival{{"HorizontalPodAutoscaler", "web"}} }, ReasonRival, []string{}},
-		"no decision":                {grow, func(in *Input) { in.Decision.Action = recommender.ActionNone }, ReasonUndecided, []string{}},
-		"an old decision":            {grow, func(in *Input) { in.Decision.At = noon.Add(-time.Hour) }, ReasonUndecided, []string{}},
-		"stale, shrink":              {shrink, func(in *Input) { in.Stale = true }, ReasonStale, []string{}},
-		"stale, growth":              {grow, func(in *Input) { in.Stale = true }, ReasonStale, []string{"ResizePod web-0"}},
-		"frozen, shrink":             {shrink, func(in *Input) { in.State.FrozenUntil = noon.Add(1) }, ReasonFrozen, []string{}},
-		"frozen no more":             {shrink, func(in *Input) { in.State.FrozenUntil = noon }, "", []string{"ResizePod web-0"}},
-		"rollout, shrink":            {shrink, func(in *Input) { in.Rollout = true }, ReasonRollout, []string{}},
-		"rollout, growth":            {grow, func(in *Input) { in.Rollout = true }, ReasonRollout, []string{"ResizePod web-0"}},
-		"warm-up, growth":            {grow, func(in *Input) { in.Started = noon.Add(-time.Minute) }, ReasonWarmup, []string{}},
-		"warm-up, emergency":         {urgent, func(in *Input) { in.Started = noon.Add(-time.Minute) }, ReasonWarmup, []string{"ResizePod web-0"}},
-		"opted out":                  {urgent, func(in *Input) { in.Pods[0].OptOut = true }, ReasonOptedOut, []string{}},
-		"a finished pod":             {grow, func(in *Input) { in.Pods[0].Phase = PodSucceeded }, "", []string{}},
-		"a pod on its way out":       {grow, func(in *Input) { in.Pods[0].Terminating = true }, "", []string{}},
-		"a running job":              {grow, func(in *Input) { in.Decision.Workload.Kind = "Job" }, "", []string{}},
-		"in force unknown, shrink":   {shrink, func(in *Input) { in.Pods[0].Containers[0].InForce = nil }, "", []string{}},
-		"in force unknown, growth":   {grow, func(in *Input) { in.Pods[0].Containers[0].InForce = nil }, "", []string{"ResizePod web-0"}},
-		"running but not ready":      {shrink, func(in *Input) { in.Pods[0].Ready = false }, ReasonAvailability, []string{}},
-		"a restart of the only pod":  {grow, func(in *Input) { in.Pods[0].Containers[0].RestartOnCPU = true }, ReasonAvailability, []string{}},
+		"apply shrinks":             {shrink, func(*Input) {}, "", []string{"ResizePod web-0"}},
+		"kill switch":               {grow, func(in *Input) { in.KillSwitch = true }, ReasonKillSwitch, []string{}},
+		"dry run":                   {grow, func(in *Input) { in.Mode = ModeDryRun }, ReasonMode, []string{}},
+		"paused":                    {urgent, func(in *Input) { in.Mode = ModePaused }, ReasonMode, []string{}},
+		"no mode at all":            {grow, func(in *Input) { in.Mode = "" }, ReasonMode, []string{}},
+		"initial with admission":    {grow, func(in *Input) { in.Mode = ModeInitial }, ReasonMode, []string{}},
+		"kube-system":               {urgent, func(in *Input) { in.Decision.Workload.Namespace = "kube-system" }, ReasonNamespace, []string{}},
+		"an HPA":                    {urgent, func(in *Input) { in.Rivals = []Rival{{"HorizontalPodAutoscaler", "web"}} }, ReasonRival, []string{}},
+		"no decision":               {grow, func(in *Input) { in.Decision.Action = recommender.ActionNone }, ReasonUndecided, []string{}},
+		"an old decision":           {grow, func(in *Input) { in.Decision.At = noon.Add(-time.Hour) }, ReasonUndecided, []string{}},
+		"stale, shrink":             {shrink, func(in *Input) { in.Stale = true }, ReasonStale, []string{}},
+		"stale, growth":             {grow, func(in *Input) { in.Stale = true }, ReasonStale, []string{"ResizePod web-0"}},
+		"frozen, shrink":            {shrink, func(in *Input) { in.State.FrozenUntil = noon.Add(1) }, ReasonFrozen, []string{}},
+		"frozen no more":            {shrink, func(in *Input) { in.State.FrozenUntil = noon }, "", []string{"ResizePod web-0"}},
+		"rollout, shrink":           {shrink, func(in *Input) { in.Rollout = true }, ReasonRollout, []string{}},
+		"rollout, growth":           {grow, func(in *Input) { in.Rollout = true }, ReasonRollout, []string{"ResizePod web-0"}},
+		"outdated pods, shrink":     {shrink, func(in *Input) { in.Pods[0].Outdated = true }, ReasonRollout, []string{}},
+		"warm-up, growth":           {grow, func(in *Input) { in.Started = noon.Add(-time.Minute) }, ReasonWarmup, []string{}},
+		"warm-up, emergency":        {urgent, func(in *Input) { in.Started = noon.Add(-time.Minute) }, ReasonWarmup, []string{"ResizePod web-0"}},
+		"opted out":                 {urgent, func(in *Input) { in.Pods[0].OptOut = true }, ReasonOptedOut, []string{}},
+		"a finished pod":            {grow, func(in *Input) { in.Pods[0].Phase = PodSucceeded }, "", []string{}},
+		"a pod on its way out":      {grow, func(in *Input) { in.Pods[0].Terminating = true }, "", []string{}},
+		"a running job":             {grow, func(in *Input) { in.Decision.Workload.Kind = "Job" }, "", []string{}},
+		"in force unknown, shrink":  {shrink, func(in *Input) { in.Pods[0].Containers[0].InForce = nil }, "", []string{}},
+		"in force unknown, growth":  {grow, func(in *Input) { in.Pods[0].Containers[0].InForce = nil }, "", []string{"ResizePod web-0"}},
+		"running but not ready":     {shrink, func(in *Input) { in.Pods[0].Ready = false }, ReasonAvailability, []string{}},
+		"a restart of the only pod": {grow, func(in *Input) { in.Pods[0].Containers[0].RestartOnCPU = true }, ReasonAvailability, []string{}},
+		"a group that restarts as one": {func() Input {
+			in := deployment(4, requests(500, 512), requests(1000, 1024))
+			in.Decision.Workload.Kind = "LeaderWorkerSet"
+			return in
+		}, func(in *Input) {
+			for i := range in.Pods {
+				in.Pods[i].Containers[0].RestartOnCPU = true
+			}
+		}, ReasonAvailability, []string{}},
 		"a hold close to the target": {shrink, func(in *Input) { holdNear(in) }, "", []string{}},
 	}
 	for name, tc := range tests {
@@ -127,6 +137,12 @@ func TestPreflight(t *testing.T) {
 		"refused more before": {requests(100, 100), requests(1000, 200), func(in *Input) {
 			in.State.Refused = []NodeRefusal{{Node: "node-a", Asked: res(1500, 200), Until: noon.Add(1)}}
 		}, "", new(requests(1000, 200))},
+		"a smaller size refused before": {requests(1000, 100), requests(500, 100), func(in *Input) {
+			in.State.Refused = []NodeRefusal{{Node: "node-a", Asked: res(500, 100), Until: noon.Add(1)}}
+		}, ReasonInfeasible, nil},
+		"smaller than what was refused": {requests(2000, 100), requests(1800, 100), func(in *Input) {
+			in.State.Refused = []NodeRefusal{{Node: "node-a", Asked: res(1500, 100), Until: noon.Add(1)}}
+		}, "", new(requests(1800, 100))},
 		"refused long ago": {requests(100, 100), requests(2000, 200), func(in *Input) {
 			in.State.Refused = []NodeRefusal{{Node: "node-a", Asked: res(1500, 200), Until: noon}}
 		}, "", new(requests(2000, 200))},
@@ -242,6 +258,11 @@ func TestOrder(t *testing.T) {
 			in.Features.Resize, in.Decision.DesiredReplicas = false, 5
 			return in
 		}, []string{"Scale 3->5"}},
+		"what grows does not wait for the capacity that shrinking does": {func() Input {
+			in := deployment(2, requests(1000, 512), requests(500, 1024))
+			in.Decision.DesiredReplicas = 4
+			return in
+		}, []string{"Scale 2->4", "ResizePod web-0", "ResizePod web-1"}},
 		"a DaemonSet is not scaled": {func() Input {
 			in := deployment(3, requests(500, 512), requests(500, 512))
 			in.Decision.Workload.Kind, in.Decision.DesiredReplicas = "DaemonSet", 5

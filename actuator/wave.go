@@ -128,7 +128,10 @@ func (p *planner) join(c candidate) {
 			}
 		}
 	}
-	w.Target, w.To, w.Last = p.target(), c.pod.named(c.to), p.in.Now
+	w.Target, w.Last = p.target(), p.in.Now
+	if !c.urgent || len(w.To) == 0 {
+		w.To = c.pod.named(c.to)
+	}
 	w.Lowers = w.Lowers || c.lowers
 	if c.pod.Ready && !w.Passed && len(w.Canaries) < min(p.in.Settings.canaries(), canariesMost) && !slices.Contains(w.Canaries, c.pod.Name) {
 		w.Canaries = append(w.Canaries, c.pod.Name)
