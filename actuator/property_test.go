@@ -287,6 +287,9 @@ func TestConverges(t *testing.T) {
 			has, wants := size(), size()
 			w := &world{in: deployment(1+rng.IntN(8), has, wants), template: has}
 			w.in.Settings = Settings{MaxConcurrentPercent: 1 + rng.IntN(100)}
+			if seed%5 == 0 {
+				w.in.Settings.CanaryPods = new(0)
+			}
 			w.in.Decision.DesiredReplicas = 1 + rng.IntN(8)
 			w.in.Decision.Workload.Kind = []string{"Deployment", "StatefulSet"}[rng.IntN(2)]
 			w.in.Nodes = []Node{{Name: "node-a", Allocatable: res(40000, 40000)}}

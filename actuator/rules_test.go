@@ -279,6 +279,34 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// TestRestartsUnderWay count as pods that are not ready, though they still are:
+// neither is another restarted nor is there one less.
+func TestRestartsUnderWay(t *testing.T) {
+	in := deployment(4, requests(500, 512), requests(1000, 512))
+	for i := range in.Pods {
+		in.Pods[i].Containers[0].RestartOnCPU = true
+	}
+	in.Decision.DesiredReplicas, in.Decision.Containers[0].LowerBound = 3, res(250, 256)
+	first, state := Next(in)
+	if diff := cmp.Diff([]string{"ResizePod web-0"}, brief(first)); diff != "" || !tells(first, ReasonAvailability) {
+		t.Fatalf("steps (-want +got):\n%s%v", diff, first.Reasons)
+	}
+	in.State, in.Now = state, noon.Add(10*time.Second)
+	if second, _ := Next(in); len(second.Steps) > 0 || !tells(second, ReasonAvailability) {
+		t.Errorf("steps %v, reasons %v", brief(second), second.Reasons)
+	}
+}
+
+// TestQuotaIsShared by the steps of a plan: 350 millicores are left, and every
+// pod takes 100 more.
+func TestQuotaIsShared(t *testing.T) {
+	in := deployment(8, requests(100, 100), requests(200, 100))
+	in.Quotas = []recommender.Quota{{Name: "q", Items: []recommender.QuotaLimit{{Resource: recommender.QuotaRequestsCPU, Hard: 2000, Used: 1650}}}}
+	if got, _ := Next(in); len(got.Steps) != 3 || !tells(got, ReasonQuota) {
+		t.Errorf("steps %v, want 3; %v", brief(got), got.Reasons)
+	}
+}
+
 // TestStatefulSet changes the last ordinal first, numerically, and only while
 // all others are ready.
 func TestStatefulSet(t *testing.T) {
