@@ -168,15 +168,17 @@ func TestDeferredThenEvicted(t *testing.T) {
 	}
 }
 
-// TestMemoryError: a limit that cannot be lowered is put back.
+// TestMemoryError: a limit that cannot be lowered is put back, with what was
+// lowered beside it.
 func TestMemoryError(t *testing.T) {
-	w := &world{in: deployment(1, guaranteed(500, 1024), guaranteed(500, 512))}
+	w := &world{in: deployment(1, guaranteed(800, 1024), guaranteed(500, 512))}
 	w.at(0)
 	pod := &w.in.Pods[0]
 	pod.Containers[0].Spec, pod.Generation = guaranteed(500, 512), 2
+	pod.Containers[0].InForce = new(guaranteed(500, 1024))
 	pod.Resize = Resize{InProgress: true, Error: true, Generation: 2, Message: "cannot decrease memory limits"}
 	p := w.at(time.Minute)
-	if len(p.Steps) != 1 || p.Steps[0].Kind != StepRevert || p.Steps[0].Containers[0].To != guaranteed(500, 1024) {
+	if len(p.Steps) != 1 || p.Steps[0].Kind != StepRevert || p.Steps[0].Containers[0].To != guaranteed(800, 1024) {
 		t.Fatalf("steps %+v, want it put back", p.Steps)
 	}
 	if p = w.at(time.Minute + time.Second); len(p.Steps) > 0 {
@@ -185,7 +187,8 @@ func TestMemoryError(t *testing.T) {
 	if p = w.at(3 * time.Minute); len(p.Steps) != 1 {
 		t.Errorf("a lost revert is not repeated: %v", brief(p))
 	}
-	pod.Containers[0].Spec, pod.Generation, pod.ObservedGeneration, pod.Resize = guaranteed(500, 1024), 3, 3, Resize{}
+	pod.Containers[0].Spec, pod.Generation, pod.ObservedGeneration, pod.Resize = guaranteed(800, 1024), 3, 3, Resize{}
+	pod.Containers[0].InForce = new(guaranteed(800, 1024))
 	if p = w.at(10 * time.Minute); len(p.Steps) > 0 || !tells(p, ReasonRefused) {
 		t.Errorf("it is asked again within the hour: %v, %v", brief(p), p.Reasons)
 	}

@@ -66,7 +66,7 @@ func brief(p Plan) []string {
 
 // world is a simple model of a cluster: it makes every step whose precondition
 // holds. Pods that do not fit their node stay Deferred; new pods are made at the
-// template's size and are ready a minute later.
+// template's size and are ready three minutes later.
 type world struct {
 	in       Input
 	template Size
@@ -133,7 +133,7 @@ func (w *world) pass(d time.Duration) {
 }
 
 func (w *world) act(pod *Pod, smaller bool) {
-	if w.in.Now.Sub(pod.Created) >= time.Minute && !w.in.Now.Before(w.back[pod.Name]) {
+	if w.in.Now.Sub(pod.Created) >= 3*time.Minute && !w.in.Now.Before(w.back[pod.Name]) {
 		pod.Ready = true
 	}
 	pod.ObservedGeneration = pod.Generation
