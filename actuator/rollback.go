@@ -27,9 +27,10 @@ func (p *planner) judge() {
 		}
 		p.state.LearnedAt = o.At
 		switch {
+		case p.in.Stale:
 		case watching && o.At.After(p.changedAt()):
 			p.state.Watch.add(o)
-		case !p.in.Stale && p.state.Undo == nil:
+		case p.state.Undo == nil:
 			p.state.Baseline.add(o)
 		}
 	}
