@@ -361,3 +361,14 @@ func TestHourlyBudget(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkNext plans for 1,000 pods, all of which are to change.
+func BenchmarkNext(b *testing.B) {
+	in := deployment(1000, requests(1000, 1024), requests(500, 512))
+	in.Nodes = []Node{{Name: "node-a", Allocatable: res(1<<30, 1<<30), Free: res(1<<30, 1<<30)}}
+	for b.Loop() {
+		if p, _ := Next(in); len(p.Steps) != podsMost {
+			b.Fatalf("%d steps, want %d", len(p.Steps), podsMost)
+		}
+	}
+}
