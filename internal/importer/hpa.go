@@ -2,6 +2,7 @@ package importer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -54,7 +55,10 @@ func (d *draft) fromHPA() error {
 
 // replicas sets the bounds of the number of pods.
 func (d *draft) replicas(minPath string, least int32, maxPath string, most int32) error {
+	kind := d.RightSize.Spec.TargetRef.Kind
 	switch {
+	case slices.Contains([]string{"DaemonSet", "Job", "CronJob"}, kind):
+		return fmt.Errorf("%s: the pods of a %s are not counted: it cannot be scaled", d.source, kind)
 	case least < 0 || least > replicasMost:
 		return fmt.Errorf("%s: %s: %d is not in 0 to %d", d.source, minPath, least, replicasMost)
 	case most < 1 || most > replicasMost:

@@ -131,6 +131,9 @@ func (d *draft) target(path, apiVersion, kind, name string) error {
 			return fmt.Errorf("%s: %s.%s: %q names no workload", d.source, path, f.field, f.value)
 		}
 	}
+	if kind == "Pod" || kind == "RightSize" {
+		return fmt.Errorf("%s: %s.kind: a %s is no workload: name the controller that makes the pods", d.source, path, kind)
+	}
 	r := &d.RightSize
 	r.APIVersion, r.Kind = v1alpha1.GroupVersion.String(), "RightSize"
 	r.Name, r.Namespace = name, d.source.Metadata.Namespace

@@ -104,6 +104,8 @@ func TestEdges(t *testing.T) {
 		"HPA tolerance":          {hpaHead + "  maxReplicas: 4\n  behavior: {scaleUp: {tolerance: 3}}", "spec.behavior.scaleUp.tolerance: 3 is not in 0 to 1"},
 		"no spec":                {"apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: a}", "HorizontalPodAutoscaler/a: spec: missing"},
 		"no workload":            {strings.Replace(hpaHead, "kind: Deployment, ", "kind: Rollout, ", 1) + "  maxReplicas: 4", `spec.scaleTargetRef.apiVersion: "" names no workload`},
+		"HPA of a DaemonSet":     {strings.Replace(hpaHead, "Deployment", "DaemonSet", 1) + "  maxReplicas: 4", "the pods of a DaemonSet are not counted"},
+		"HPA of a Pod":           {strings.Replace(hpaHead, "kind: Deployment", "apiVersion: v1, kind: Pod", 1) + "  maxReplicas: 4", "a Pod is no workload"},
 		"two HPAs":               {hpaHead + "  maxReplicas: 4\n---\n" + strings.Replace(hpaHead, "name: a}\nspec", "name: b}\nspec", 1) + "  maxReplicas: 5", "HorizontalPodAutoscaler/a and HorizontalPodAutoscaler/b both choose the replicas of Deployment/a"},
 		"two VPAs":               {vpaHead + "---\n" + vpaHead, "both size the pods"},
 		"VPA mode":               {vpaHead, "it was unset, which is Auto: set mode Apply"},

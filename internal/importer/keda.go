@@ -2,6 +2,7 @@ package importer
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -205,7 +206,7 @@ func (d *draft) signalName(from string) string {
 
 var (
 	cronFields = regexp.MustCompile(`^([0-5]?\d) (1?\d|0\d|2[0-3]) ([0-9*/,?-]+ [0-9A-Za-z*/,-]+ [0-9A-Za-z*/,?-]+)$`) //nolint:gochecknoglobals // A constant.
-	zoneName   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$`)               //nolint:gochecknoglobals // A constant.
+	zoneName   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$`)                                //nolint:gochecknoglobals // A constant.
 )
 
 // cron makes a scheduled floor of a trigger that starts and ends at a time of
@@ -218,21 +219,21 @@ func (d *draft) cron(m map[string]string) error {
 	zone := cmp.Or(m["timezone"], "Etc/UTC")
 	switch {
 	case start == nil || end == nil:
-		return fmt.Errorf("start or end is no one time of day")
+		return errors.New("start or end is no one time of day")
 	case start[3] != end[3]:
-		return fmt.Errorf("start and end are on other days")
+		return errors.New("start and end are on other days")
 	case err != nil || replicas < 1 || replicas > int64(d.RightSize.Spec.Horizontal.MaxReplicas):
-		return fmt.Errorf("replicas are not in 1 to the maximum")
+		return errors.New("replicas are not in 1 to the maximum")
 	case s.TimeZone != "" && s.TimeZone != zone:
 		return fmt.Errorf("a schedule has one time zone, here %s", s.TimeZone)
 	case !zoneName.MatchString(zone) || zone == "Local" || len(zone) > 64:
-		return fmt.Errorf("the time zone is none of the tz database")
+		return errors.New("the time zone is none of the tz database")
 	case len(s.Floors) == floorsMost:
 		return fmt.Errorf("a RightSize has at most %d floors", floorsMost)
 	}
 	minutes := (minuteOfDay(end) - minuteOfDay(start) + minutesOfOneDay) % minutesOfOneDay
 	if minutes == 0 {
-		return fmt.Errorf("start is end")
+		return errors.New("start is end")
 	}
 	s.TimeZone = zone
 	s.Floors = append(s.Floors, v1alpha1.ScheduledFloor{

@@ -127,28 +127,36 @@ func (d *draft) container(path string, c vpaContainer) error {
 		}
 	}
 	limit := d.limit(path+".controlledValues", c.ControlledValues)
-	var failed [2]error
-	to.CPU.Mode, to.CPU.MinAllowed, to.CPU.MaxAllowed, failed[0] = d.bounds(path, "cpu", c, controlled)
-	to.Memory.Mode, to.Memory.MinAllowed, to.Memory.MaxAllowed, failed[1] = d.bounds(path, "memory", c, controlled)
-	if to.CPU.Mode == "" {
+	cpu, cpuErr := d.bounds(path, "cpu", c, controlled)
+	memory, memoryErr := d.bounds(path, "memory", c, controlled)
+	to.CPU = v1alpha1.CPUPolicy{Mode: cpu.mode, MinAllowed: cpu.least, MaxAllowed: cpu.most}
+	to.Memory = v1alpha1.MemoryPolicy{Mode: memory.mode, MinAllowed: memory.least, MaxAllowed: memory.most}
+	if cpu.mode == "" {
 		to.CPU.Limit = limit
 	}
-	if to.Memory.Mode == "" {
+	if memory.mode == "" {
 		to.Memory.Limit = limit
 	}
 	d.otherResources(path+".minAllowed", c.MinAllowed)
 	d.otherResources(path+".maxAllowed", c.MaxAllowed)
 	*all = append(*all, to)
-	return cmp.Or(failed[0], failed[1])
+	return cmp.Or(cpuErr, memoryErr)
+}
+
+// allowed is what one resource of a container may be.
+type allowed struct {
+	mode        v1alpha1.SizingMode
+	least, most *resource.Quantity
 }
 
 // bounds reads what one resource of a container may be.
-func (d *draft) bounds(path, name string, c vpaContainer, controlled []string) (mode v1alpha1.SizingMode, least, most *resource.Quantity, err error) {
+func (d *draft) bounds(path, name string, c vpaContainer, controlled []string) (allowed, error) {
+	var a allowed
 	for _, b := range []struct {
 		field string
 		from  map[string]resource.Quantity
 		to    **resource.Quantity
-	}{{"minAllowed", c.MinAllowed, &least}, {"maxAllowed", c.MaxAllowed, &most}} {
+	}{{"minAllowed", c.MinAllowed, &a.least}, {"maxAllowed", c.MaxAllowed, &a.most}} {
 		q, ok := b.from[name]
 		at := path + "." + b.field + "." + name
 		switch {
@@ -162,12 +170,12 @@ func (d *draft) bounds(path, name string, c vpaContainer, controlled []string) (
 		}
 	}
 	if !slices.Contains(controlled, name) {
-		mode = v1alpha1.SizingFixed
+		a.mode = v1alpha1.SizingFixed
 	}
-	if least != nil && most != nil && least.Cmp(*most) > 0 {
-		err = fmt.Errorf("%s: %s.minAllowed.%s: %s is more than maxAllowed, %s", d.source, path, name, least, most)
+	if a.least != nil && a.most != nil && a.least.Cmp(*a.most) > 0 {
+		return a, fmt.Errorf("%s: %s.minAllowed.%s: %s is more than maxAllowed, %s", d.source, path, name, a.least, a.most)
 	}
-	return mode, least, most, err
+	return a, nil
 }
 
 // otherResources notes bounds of what is neither CPU nor memory.
