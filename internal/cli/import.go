@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -115,10 +114,9 @@ func autoscalerKind(word string) (importer.Kind, error) {
 
 // fromFile reads the autoscalers that are meant, and says what it skips.
 func (o *importOptions) fromFile() ([]importer.Object, error) {
-	var in io.Reader = o.streams.In
-	source := "standard input"
+	in, source := o.streams.In, "standard input"
 	if o.file != "-" {
-		file, err := os.Open(o.file) //nolint:gosec // The user named the file.
+		file, err := os.Open(o.file)
 		if err != nil {
 			return nil, err
 		}

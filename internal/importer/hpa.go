@@ -172,17 +172,23 @@ func (d *draft) rules(path string, r *autoscalingv2.HPAScalingRules) v1alpha1.Sc
 		}
 		return to
 	}
-	for i, p := range r.Policies {
-		at := fmt.Sprintf("%s.policies[%d]", path, i)
+	to.Policies = d.policies(path+".policies", r.Policies)
+	return to
+}
+
+func (d *draft) policies(path string, from []autoscalingv2.HPAScalingPolicy) []v1alpha1.ScalingPolicy {
+	var to []v1alpha1.ScalingPolicy
+	for i, p := range from {
+		at := fmt.Sprintf("%s[%d]", path, i)
 		kind := v1alpha1.ScalingPolicyType(p.Type)
 		switch {
 		case kind != v1alpha1.ScalingPods && kind != v1alpha1.ScalingPercent,
 			p.Value < 1 || p.Value > replicasMost, p.PeriodSeconds < 1 || p.PeriodSeconds > 1800:
 			d.note(at, "type %q, value %d, periodSeconds %d is out of range and is left out", p.Type, p.Value, p.PeriodSeconds)
-		case len(to.Policies) == policiesMost:
+		case len(to) == policiesMost:
 			d.note(at, "left out: a direction has at most %d policies", policiesMost)
 		default:
-			to.Policies = append(to.Policies, v1alpha1.ScalingPolicy{Type: kind, Value: p.Value, PeriodSeconds: p.PeriodSeconds})
+			to = append(to, v1alpha1.ScalingPolicy{Type: kind, Value: p.Value, PeriodSeconds: p.PeriodSeconds})
 		}
 	}
 	return to

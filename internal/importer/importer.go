@@ -115,7 +115,7 @@ func (d *draft) decode(into any, hints map[string]string) error {
 	return nil
 }
 
-var unknownField = regexp.MustCompile(`^unknown field "(.*)"$`) //nolint:gochecknoglobals // A constant.
+var unknownField = regexp.MustCompile(`^unknown field "(.*)"$`)
 
 // target reads the reference to the workload and draws up the RightSize.
 func (d *draft) target(path, apiVersion, kind, name string) error {

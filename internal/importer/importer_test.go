@@ -15,7 +15,7 @@ import (
 	"github.com/rightsize-dev/rightsize/internal/importer"
 )
 
-var update = flag.Bool("update", false, "rewrite what is wanted") //nolint:gochecknoglobals // A flag.
+var update = flag.Bool("update", false, "rewrite what is wanted")
 
 // TestGolden compares with the files beside the manifests, which the tests of
 // the CustomResourceDefinition validate as the API server does.

@@ -205,8 +205,8 @@ func (d *draft) signalName(from string) string {
 }
 
 var (
-	cronFields = regexp.MustCompile(`^([0-5]?\d) (1?\d|0\d|2[0-3]) ([0-9*/,?-]+ [0-9A-Za-z*/,-]+ [0-9A-Za-z*/,?-]+)$`) //nolint:gochecknoglobals // A constant.
-	zoneName   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$`)                                //nolint:gochecknoglobals // A constant.
+	cronFields = regexp.MustCompile(`^([0-5]?\d) (1?\d|0\d|2[0-3]) ([0-9*/,?-]+ [0-9A-Za-z*/,-]+ [0-9A-Za-z*/,?-]+)$`)
+	zoneName   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$`)
 )
 
 // cron makes a scheduled floor of a trigger that starts and ends at a time of
@@ -238,8 +238,8 @@ func (d *draft) cron(m map[string]string) error {
 	s.TimeZone = zone
 	s.Floors = append(s.Floors, v1alpha1.ScheduledFloor{
 		Name: fmt.Sprintf("cron-%d", len(s.Floors)+1), Cron: start[0],
-		DurationSeconds: int32(minutes) * 60, //nolint:gosec // Less than a day.
-		MinReplicas:     int32(replicas),     //nolint:gosec // It was parsed with 32 bits.
+		DurationSeconds: int32(minutes) * 60,
+		MinReplicas:     int32(replicas),
 	})
 	return nil
 }
