@@ -69,6 +69,7 @@ verify: lint $(BIN)/controller-gen $(BIN)/crd-ref-docs ## Lint, and that formatt
 	go mod verify
 	go mod tidy -diff
 	cd test/manifests && go mod tidy -diff
+	cd demo && go mod tidy -diff
 	$(BIN)/golangci-lint fmt --diff actuator api cmd forecaster hack internal recommender simulator test/apiserver test/browser test/fidelity
 	cd test/manifests && $(BIN)/golangci-lint fmt --diff --config ../../.golangci.yaml .
 	./hack/generate.sh --check
