@@ -8,64 +8,6 @@ import (
 	"github.com/rightsize-dev/rightsize/recommender"
 )
 
-// byWeight lists the reasons from the one that says the most about why a
-// decision is not what one would expect, to those that every decision has.
-func byWeight() []recommender.ReasonCode {
-	return []recommender.ReasonCode{
-		recommender.ReasonNoData,
-		recommender.ReasonUnsafeData,
-		recommender.ReasonRollout,
-		recommender.ReasonCrashLoop,
-		recommender.ReasonShort,
-		recommender.ReasonOOMKilled,
-		recommender.ReasonThrottled,
-		recommender.ReasonOOMFreeze,
-		recommender.ReasonBudget,
-		recommender.ReasonInfeasible,
-		recommender.ReasonDeferred,
-		recommender.ReasonLowTrust,
-		recommender.ReasonWindow,
-		recommender.ReasonZero,
-		recommender.ReasonWoken,
-		recommender.ReasonDamped,
-		recommender.ReasonScalingPolicy,
-		recommender.ReasonStabilized,
-		recommender.ReasonScheduledFloor,
-		recommender.ReasonReplicaFloor,
-		recommender.ReasonQuota,
-		recommender.ReasonLimitRange,
-		recommender.ReasonNodeShape,
-		recommender.ReasonBounded,
-		recommender.ReasonAllowedSize,
-		recommender.ReasonStepLimited,
-		recommender.ReasonGroup,
-		recommender.ReasonOrdinalSkew,
-		recommender.ReasonMemoryTrend,
-		recommender.ReasonPageCache,
-		recommender.ReasonUnidentified,
-		recommender.ReasonReactiveFloor,
-		recommender.ReasonFeedback,
-		recommender.ReasonBacklog,
-		recommender.ReasonPerRun,
-		recommender.ReasonQueueing,
-		recommender.ReasonGPUSeconds,
-		recommender.ReasonAccelerator,
-		recommender.ReasonVariants,
-		recommender.ReasonForecast,
-		recommender.ReasonMemorySeason,
-		recommender.ReasonHeapBounded,
-		recommender.ReasonMemoryPeak,
-		recommender.ReasonKeptWarm,
-		recommender.ReasonLimitBound,
-		recommender.ReasonQoSKept,
-		recommender.ReasonStartupBoost,
-		recommender.ReasonWithinTolerance,
-		recommender.ReasonCheapest,
-		recommender.ReasonHorizontalFixed,
-		recommender.ReasonRuntime,
-	}
-}
-
 // mainReason is the reason that says the most about a container: the first of
 // the heaviest kind that is about it or about the workload. A decision that
 // holds because every change is too small says so. False where there is none.
@@ -76,10 +18,7 @@ func mainReason(d recommender.Decision, container string) (recommender.Reason, b
 
 // heaviest is the main reason and its place in the order, -1 for none.
 func heaviest(d recommender.Decision, container string) (recommender.Reason, int) {
-	order := byWeight()
-	if d.Action == recommender.ActionHold {
-		order = slices.Insert(order, 4, recommender.ReasonWithinTolerance, recommender.ReasonNotWorthwhile)
-	}
+	order := recommender.ReasonsByWeight(d.Action)
 	best, at := recommender.Reason{}, len(order)+1
 	for _, r := range d.Reasons {
 		if r.Container != "" && r.Container != container {

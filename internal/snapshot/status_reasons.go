@@ -8,30 +8,9 @@ import (
 	"github.com/rightsize-dev/rightsize/recommender"
 )
 
-// weights are the reasons a status tells first, the heaviest first: those that
-// say the most about why a decision is not what one would expect. The others
-// follow in the order in which the decision took them.
-func weights(a recommender.Action) []recommender.ReasonCode {
-	out := []recommender.ReasonCode{
-		recommender.ReasonNoData, recommender.ReasonUnsafeData, recommender.ReasonRollout, recommender.ReasonCrashLoop,
-		recommender.ReasonShort, recommender.ReasonOOMKilled, recommender.ReasonThrottled, recommender.ReasonOOMFreeze,
-		recommender.ReasonBudget, recommender.ReasonInfeasible, recommender.ReasonDeferred, recommender.ReasonLowTrust,
-		recommender.ReasonWindow, recommender.ReasonZero, recommender.ReasonWoken, recommender.ReasonDamped,
-		recommender.ReasonScalingPolicy, recommender.ReasonStabilized, recommender.ReasonScheduledFloor, recommender.ReasonReplicaFloor,
-		recommender.ReasonQuota, recommender.ReasonLimitRange, recommender.ReasonNodeShape, recommender.ReasonBounded,
-		recommender.ReasonAllowedSize, recommender.ReasonStepLimited, recommender.ReasonGroup, recommender.ReasonOrdinalSkew,
-		recommender.ReasonMemoryTrend, recommender.ReasonCheapest,
-	}
-	if a == recommender.ActionHold {
-		// A decision that holds because no change is worth it says so early.
-		return slices.Insert(out, 4, recommender.ReasonWithinTolerance, recommender.ReasonNotWorthwhile)
-	}
-	return out
-}
-
 // reasons are the heaviest four, of equally heavy ones the first.
 func reasons(d recommender.Decision) []v1alpha1.Reason {
-	order := weights(d.Action)
+	order := recommender.ReasonsByWeight(d.Action)
 	weight := func(r recommender.Reason) int {
 		if i := slices.Index(order, r.Code); i >= 0 {
 			return i

@@ -61,8 +61,8 @@ recommendation:
     uncapped: {cpu: 570m, memory: 512Mi}
 pods: {total: 6}
 reasons:
-- {code: CheapestFeasible, subject: replicas, before: "6", after: "4"}
 - {code: ForecastQuantile, subject: demand, before: "81", after: 118300m}
+- {code: CheapestFeasible, subject: replicas, before: "6", after: "4"}
 savings: {perMonth: 68, currency: USD}
 conditions:
 - {type: Applied, status: "False", reason: DryRun, message: "", lastTransitionTime: "2026-11-26T11:00:00Z"}
@@ -131,7 +131,7 @@ func TestStatusReasons(t *testing.T) {
 		t.Errorf("reasons (-want +got):\n%s", diff)
 	}
 	d.Reasons = d.Reasons[1:3]
-	if r := reasons(d); r[0].Subject != "cpu" || r[1].Before.String() != "0" || r[1].After.String() != "1Gi" {
+	if r := reasons(d); r[1].Subject != "cpu" || r[0].Before.String() != "0" || r[0].After.String() != "1Gi" {
 		t.Errorf("reasons %+v", r)
 	}
 }
