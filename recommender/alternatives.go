@@ -40,7 +40,7 @@ func (d *draft) alternatives(z *sizer) []Alternative {
 		if o.replicas == d.chosen.replicas && slices.Equal(o.sizes, d.chosen.sizes) {
 			continue
 		}
-		out = append(out, Alternative{Risk: risk, Replicas: o.replicas, Sizes: o.sizes, CostPerHour: o.cost})
+		out = append(out, Alternative{Risk: risk, Replicas: o.replicas, Sizes: o.sizes, CostPerHour: d.stated(o.replicas, o.sizes)})
 	}
 	return out
 }

@@ -12,6 +12,17 @@ import "math"
 //
 // which is what it takes of a node that holds pods of its shape alone.
 func (d *draft) cost(replicas int, sizes []Resources) float64 {
+	return d.costFor(replicas, sizes, func(i int) float64 { return d.expected[i] })
+}
+
+// stated is the cost as a decision tells it, which people turn into months:
+// with what is used on average instead of what the next minutes are expected to.
+func (d *draft) stated(replicas int, sizes []Resources) float64 {
+	return d.costFor(replicas, sizes, func(i int) float64 { return d.s.Containers[i].CPU.Mean })
+}
+
+// costFor is the cost where container i is going to use so many cores.
+func (d *draft) costFor(replicas int, sizes []Resources, used func(i int) float64) float64 {
 	p, pods := d.s.Policy.Prices, float64(replicas)
 	switch {
 	case d.s.Workload.Batch():
@@ -21,7 +32,7 @@ func (d *draft) cost(replicas int, sizes []Resources) float64 {
 	}
 	var cores, memory, gpus float64
 	for i, c := range d.s.Containers {
-		cores += max(sizes[i].CPU.Cores()*pods, d.expected[i])
+		cores += max(sizes[i].CPU.Cores()*pods, used(i))
 		memory += max(sizes[i].Memory.GiB(), c.Memory.Mean/float64(GiB)) * pods
 		gpus += float64(c.GPUs) * pods
 	}

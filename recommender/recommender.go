@@ -134,28 +134,32 @@ func (d *draft) fixedReplicas() string {
 }
 
 func (d *draft) cheapest(p plan) Reason {
-	now := d.currentCost()
-	r := Reason{Code: ReasonCheapest, Subject: "cost", Unit: d.currency() + "/h", Before: now, After: p.cost}
+	now, then := d.statedNow(), d.stated(p.replicas, p.sizes)
+	r := Reason{Code: ReasonCheapest, Subject: "cost", Unit: d.currency() + "/h", Before: now, After: then}
 	switch {
 	case !p.stay:
 		r.Message = fmt.Sprintf("%d pods at %s %s an hour are the cheapest that carry the need, for some %s; now it is %d at %s",
-			p.replicas, num(p.cost), d.currency(), span(p.span), d.s.Replicas.Desired, num(now))
+			p.replicas, num(then), d.currency(), span(p.span), d.s.Replicas.Desired, num(now))
 	default:
 		r.Code = ReasonNotWorthwhile
 		r.Message = fmt.Sprintf("%d pods at %s %s an hour carry the need for some %s: no change would save what it costs",
-			p.replicas, num(p.cost), d.currency(), span(p.span))
+			p.replicas, num(then), d.currency(), span(p.span))
 	}
 	return r
 }
 
-// currentCost is what runs now.
-func (d *draft) currentCost() float64 {
+// presentSizes are what the containers request now.
+func (d *draft) presentSizes() []Resources {
 	sizes := make([]Resources, len(d.s.Containers))
 	for i, c := range d.s.Containers {
 		sizes[i] = c.Requests
 	}
-	return d.cost(max(d.s.Replicas.Desired, 0), sizes)
+	return sizes
 }
+
+// currentCost is what runs now, statedNow as a decision tells it.
+func (d *draft) currentCost() float64 { return d.cost(max(d.s.Replicas.Desired, 0), d.presentSizes()) }
+func (d *draft) statedNow() float64   { return d.stated(max(d.s.Replicas.Desired, 0), d.presentSizes()) }
 
 func (d *draft) currency() string {
 	if c := d.s.Policy.Prices.Currency; c != "" {
@@ -183,7 +187,7 @@ func (d *draft) none() Decision {
 
 // outline is the part of a decision that is there in any case.
 func (d *draft) outline() Decision {
-	now := d.currentCost()
+	now := d.statedNow()
 	return Decision{
 		APIVersion: APIVersion, Kind: DecisionKind, At: d.s.Now, Workload: d.s.Workload, Action: ActionHold,
 		CurrentReplicas: d.s.Replicas.Desired, DesiredReplicas: d.s.Replicas.Desired,
@@ -215,11 +219,11 @@ func (d *draft) decision(z *sizer) Decision {
 		out.Containers = append(out.Containers, r)
 	}
 	d.remember()
-	out.Cost.TargetPerHour = d.cost(d.chosen.replicas, d.chosen.sizes)
+	out.Cost.TargetPerHour = d.stated(d.chosen.replicas, d.chosen.sizes)
 	scaled := d.chosen.replicas != d.s.Replicas.Desired && d.fixedReplicas() == ""
 	if !scaled {
 		out.DesiredReplicas = d.s.Replicas.Desired
-		out.Cost.TargetPerHour = d.cost(out.DesiredReplicas, d.chosen.sizes)
+		out.Cost.TargetPerHour = d.stated(out.DesiredReplicas, d.chosen.sizes)
 	}
 	switch {
 	case resized && scaled:
