@@ -9,7 +9,7 @@ const (
 	// Horizontal Pod Autoscaler allows between scale-downs.
 	defaultHold = 300
 	// defaultChangeHours was measured: see docs/algorithms/sizing.md.
-	defaultChangeHours = 0.05
+	defaultChangeHours = 0.02
 	// defaultStabilization is that autoscaler's default for scaling down.
 	defaultStabilization = 300
 	// defaultStartup stands in for a start-up time that is not known.

@@ -261,7 +261,7 @@ type Policy struct {
 	HoldSeconds float64 `json:"holdSeconds,omitempty"`
 	// ChangeHours is what one change of sizes or replicas has to save before it
 	// is made, in hours of what the workload costs now. More of it makes fewer
-	// changes. Zero means 0.05: three minutes of the workload's cost.
+	// changes. Zero means 0.02: a bit more than a minute of the workload's cost.
 	ChangeHours float64 `json:"changeHours,omitempty"`
 	// Objective is what the users of the workload expect; zero for none.
 	Objective  Objective        `json:"objective"`
