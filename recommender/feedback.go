@@ -104,7 +104,7 @@ func (d *draft) evidence() (evidence, bool) {
 			return evidence{}, false
 		}
 		return evidence{
-			bad: min(max(out.ViolatedRatio, 0), 1), accepted: (1 - o.Percentile) * min(1, lateShare*d.s.Policy.Risk), window: seconds(out.WindowSeconds), least: 1,
+			bad: min(max(out.ViolatedRatio, 0), 1), accepted: d.s.Policy.plannedLate(0), window: seconds(out.WindowSeconds), least: 1,
 		}, true
 	}
 	e := evidence{
