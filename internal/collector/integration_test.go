@@ -95,6 +95,11 @@ func simulateWeb(c *cluster, rollout, end time.Time) {
 		c.add("go_sched_gomaxprocs_threads", always(16), append(runtime, "container", "app")...)
 		// Two jobs scrape the same pod; both count the same requests.
 		for _, job := range []string{"shop/web", "shop/web-podmonitor"} {
+			for le, rate := range map[string]float64{"0.1": 9, "0.5": 11.4, "+Inf": 12} {
+				c.add("http_request_duration_seconds_bucket", func(t time.Time) (float64, bool) {
+					return rate * t.Sub(rollout).Seconds(), !t.Before(rollout)
+				}, "cluster", c.name, "namespace", "shop", "pod", "web-7f9c6b5d4f-"+suffix, "job", job, "le", le)
+			}
 			for path, rate := range map[string]float64{"/": 10, "/cart": 2} {
 				c.add("http_requests_total", func(t time.Time) (float64, bool) {
 					return rate * t.Sub(rollout).Seconds(), !t.Before(rollout)
@@ -133,7 +138,7 @@ func simulateOthers(c *cluster, end time.Time) {
 	c.state("kube_replicaset_owner", always(1), "namespace", "shop", "replicaset", "canary-5c7d8b9f6d", "owner_kind", "Rollout", "owner_name", "canary", "owner_is_controller", "true")
 	c.state("kube_replicaset_spec_replicas", always(1), "namespace", "shop", "replicaset", "canary-5c7d8b9f6d")
 	c.state("kube_replicaset_status_ready_replicas", always(1), "namespace", "shop", "replicaset", "canary-5c7d8b9f6d")
-	c.pod(pod{namespace: "shop", name: "canary-5c7d8b9f6d-zzzzz", kind: "ReplicaSet", owner: "canary-5c7d8b9f6d", containers: []simContainer{{name: "app", cpu: 0.3, memory: steady(50 * mib)}}})
+	c.pod(pod{namespace: "shop", name: "canary-5c7d8b9f6d-zzzzz", kind: "ReplicaSet", owner: "canary-5c7d8b9f6d", from: end.Add(-4 * time.Hour), readyAfter: 3 * time.Minute, containers: []simContainer{{name: "app", cpu: 0.3, memory: steady(50 * mib)}}})
 	// Deleted for longer than a day: it must not be in the fleet.
 	gone := end.Add(-26 * time.Hour)
 	c.pod(pod{namespace: "shop", name: "old-0", kind: "StatefulSet", owner: "old", to: gone, containers: []simContainer{{name: "old", cpu: 1, memory: steady(mib)}}})
@@ -143,6 +148,8 @@ func simulateOthers(c *cluster, end time.Time) {
 // run was OOM-killed. One of its jobs was gone before it was ever seen.
 func simulateJobs(c *cluster, end time.Time) {
 	c.state("kube_cronjob_info", always(1), "namespace", "shop", "cronjob", "nightly")
+	c.state("kube_cronjob_next_schedule_time", always(float64(end.Add(time.Hour).Unix())), "namespace", "shop", "cronjob", "nightly")
+	c.state("kube_cronjob_status_last_schedule_time", always(float64(end.Add(-time.Hour).Unix())), "namespace", "shop", "cronjob", "nightly")
 	for i := range 6 {
 		from := end.Add(-time.Duration(2*i+1) * time.Hour)
 		job := fmt.Sprintf("nightly-2939%04d", 1000-120*i)
@@ -150,6 +157,10 @@ func simulateJobs(c *cluster, end time.Time) {
 			{name: "etl", cpu: 1.5, memory: steady(300 * mib), requestCPU: 1, requestMemory: 256 * mib, oom: i == 0},
 		}}
 		c.pod(p)
+		// It is seen as completed until it is removed, five hours later.
+		kept := pod{from: p.to, to: p.to.Add(5 * time.Hour)}
+		c.state("kube_job_status_start_time", pod{from: from, to: kept.to}.during(steady(float64(from.Unix()))), "namespace", "shop", "job_name", job)
+		c.state("kube_job_status_completion_time", kept.during(steady(float64(p.to.Unix()))), "namespace", "shop", "job_name", job)
 		if i != 3 {
 			c.state("kube_job_owner", p.during(steady(1)), "namespace", "shop", "job_name", job, "owner_kind", "CronJob", "owner_name", "nightly", "owner_is_controller", "true")
 		}
@@ -256,6 +267,11 @@ func near(t *testing.T, what string, got, want float64) {
 	}
 }
 
+// within compares numbers that are within a share of each other.
+func within(share float64) cmp.Option {
+	return cmp.Comparer(func(a, b float64) bool { return a == b || math.Abs(a-b) <= share*math.Abs(a) })
+}
+
 func containerOf(t *testing.T, w collector.Workload, name string) collector.Container {
 	t.Helper()
 	i := slices.IndexFunc(w.Containers, func(c collector.Container) bool { return c.Name == name })
@@ -318,6 +334,10 @@ func checkWeb(t *testing.T, web, west collector.Workload, end time.Time) {
 		t.Fatalf("signals are %v, want http_requests", web.Signals)
 	}
 	near(t, "requests per second", at(t, web.Signals[0].Series, after), 24) // Two pods with 10 and 2 each.
+	want := []collector.Bucket{{Seconds: 0.1, Rate: 18}, {Seconds: 0.5, Rate: 22.8}, {Seconds: math.Inf(1), Rate: 24}}
+	if diff := cmp.Diff(want, web.Durations["request_durations"], within(0.01)); diff != "" {
+		t.Errorf("durations (-want +got):\n%s", diff)
+	}
 	near(t, "CPU of the other cluster", at(t, containerOf(t, west, "app").CPU, after), 2)
 	if len(west.Signals) != 0 {
 		t.Errorf("the other cluster has signals: %v", west.Signals)
@@ -344,6 +364,11 @@ func checkOthers(t *testing.T, byName func(string) collector.Workload) {
 	canary := byName("east/shop/Rollout/canary")
 	near(t, "CPU of canary", at(t, containerOf(t, canary, "app").CPU, last), 0.3)
 	near(t, "desired canary", at(t, canary.Desired, last), 1)
+	starts := containerOf(t, canary, "app").StartCPU
+	if n := starts.Observed(); n < 2 || n > 3 { // Of the three minutes, the first has no age yet.
+		t.Errorf("%d minutes of starting, want 2 or 3: %v", n, starts.Values)
+	}
+	near(t, "CPU of the start", starts.Peak(), 0.3)
 }
 
 func checkJobs(t *testing.T, nightly collector.Workload, end time.Time) {
@@ -356,6 +381,13 @@ func checkJobs(t *testing.T, nightly collector.Workload, end time.Time) {
 		near(t, fmt.Sprintf("CPU of run %d", i), at(t, etl.CPU, run.Add(5*time.Minute)), 1.5)
 		near(t, fmt.Sprintf("CPU before run %d", i), at(t, etl.CPU, run.Add(-30*time.Minute)), math.NaN())
 		near(t, fmt.Sprintf("pods of run %d", i), at(t, nightly.Desired, run.Add(5*time.Minute)), 1)
+	}
+	if len(nightly.Runs) != 6 || nightly.DeadlineSeconds != 7200 {
+		t.Fatalf("%d runs with a deadline of %g s, want 6 and 7200", len(nightly.Runs), nightly.DeadlineSeconds)
+	}
+	for _, r := range nightly.Runs {
+		near(t, "length of "+r.Job, r.Seconds, 600)
+		near(t, "CPU time of "+r.Job, r.CPUSeconds["etl"], 1.5*540) // The last scrape is a minute before the end.
 	}
 	if etl.OOMKills != 1 || etl.Restarts != 0 {
 		t.Errorf("OOM kills %d, restarts %d; want 1 and 0", etl.OOMKills, etl.Restarts)
@@ -491,6 +523,6 @@ func checkRestricted(t *testing.T, cfg collector.Config, whole *collector.Fleet,
 // equateSeries compares numbers but for the last digits, and gaps with gaps.
 func equateSeries() cmp.Option {
 	return cmp.Comparer(func(a, b float64) bool {
-		return (math.IsNaN(a) && math.IsNaN(b)) || math.Abs(a-b) <= 1e-9*math.Max(math.Abs(a), math.Abs(b))
+		return a == b || (math.IsNaN(a) && math.IsNaN(b)) || math.Abs(a-b) <= 1e-9*math.Max(math.Abs(a), math.Abs(b))
 	})
 }

@@ -237,6 +237,21 @@ type simContainer struct {
 	sidecar                   bool // An init container that keeps running.
 }
 
+// started is when the run of the container that is under way at t began; its
+// counters begin at zero then.
+func (k simContainer) started(p pod, begin, t time.Time) time.Time {
+	start := p.from
+	if start.IsZero() {
+		start = begin
+	}
+	for _, r := range k.restarts {
+		if !t.Before(r) {
+			start = r
+		}
+	}
+	return start
+}
+
 func (p pod) during(value func(t time.Time) float64) func(t time.Time) (float64, bool) {
 	return func(t time.Time) (float64, bool) {
 		if (!p.from.IsZero() && t.Before(p.from)) || (!p.to.IsZero() && !t.Before(p.to)) {
@@ -335,16 +350,7 @@ func (c *cluster) container(p pod, k simContainer, id []string) {
 	}
 	seconds := func(rate float64) func(t time.Time) (float64, bool) {
 		return p.during(func(t time.Time) float64 {
-			start := p.from
-			if start.IsZero() {
-				start = c.begin
-			}
-			for _, r := range k.restarts { // A new run counts from zero.
-				if !t.Before(r) {
-					start = r
-				}
-			}
-			return rate * t.Sub(start).Seconds()
+			return rate * t.Sub(k.started(p, c.begin, t)).Seconds()
 		})
 	}
 	for i := range c.scrapers {
@@ -353,6 +359,7 @@ func (c *cluster) container(p pod, k simContainer, id []string) {
 			"cluster", c.name, "job", "kubelet", "metrics_path", "/metrics/cadvisor", "instance", fmt.Sprintf("n%d", i),
 		}
 		c.add("container_cpu_usage_seconds_total", seconds(k.cpu), usage...)
+		c.add("container_start_time_seconds", p.during(func(t time.Time) float64 { return float64(k.started(p, c.begin, t).Unix()) }), usage...)
 		c.add("container_memory_working_set_bytes", p.during(k.memory), usage...)
 		c.add("container_memory_usage_bytes", p.during(func(t time.Time) float64 { return k.memory(t) + 50*mib }), usage...)
 		if k.throttled > 0 {
