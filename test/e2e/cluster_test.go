@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -92,7 +93,7 @@ func (c *cluster) node(t testing.TB, name, cpu, memory string, labels ...string)
 	}
 }
 
-func nodeName(i int) string { return "node-" + string(rune('a'+i)) }
+func nodeName(i int) string { return fmt.Sprintf("node-%03d", i) }
 
 // plurals are the resources of kinds whose name is not the kind with an s.
 func plural(kind string) string {
