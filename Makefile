@@ -41,8 +41,8 @@ test-unit: $(BIN)/prometheus ## Tests of the main module
 		$$(go list ./... | grep -vxF "$$(go list $(CLUSTERED))")
 
 .PHONY: test-fidelity
-test-fidelity: controlplane ## On a real control plane: the simulated HPA and VPA against the real ones, the API and the chart
-	RIGHTSIZE_CONTROLPLANE=$$(./hack/controlplane.sh path) go test -p 1 $(GOTESTFLAGS) $(filter-out ./test/e2e,$(CLUSTERED))
+test-fidelity: controlplane $(BIN)/prometheus ## On a real control plane: the simulated HPA and VPA against the real ones, the API, the chart and the commands
+	RIGHTSIZE_CONTROLPLANE=$$(./hack/controlplane.sh path) RIGHTSIZE_PROMETHEUS=$(BIN)/prometheus go test -p 1 $(GOTESTFLAGS) $(filter-out ./test/e2e,$(CLUSTERED))
 
 # What a test of the whole needs: the control plane, Prometheus, Helm and the program itself.
 E2E := RIGHTSIZE_CONTROLPLANE=$$(./hack/controlplane.sh path) RIGHTSIZE_PROMETHEUS=$(BIN)/prometheus \

@@ -15,10 +15,12 @@ import (
 
 // Explain writes one decision number by number: what it comes to, the sizes,
 // the data seen, the forecast quantiles, every step in order, and what would
-// lead to another decision.
-func Explain(w io.Writer, s recommender.Snapshot, d recommender.Decision, style Style) error {
+// lead to another decision. The owner may be nil.
+func Explain(w io.Writer, item Item, style Style) error {
+	s, d := item.Snapshot, item.Decision
 	var b strings.Builder
 	b.WriteString(explainHead(d, style))
+	b.WriteString(explainOwner(item.Owner))
 	section := func(title, body string) {
 		if body == "" {
 			return
