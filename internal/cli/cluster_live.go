@@ -15,8 +15,7 @@ import (
 
 // live is what a cluster itself says about the workloads of a Prometheus.
 type live struct {
-	cluster    *cluster
-	rightsizes rightsizes
+	cluster *cluster
 }
 
 // join connects to the cluster of the flags. Settings that its chart installed
@@ -52,7 +51,7 @@ func (g *gatherFlags) join(ctx context.Context, out *gathering) error {
 		}
 		return err
 	}
-	out.live.rightsizes, err = cl.rightsizes(ctx, g.prometheus.cfg.Namespaces)
+	out.rightsizes, err = cl.rightsizes(ctx, g.prometheus.cfg.Namespaces)
 	return err
 }
 
@@ -98,24 +97,21 @@ func (g *gathering) checkCluster(fleet *collector.Fleet) error {
 
 // tellStrangers names the RightSizes that are about no workload of the fleet.
 func (g *gathering) tellStrangers(fleet *collector.Fleet) {
-	if g.live == nil || g.narrowed {
+	if g.rightsizes == nil || g.narrowed {
 		return
 	}
 	known := make([]recommender.Workload, 0, len(fleet.Workloads))
 	for _, w := range fleet.Workloads {
 		known = append(known, w.ID)
 	}
-	for _, line := range g.live.rightsizes.strangers(known) {
+	for _, line := range g.rightsizes.strangers(known) {
 		g.streams.note("%s", line)
 	}
 }
 
 // owner is the RightSize of a workload, for reports; nil where there is none.
 func (g *gathering) owner(w recommender.Workload) *report.Owner {
-	if g.live == nil {
-		return nil
-	}
-	rs, _ := g.live.rightsizes.of(w)
+	rs, _ := g.rightsizes.of(w)
 	if rs == nil {
 		return nil
 	}
