@@ -277,7 +277,7 @@ func (w *stateWriter) baseline(b actuator.Baseline) {
 	events := slices.DeleteFunc(slices.Clone(b.Events), func(e actuator.Event) bool { return !slices.Contains(codes, e.Guard) })
 	w.count(len(levels))
 	for _, l := range levels {
-		w.data = append(w.data, byte(slices.Index(codes, l.Guard)))
+		w.count(slices.Index(codes, l.Guard))
 		w.float(l.N)
 		w.float(l.Mean)
 		w.float(l.Variance)
@@ -285,7 +285,7 @@ func (w *stateWriter) baseline(b actuator.Baseline) {
 	}
 	w.count(len(events))
 	for _, e := range events {
-		w.data = append(w.data, byte(slices.Index(codes, e.Guard)))
+		w.count(slices.Index(codes, e.Guard))
 		w.float(e.Count)
 		w.float(e.PodSeconds)
 	}
@@ -302,7 +302,7 @@ func (w *stateWriter) pod(p actuator.PodState) {
 		w.count(len(p.UID))
 		w.data = append(w.data, p.UID...)
 	}
-	w.data = append(w.data, byte(max(0, slices.Index(phaseCodes(), p.Phase))))
+	w.count(slices.Index(phaseCodes(), p.Phase))
 	w.time(p.Since)
 	if !p.Until.IsZero() {
 		w.time(p.Until)

@@ -66,7 +66,7 @@ func unsigned(r *reader) int {
 		return 0
 	}
 	r.data = r.data[n:]
-	return int(v)
+	return int(v) //nolint:gosec // Checked.
 }
 
 func (r *stateReader) name() string {
@@ -142,7 +142,7 @@ func (r *stateReader) wave() *actuator.Wave {
 
 func (r *stateReader) guard() actuator.Guard {
 	codes := guardCodes()
-	i := int(r.take(1)[0])
+	i := unsigned(&r.reader)
 	if i >= len(codes) {
 		r.bad = true
 		return ""
@@ -171,7 +171,7 @@ func (r *stateReader) pod() actuator.PodState {
 		p.UID = string(r.take(r.count(1)))
 	}
 	phases := phaseCodes()
-	if i := int(r.take(1)[0]); i < len(phases) {
+	if i := unsigned(&r.reader); i < len(phases) {
 		p.Phase = phases[i]
 	} else {
 		r.bad = true

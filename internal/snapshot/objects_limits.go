@@ -51,17 +51,17 @@ func (o *Objects) quotas(pod *corev1.Pod) []recommender.Quota {
 func quotaResource(name corev1.ResourceName) (recommender.QuotaResource, func(resource.Quantity) int64) {
 	milli := func(q resource.Quantity) int64 { return q.MilliValue() }
 	whole := func(q resource.Quantity) int64 { return q.Value() }
-	switch name {
-	case corev1.ResourceCPU, corev1.ResourceRequestsCPU:
-		return recommender.QuotaRequestsCPU, milli
-	case corev1.ResourceMemory, corev1.ResourceRequestsMemory:
-		return recommender.QuotaRequestsMemory, whole
-	case corev1.ResourceLimitsCPU:
-		return recommender.QuotaLimitsCPU, milli
-	case corev1.ResourceLimitsMemory:
-		return recommender.QuotaLimitsMemory, whole
-	case corev1.ResourcePods, "count/pods":
-		return recommender.QuotaPods, whole
+	lines := map[corev1.ResourceName]recommender.QuotaResource{
+		corev1.ResourceCPU: recommender.QuotaRequestsCPU, corev1.ResourceRequestsCPU: recommender.QuotaRequestsCPU,
+		corev1.ResourceMemory: recommender.QuotaRequestsMemory, corev1.ResourceRequestsMemory: recommender.QuotaRequestsMemory,
+		corev1.ResourceLimitsCPU: recommender.QuotaLimitsCPU, corev1.ResourceLimitsMemory: recommender.QuotaLimitsMemory,
+		corev1.ResourcePods: recommender.QuotaPods, "count/pods": recommender.QuotaPods,
+	}
+	switch r := lines[name]; r {
+	case recommender.QuotaRequestsCPU, recommender.QuotaLimitsCPU:
+		return r, milli
+	case recommender.QuotaRequestsMemory, recommender.QuotaLimitsMemory, recommender.QuotaPods, recommender.QuotaGPUs:
+		return r, whole
 	}
 	for _, gpu := range gpuResources() {
 		if name == corev1.DefaultResourceRequestsPrefix+gpu {

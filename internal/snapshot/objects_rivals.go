@@ -37,6 +37,20 @@ func (o *Objects) Rivals(now time.Time) []actuator.Rival {
 	if !ok {
 		return nil
 	}
+	out := o.rivalObjects(ref)
+	for _, m := range o.scalers() {
+		if m.Manager == hpaManager || m.Manager == kedaManager || strings.HasPrefix(m.Manager, "kubectl") {
+			continue
+		}
+		if m.Time == nil || now.Sub(m.Time.Time) < liveManager {
+			out = append(out, actuator.Rival{Kind: "field manager", Name: m.Manager})
+		}
+	}
+	return out
+}
+
+// rivalObjects are the rivals that have an object, by kind and name.
+func (o *Objects) rivalObjects(ref reference) []actuator.Rival {
 	var out []actuator.Rival
 	for _, h := range o.HPAs {
 		if r := h.Spec.ScaleTargetRef; ref.is(r.APIVersion, r.Kind, r.Name) {
@@ -62,14 +76,6 @@ func (o *Objects) Rivals(now time.Time) []actuator.Rival {
 	slices.SortStableFunc(out, func(a, b actuator.Rival) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
 	})
-	for _, m := range o.scalers() {
-		if m.Manager == hpaManager || m.Manager == kedaManager || strings.HasPrefix(m.Manager, "kubectl") {
-			continue
-		}
-		if m.Time == nil || now.Sub(m.Time.Time) < liveManager {
-			out = append(out, actuator.Rival{Kind: "field manager", Name: m.Manager})
-		}
-	}
 	return out
 }
 
@@ -109,7 +115,7 @@ func ownsReplicas(f *metav1.FieldsV1) bool {
 	var fields struct {
 		Spec map[string]json.RawMessage `json:"f:spec"`
 	}
-	if json.Unmarshal(f.Raw, &fields) != nil {
+	if json.Unmarshal(f.GetRawBytes(), &fields) != nil {
 		return false
 	}
 	_, owns := fields.Spec["f:replicas"]
@@ -171,34 +177,24 @@ func (o *Objects) older(other *v1alpha1.RightSize) bool {
 }
 
 // overlaps says whether another RightSize of the target is about some of the same
-// pods: where either has no scope, ordinals of both are the same, or a node or a
-// pod there is is in both.
+// pods: where either has no scope, where ordinals of both are the same, and where
+// both select a node that there is. Scopes of two kinds are of two kinds of
+// workloads, so that they cannot both be right.
 func (o *Objects) overlaps(other *v1alpha1.RightSize) bool {
 	mine, others := o.RightSize.Spec.Scope, other.Spec.Scope
 	if a, b := mine.Ordinals, others.Ordinals; a.First != nil && b.First != nil {
 		return (b.Last == nil || *a.First <= *b.Last) && (a.Last == nil || *b.First <= *a.Last)
 	}
-	if mine.Nodes == nil && mine.Ordinals.First == nil || others.Nodes == nil && others.Ordinals.First == nil {
+	if mine.Nodes == nil || others.Nodes == nil {
 		return true
 	}
-	if mine.Nodes != nil && others.Nodes != nil {
-		a, errA := metav1.LabelSelectorAsSelector(mine.Nodes)
-		b, errB := metav1.LabelSelectorAsSelector(others.Nodes)
-		if errA != nil || errB != nil {
-			return true
-		}
-		for _, n := range o.Nodes {
-			if set := labels.Set(n.Node.Labels); a.Matches(set) && b.Matches(set) {
-				return true
-			}
-		}
-		return false
+	a, errA := metav1.LabelSelectorAsSelector(mine.Nodes)
+	b, errB := metav1.LabelSelectorAsSelector(others.Nodes)
+	if errA != nil || errB != nil {
+		return true
 	}
-	inMine, inOthers := scopeOf(mine, o.Nodes), scopeOf(others, o.Nodes)
-	for _, p := range o.Pods {
-		if inMine(p) && inOthers(p) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(o.Nodes, func(n Node) bool {
+		set := labels.Set(n.Node.Labels)
+		return a.Matches(set) && b.Matches(set)
+	})
 }
