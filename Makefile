@@ -19,8 +19,9 @@ help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## Build bin/rightsize and bin/kubectl-rightsize
+build: ## Build bin/rightsize, bin/kubectl-rightsize and bin/rightsize-controller
 	go build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN)/rightsize ./cmd/rightsize
+	go build -trimpath -ldflags "$(LDFLAGS) -X main.version=$(VERSION)" -o $(BIN)/rightsize-controller ./cmd/rightsize-controller
 	ln -sf rightsize $(BIN)/kubectl-rightsize
 
 .PHONY: demo
@@ -33,7 +34,7 @@ demo: ## Embedded Prometheus, dry-run report and replay of a small fleet; writes
 test: test-unit test-manifests test-demo test-fidelity test-e2e ## All tests, those on real components included
 
 # Tests on a control plane, which want the machine for themselves.
-CLUSTERED := ./internal/testkit/controlplane ./test/fidelity ./test/apiserver ./test/e2e
+CLUSTERED := ./internal/testkit/controlplane ./test/fidelity ./test/apiserver ./test/e2e ./test/controller
 
 .PHONY: test-unit
 test-unit: $(BIN)/prometheus ## Tests of the main module
