@@ -79,7 +79,7 @@ func benchCluster(b *testing.B, n int) {
 		}
 	}
 	round, _ := p.metric(b, telemetry.RoundDuration)
-	fmt.Fprintf(os.Stdout, `
+	_, _ = fmt.Fprintf(os.Stdout, `
 RightSizes                     %d
 pods                           %d
 CPU of a full round            %.1f s of one core (a round is %v)

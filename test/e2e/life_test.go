@@ -209,4 +209,3 @@ func (c *cluster) leftovers(t *testing.T) {
 		}
 	}
 }
-

@@ -252,7 +252,9 @@ func testConflict(t *testing.T, c *cluster, all []*workload) {
 	since := time.Now()
 	c.repin(t, w, "700m", "512Mi")
 	time.Sleep(15 * time.Second)
-	if got := c.audit.writes(t, since, func(r request) bool { return in(w.Namespace)(r) && r.what() != "rightsizes/status" && r.what() != "events" }); len(got) > 0 {
+	if got := c.audit.writes(t, since, func(r request) bool {
+		return in(w.Namespace)(r) && r.what() != "rightsizes/status" && r.what() != "events"
+	}); len(got) > 0 {
 		t.Errorf("with a rival it wrote%s", describe(got))
 	}
 	if err := c.Client.Discovery().RESTClient().Delete().AbsPath(hpa).Do(t.Context()).Error(); err != nil {
@@ -309,10 +311,8 @@ func testRollback(t *testing.T, c *cluster, all []*workload) {
 	t.Helper()
 	w := all[0]
 	eventually(t, 2*patience, "the smaller size is tried", func() error {
-		for _, s := range sizes(c.pods(t, w.Namespace, w.Name)) {
-			if s == "200m/256Mi" {
-				return nil
-			}
+		if slices.Contains(sizes(c.pods(t, w.Namespace, w.Name)), "200m/256Mi") {
+			return nil
 		}
 		return fmt.Errorf("pods have %v; %s", sizes(c.pods(t, w.Namespace, w.Name)), conditions(c.rightsize(t, w).Status.Conditions))
 	})

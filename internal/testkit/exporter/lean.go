@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"slices"
 	"time"
 
 	server "github.com/rightsize-dev/rightsize/internal/testkit/prometheus"
@@ -32,7 +33,7 @@ func (l *Lean) History() *server.History {
 			"owner_name", a.Name, "owner_is_controller", "true")...)
 		h.Add("kube_pod_owner", server.Always(1), append(pod[:4:4], "job", "kube-state-metrics", "uid", "past", "owner_kind", "ReplicaSet",
 			"owner_name", rs, "owner_is_controller", "true")...)
-		usage := append(pod[:4:4], "job", "kubelet", "container", "app", "image", "example.com/app:1", "id", "/kubepods/past")
+		usage := slices.Concat(pod, []string{"job", "kubelet", "container", "app", "image", "example.com/app:1", "id", "/kubepods/past"})
 		h.Add("container_cpu_usage_seconds_total", func(at time.Time) (float64, bool) { return t.at(t.cpu, at), true }, usage...)
 		h.Add("container_memory_working_set_bytes", func(at time.Time) (float64, bool) {
 			return a.wants(a.Demand(at) / float64(l.Pods)).MemoryBytes, true
