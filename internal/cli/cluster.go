@@ -39,7 +39,9 @@ func (c *clusterFlags) bind(cmd *cobra.Command) {
 	c.cmd = cmd
 	c.own = pflag.NewFlagSet("", pflag.ContinueOnError)
 	c.own.StringVar(&c.kubeconfig, "kubeconfig", "", "file that says how to reach the cluster (default as kubectl)")
-	flag := func(name, usage string) clientcmd.FlagInfo { return clientcmd.FlagInfo{LongName: name, Description: usage} }
+	flag := func(name, usage string) clientcmd.FlagInfo {
+		return clientcmd.FlagInfo{LongName: name, Description: usage}
+	}
 	clientcmd.BindOverrideFlags(&c.overrides, c.own, clientcmd.ConfigOverrideFlags{
 		CurrentContext: flag("context", "context in that file (default the current one)"),
 		ContextOverrideFlags: clientcmd.ContextOverrideFlags{
