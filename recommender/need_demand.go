@@ -34,7 +34,7 @@ func (d *draft) demandNeed(n *need, w windows) {
 		// used is of no account: it is as fast as items were worked off.
 		noise, floor = 0, 0
 	}
-	high := max(n.rate, d.within(dem.Forecast, w.act, 0.99))
+	high := max(n.rate, d.ahead(dem, w.act, 0.99))
 	c.cpu = (rel.PerUnit*n.rate + noise) * n.part
 	c.cpuAhead = (rel.PerUnit*n.rateAhead + noise) * n.part
 	c.cpuHigh = (rel.PerUnit*high + noise) * n.part
@@ -59,9 +59,9 @@ const residualZ = 1.645
 func (d *draft) promptRate(n *need, w windows) {
 	dem, level := d.s.Demand, 1-d.s.Policy.Risk
 	n.waiting = d.backlogRate()
-	n.rate = max(d.within(dem.Forecast, w.act, level), dem.Last) + n.waiting
-	n.rateAhead = max(d.within(dem.Forecast, w.ahead, level), dem.Last) + n.waiting
-	n.rateMedian = d.within(dem.Forecast, w.act, 0.5) + n.waiting
+	n.rate = max(d.ahead(dem, w.act, level), d.newest(dem)) + n.waiting
+	n.rateAhead = max(d.ahead(dem, w.ahead, level), d.newest(dem)) + n.waiting
+	n.rateMedian = d.ahead(dem, w.act, 0.5) + n.waiting
 	d.addDemand(n.rate, level, w)
 }
 

@@ -9,7 +9,7 @@ import (
 const (
 	// ladderRatio is the distance of pod sizes tried under a latency
 	// objective.
-	ladderRatio = 1.1
+	ladderRatio = 1.05
 	// ladderTop is the largest pod tried where no maximum is set, in cores.
 	ladderTop = 64
 	// lateShare is the part of the allowed late requests that a plan uses up in

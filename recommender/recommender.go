@@ -40,6 +40,7 @@ func (r *Recommender) Decide(s Snapshot) Decision {
 		return d.none()
 	}
 	z := newSizer(d, n)
+	d.surprised(z)
 	d.answerDeferred(z)
 	d.choose(z)
 	d.idle(z)

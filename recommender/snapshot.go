@@ -207,6 +207,8 @@ type Demand struct {
 	Signal string `json:"signal"`
 	Unit   string `json:"unit"`
 	Usage
+	// Counting says what the observations were counted over.
+	Counting Counting `json:"counting,omitzero"`
 	// Relation is how the workload's CPU follows the demand; not valid where
 	// it does not.
 	Relation Relation `json:"relation"`
@@ -319,6 +321,8 @@ type State struct {
 	// predicted, as of CorrectedAt. 0 counts as 1.
 	Correction  float64   `json:"correction,omitempty"`
 	CorrectedAt time.Time `json:"correctedAt,omitzero"`
+	// SurprisedAt is when more arrived than the pods could carry; zero for never.
+	SurprisedAt time.Time `json:"surprisedAt,omitzero"`
 	// Wishes are the replica counts asked for within the stabilization
 	// window, oldest first.
 	Wishes []Wish `json:"wishes,omitempty"`

@@ -95,7 +95,7 @@ type Observation struct {
 	LatencySeconds float64
 	// LateRate is the requests a second that were finished in the step after a
 	// longer time than the objective's latency, as a histogram with a bucket
-	// there has it.
+	// there has it; of inference services, than one of their objectives.
 	LateRate float64
 	// Running and Waiting are the items or requests that were worked on and
 	// that waited for it, of queue and inference services, summed over pods.

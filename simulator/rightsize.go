@@ -248,6 +248,7 @@ func (r *rightsizer) refreshDemand(o Observation, s *recommender.Snapshot, horiz
 	if r.demand.Samples > 0 {
 		s.Demand = &recommender.Demand{
 			Signal: "requests", Unit: "requests/s", Usage: r.demand, Relation: r.relation, Backlog: o.Waiting,
+			Counting: recommender.Counting{Seconds: minuteStep.Seconds(), PeakOf: int(seriesStep / minuteStep), LastSeconds: r.sc.Step.Seconds()},
 		}
 	}
 }
