@@ -213,12 +213,9 @@ func (d *draft) cpuNeed(c Container, w windows, n *containerNeed) {
 // for twice of it. Throttling that was counted before the last change of size
 // has been answered by it.
 func (d *draft) throttledNeed(c Container, n *containerNeed) {
-	limit := c.Limits.CPU.Cores() * float64(d.s.Replicas.pods())
+	limit := d.limitNow(c)
 	if limit <= 0 {
 		return
-	}
-	if is, asked := c.pending().CPU, c.Requests.CPU; is < asked {
-		limit *= float64(is) / float64(asked) // Growth is pending.
 	}
 	answered := d.s.Now.Sub(d.s.State.LastChange) < throttledSpan
 	var cut float64
@@ -236,6 +233,16 @@ func (d *draft) throttledNeed(c Container, n *containerNeed) {
 		Message: why + ": usage is cut off by the limit, so demand is taken to be above it",
 	})
 	n.raise(cut)
+}
+
+// limitNow is what the limits of all pods leave a container, in cores; 0 for
+// none.
+func (d *draft) limitNow(c Container) float64 {
+	limit := c.Limits.CPU.Cores() * float64(d.s.Replicas.pods())
+	if is, asked := c.pending().CPU, c.Requests.CPU; is < asked {
+		limit *= float64(is) / float64(asked) // Growth is pending.
+	}
+	return limit
 }
 
 // raise lifts every CPU figure but the median to at least cores.

@@ -42,11 +42,33 @@ func (d *draft) demandNeed(n *need, w windows) {
 	c.cpuExpected = rel.PerUnit*dem.Forecast.At(w.act+d.age(dem.Forecast), 0.5)*n.part + c.perReplica*float64(d.s.Replicas.pods())
 	if d.s.Policy.Objective.LatencySeconds > 0 {
 		n.serving = n.main
-		n.server = NewServer(rel.PerUnit*n.part, d.s.Policy.Objective.ServiceCV, c.perReplica)
+		n.server = NewServer(max(rel.PerUnit*n.part, d.peggedUnit(n.main)), d.s.Policy.Objective.ServiceCV, c.perReplica)
 		return
 	}
 	// Usage that is forecast to be higher than the relation says is real, too.
 	c.raise(floor - c.perReplica*float64(d.s.Replicas.pods()))
+}
+
+// peggedUnit is what a unit of demand takes at least where every pod uses all
+// the CPU that its limit leaves it, whatever the relation says: it may have
+// become dearer, or work has gathered that has to be done, too. What is used is
+// cut off, so that the next decision may have to go on from here. 0 where that is
+// not so.
+func (d *draft) peggedUnit(i int) float64 {
+	c, r, dem := d.s.Containers[i], d.s.Replicas, d.s.Demand
+	limit := d.limitNow(c)
+	if limit <= 0 || dem.Last <= 0 || r.Ready < r.Desired || c.CPU.Last < peggedShare*limit {
+		return 0 // A pod that starts uses CPU that is no demand's.
+	}
+	unit := (c.CPU.Last - dem.Relation.PerReplica*float64(r.pods())) / dem.Last
+	if unit > dem.Relation.PerUnit {
+		d.add(Reason{
+			Code: ReasonThrottled, Container: c.Name, Subject: "cpu", Unit: "core-seconds", Before: dem.Relation.PerUnit, After: unit,
+			Message: fmt.Sprintf("uses %s of %s cores at %s %s, all that its limit leaves it: each takes %s core-seconds, not %s",
+				num(c.CPU.Last), num(limit), num(dem.Last), dem.Unit, num(unit), num(dem.Relation.PerUnit)),
+		})
+	}
+	return unit
 }
 
 // residualZ is the 0.95 quantile of the normal distribution: of what CPU is

@@ -170,6 +170,7 @@ func (z *sizer) size(i, replicas int) (Resources, float64) {
 	}
 	if i == z.n.serving {
 		cores, short := z.servingCores(pods)
+		memory = max(memory, z.gathered(i, cores))
 		return Resources{CPU: FromCores(cores), Memory: FromBytes(memory)}, short
 	}
 	use := z.d.rules(i).CPUUtilization

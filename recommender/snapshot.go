@@ -138,6 +138,10 @@ type Container struct {
 	// MemoryShare says how a pod's memory follows the number of pods: 0 where
 	// each needs the same however many there are, 1 where they share a total.
 	MemoryShare float64 `json:"memoryShare,omitempty"`
+	// MemoryInFlight is how the memory in bytes of a pod follows the number of
+	// requests in flight in it: a Relation of bytes instead of cores to those
+	// instead of a demand, on one replica. Not valid where unknown.
+	MemoryInFlight Relation `json:"memoryInFlight,omitzero"`
 	// GPUs is the number of GPUs a pod's container requests.
 	GPUs int `json:"gpus,omitempty"`
 	// Sidecar says that it is an init container that keeps running (of

@@ -101,6 +101,9 @@ type Observation struct {
 	// that waited for it, of queue and inference services, summed over pods.
 	Running float64
 	Waiting float64
+	// InFlight is the requests in the pods of http services, summed over pods: what
+	// the sum of a latency histogram grows by each second.
+	InFlight float64
 	// KVCacheUsage is the share of the ready pods' KV cache that was reserved,
 	// PromptTokenRate and OutputTokenRate are tokens read and written a second;
 	// of inference services.

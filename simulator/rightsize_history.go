@@ -41,6 +41,8 @@ type rightsizeHistory struct {
 	objective     Objective
 	throttleSteps int
 	relation      []recommender.RelationSample
+	inFlight      []recommender.RelationSample // Of a pod's memory, by five minutes.
+	fullest       recommender.RelationSample   // Of the five minutes under way.
 	sums          recommender.RelationSample // Of the five minutes under way.
 	count         float64
 	batch         *recommender.BatchLearner // Of inference services.
@@ -144,6 +146,9 @@ func (h *rightsizeHistory) add(o Observation) {
 			h.throttled = slices.Delete(h.throttled, 0, 1)
 		}
 	}
+	if x := o.InFlight / float64(max(1, o.Ready)); x > h.fullest.Demand && !math.IsNaN(m.memory) && killed == 0 {
+		h.fullest = recommender.RelationSample{Demand: x, Replicas: 1, CPU: m.memory}
+	}
 	h.put(o.MetricsAt, m)
 }
 
@@ -229,6 +234,13 @@ func (h *rightsizeHistory) endMinute() {
 func (h *rightsizeHistory) endFive() {
 	for _, t := range h.tracks() {
 		t.endFive()
+	}
+	if h.fullest.Demand > 0 {
+		h.inFlight = append(h.inFlight, h.fullest)
+		if len(h.inFlight) > relationKept {
+			h.inFlight = slices.Delete(h.inFlight, 0, 1)
+		}
+		h.fullest = recommender.RelationSample{}
 	}
 	if h.count == 0 {
 		return
