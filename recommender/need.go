@@ -176,8 +176,8 @@ func (d *draft) containerNeed(i int, w windows) containerNeed {
 // cpuNeed is the forecast quantile of the largest demand within the window,
 // and not less than what is being used.
 func (d *draft) cpuNeed(c Container, w windows, n *containerNeed) {
-	level := 1 - d.s.Policy.Risk
 	f := c.CPU.Forecast
+	level := d.level(f)
 	n.cpu, n.cpuAhead = d.within(f, w.act, level), d.within(f, w.ahead, level)
 	n.cpuMedian, n.cpuHigh = d.within(f, w.act, 0.5), d.within(f, w.act, 0.99)
 	n.cpuExpected = c.CPU.Mean
@@ -248,6 +248,17 @@ func (d *draft) limitNow(c Container) float64 {
 // raise lifts every CPU figure but the median to at least cores.
 func (n *containerNeed) raise(cores float64) {
 	n.cpu, n.cpuHigh, n.cpuAhead = max(n.cpu, cores), max(n.cpuHigh, cores), max(n.cpuAhead, cores)
+}
+
+// level is the quantile of a forecast that needs follow: what the risk leaves,
+// and the median where there is less than a day of history. What little of it
+// varied says little about the tail, and a margin on what was used lately stands
+// in for that.
+func (d *draft) level(f forecaster.Forecast) float64 {
+	if f.Valid() && f.Span < trustSpan {
+		return 0.5
+	}
+	return 1 - d.s.Policy.Risk
 }
 
 // distrust says why a forecast is not to be relied on; empty where it is.

@@ -53,21 +53,14 @@ type mixture struct {
 // long ones at once would be rarer than the risk.
 func (d *draft) mixtures(w windows) []mixture {
 	b, dem := d.s.Batch, d.s.Demand
-	level := 1 - d.s.Policy.Risk
+	level := d.level(dem.Forecast)
 	many := mixture{"requests", max(d.ahead(dem, w.ahead, level), d.newest(dem)), b.PromptTokens, b.OutputTokens}
 	d.add(Reason{
 		Code: ReasonForecast, Subject: "demand", Unit: dem.Unit, Before: dem.Last, After: many.rate,
 		Message: fmt.Sprintf("%s is %s now; with probability %s it stays below %s within %s",
 			dem.Signal, num(dem.Last), percent(level), num(many.rate), span(w.ahead)),
 	})
-	if why := distrust(dem.Forecast); why != "" {
-		floor := d.lately(dem) * (1 + reactiveMargin)
-		d.add(Reason{
-			Code: ReasonLowTrust, Subject: "demand", Unit: dem.Unit, Before: many.rate, After: max(many.rate, floor),
-			Message: fmt.Sprintf("%s: at least the most of the last 15 minutes and %s more, %s", why, percent(reactiveMargin), num(floor)),
-		})
-		many.rate = max(many.rate, floor)
-	}
+	many.rate = max(many.rate, d.reactiveRate(many.rate))
 	t := d.s.Tokens
 	if t == nil || t.Prompt.Samples == 0 || t.Output.Samples == 0 {
 		return []mixture{many}

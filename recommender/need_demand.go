@@ -11,7 +11,7 @@ import (
 // becomes a queue.
 func (d *draft) demandNeed(n *need, w windows) {
 	dem := d.s.Demand
-	if distrust(dem.Forecast) != "" {
+	if !dem.Forecast.Valid() {
 		return
 	}
 	n.main, n.part = d.mainContainer()
@@ -79,12 +79,30 @@ const residualZ = 1.645
 // forecast's quantile of the largest demand, and not less than what arrives
 // now, with what waits.
 func (d *draft) promptRate(n *need, w windows) {
-	dem, level := d.s.Demand, 1-d.s.Policy.Risk
+	dem, level := d.s.Demand, d.level(d.s.Demand.Forecast)
 	n.waiting = d.backlogRate()
-	n.rate = max(d.ahead(dem, w.act, level), d.newest(dem)) + n.waiting
-	n.rateAhead = max(d.ahead(dem, w.ahead, level), d.newest(dem)) + n.waiting
+	n.rate = max(d.ahead(dem, w.act, level), d.newest(dem))
 	n.rateMedian = d.ahead(dem, w.act, 0.5) + n.waiting
 	d.addDemand(n.rate, level, w)
+	floor := d.reactiveRate(n.rate)
+	n.rateAhead = max(d.ahead(dem, w.ahead, level), d.newest(dem), floor) + n.waiting
+	n.rate = max(n.rate, floor) + n.waiting
+}
+
+// reactiveRate is the least rate to be ready for where the forecast is not to
+// be relied on; 0 where it is.
+func (d *draft) reactiveRate(rate float64) float64 {
+	dem := d.s.Demand
+	why := distrust(dem.Forecast)
+	if why == "" {
+		return 0
+	}
+	floor := d.lately(dem) * (1 + reactiveMargin)
+	d.add(Reason{
+		Code: ReasonLowTrust, Subject: "demand", Unit: dem.Unit, Before: rate, After: max(rate, floor),
+		Message: fmt.Sprintf("%s: at least the most of the last 15 minutes and %s more, %s", why, percent(reactiveMargin), num(floor)),
+	})
+	return floor
 }
 
 func (d *draft) addDemand(rate, level float64, w windows) {
