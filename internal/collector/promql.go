@@ -229,6 +229,13 @@ func (s scope) newest(window time.Duration) string {
 		s.owner(), s.pod(), s.state("kube_pod_created"), promDuration(window), s.owners(window))
 }
 
+// lastSeen is when the newest pod of each owner was last seen, at the points of
+// a grid.
+func (s scope) lastSeen(window, step time.Duration) string {
+	return fmt.Sprintf("max by (%s) (max_over_time(timestamp(%s)[%s:%s])) * on (%[1]s) group_left (owner_kind,owner_name) (%[5]s * 0 + 1)",
+		s.pod(), s.state("kube_pod_created"), promDuration(window), promDuration(step), s.newest(window))
+}
+
 // labelSidecar marks containers of the newest pods that are sidecars.
 const labelSidecar = "sidecar"
 

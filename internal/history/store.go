@@ -4,7 +4,7 @@ package history
 
 import (
 	"context"
-	"slices"
+	"fmt"
 	"sync"
 	"time"
 
@@ -23,65 +23,57 @@ type Options struct {
 // Store holds the history of all workloads of one Prometheus. Its methods may
 // be called from several goroutines.
 type Store struct {
-	collector *collector.Collector
-	options   Options
+	archive *collector.Archive
+	options Options
 
-	// refreshing serializes Refresh.
-	refreshing sync.Mutex
-
-	mu        sync.RWMutex
-	at        time.Time
-	workloads map[recommender.Workload]collector.Workload
-	ids       []recommender.Workload
-	facts     []recommender.Fact
+	mu sync.RWMutex
+	// failure is why the newest Refresh failed, nil where it did not.
+	failure error
 }
 
 // New returns an empty store that reads by c.
 func New(c *collector.Collector, o Options) *Store {
-	return &Store{collector: c, options: o}
+	return &Store{archive: c.NewArchive(), options: o}
 }
 
 // Refresh brings the history up to the instant, rounded down to the step of the
-// collector. An error leaves what was known.
+// collector: the first time by all of it, later by what came since, however
+// long ago that was. An error leaves what was known, and tells every snapshot
+// that there is more to know.
 func (s *Store) Refresh(ctx context.Context, at time.Time) error {
-	s.refreshing.Lock()
-	defer s.refreshing.Unlock()
-	fleet, err := s.collector.Collect(ctx, at, nil)
-	if err != nil {
-		return err
-	}
-	workloads := make(map[recommender.Workload]collector.Workload, len(fleet.Workloads))
-	ids := make([]recommender.Workload, 0, len(fleet.Workloads))
-	for _, w := range fleet.Workloads {
-		workloads[w.ID] = w
-		ids = append(ids, w.ID)
-	}
+	_, err := s.archive.Read(ctx, at, nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.at, s.workloads, s.ids, s.facts = fleet.At, workloads, ids, fleet.Facts
-	return nil
+	s.failure = err
+	return err
 }
 
 // Workloads lists what there is, sorted by cluster, namespace, kind and name.
-func (s *Store) Workloads() []recommender.Workload {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return slices.Clone(s.ids)
-}
+func (s *Store) Workloads() []recommender.Workload { return s.archive.Workloads() }
 
 // Snapshot is snapshot.Build on the history of a workload; false where there is
 // no such workload.
 func (s *Store) Snapshot(id recommender.Workload, now time.Time, p recommender.Policy) (recommender.Snapshot, bool) {
-	s.mu.RLock()
-	w, ok := s.workloads[id]
-	facts := s.facts
-	s.mu.RUnlock()
+	w, ok := s.archive.Workload(id)
 	if !ok {
 		return recommender.Snapshot{}, false
 	}
-	w.Facts = snapshot.Facts(facts, w.Facts)
+	w.Facts = snapshot.Facts(s.facts(), w.Facts)
 	if s.options.Full {
 		return snapshot.Build(w, now, p), true
 	}
 	return snapshot.Build(w, now, p, snapshot.Light()), true
+}
+
+// facts are those about the data as a whole.
+func (s *Store) facts() []recommender.Fact {
+	facts := s.archive.Facts()
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.failure != nil {
+		facts = append(facts, recommender.Fact{
+			Code: recommender.FactPartial, Message: fmt.Sprintf("nothing is known after %s: %v", s.archive.At().Format(time.RFC3339), s.failure),
+		})
+	}
+	return facts
 }
