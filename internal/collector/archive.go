@@ -46,6 +46,7 @@ type Archive struct {
 	newest map[recommender.Workload]recommender.Workload
 	ids    []recommender.Workload
 	facts  []recommender.Fact
+	known  view
 }
 
 // volume is one series of a workload: of one of its containers, or of itself.
@@ -175,6 +176,8 @@ func (x *collection) finish() error {
 	x.list()
 	x.noteFailures()
 	a.facts = x.run.report(x.grids.fine.step)
+	scope := x.scope
+	a.known = view{scope: &scope, end: x.grids.fine.end, owners: x.owners, found: x.found.series}
 	return nil
 }
 

@@ -244,7 +244,7 @@ func (a *Archive) signals(w recommender.Workload) []Signal {
 		for _, alias := range spec.Aliases {
 			s := a.history(aliasTable(spec, alias), key{workload: w})
 			if s.Observed() > 0 {
-				out = append(out, Signal{Name: spec.Name, Unit: spec.Unit, Role: spec.Role, Coarse: alias.Coarse, Series: s})
+				out = append(out, Signal{Name: spec.Name, Unit: spec.Unit, Role: spec.Role, Metric: alias.id(), Coarse: alias.Coarse, Series: s})
 				break
 			}
 		}

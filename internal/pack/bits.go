@@ -19,7 +19,7 @@ func (w *writer) write(v uint64, n int) {
 		take := min(n, int(w.free))
 		part := v >> (n - take) & (1<<take - 1)
 		w.data[len(w.data)-1] |= byte(part << (int(w.free) - take)) //nolint:gosec // At most 8 bits are left.
-		w.free -= uint8(take) //nolint:gosec // At most 8.
+		w.free -= uint8(take)                                       //nolint:gosec // At most 8.
 		n -= take
 	}
 }

@@ -8,11 +8,12 @@
 // rounded double, which grow with the value, as an integer q, it holds what
 // differs from the value before:
 //
-//	0           followed by a number
-//	10 run      so many times the same, then a number (or a gap)
-//	11 run      so many gaps, then a number
-//	number      the difference of q, mapped to 0, 1, 2, … (zigzag), in a Rice code
-//	run         its length less one, in an Elias gamma code
+//	0           a value follows
+//	10 run      so many times the same, then a value or a gap
+//	11 run      so many gaps, then a value
+//
+//	value       how q differs, mapped to 0, 1, 2, … (zigzag), in a Rice code
+//	run         how often, in an Elias gamma code
 //
 // The parameter of the Rice code follows the mean of the differences, as in
 // JPEG-LS (Weinberger, Seroussi and Sapiro, The LOCO-I lossless image compression
