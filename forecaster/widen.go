@@ -94,7 +94,8 @@ func change(values []float64, first, lag int) float64 {
 // horizon over a day, at most 1: two weeks hold only fourteen separate days, and
 // the further out a quantile is the fewer speak of it. For the 0.99 quantile of a
 // day's maximum w is 0.7, for the 0.9 quantile 0.4, for the value a day ahead 0.3 and
-// 0.2. Narrow forecasts get wider by it and wide ones narrower.
+// 0.2. Narrow forecasts get wider by it and wide ones narrower, by no more than half:
+// after days that were all the same a jump is not taken for one of them.
 func (f *fit) outward(level, centre, q float64) float64 {
 	spread := q - centre
 	if level <= 0.5 || !(spread > 0) || f.usual == 0 {
@@ -110,5 +111,5 @@ func (f *fit) outward(level, centre, q float64) float64 {
 		return q
 	}
 	wide := a * f.usual * math.Tan(math.Pi*(level-0.5))
-	return centre + spread*math.Pow(wide/spread, min(1, w))
+	return centre + spread*max(0.5, math.Pow(wide/spread, min(1, w)))
 }

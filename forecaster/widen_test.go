@@ -43,7 +43,8 @@ func TestOutward(t *testing.T) {
 		"below it":            {true, 24, 5, 0.99, 9, 9},
 		"narrow, 0.99":        {true, 24, 2, 0.99, 11, 10 + math.Pow(31.820516, 0.7)}, // tan(0.49π).
 		"narrow, 0.9":         {true, 24, 2, 0.9, 11, 10 + math.Pow(3.0776835, 0.4)},  // tan(0.4π).
-		"wide, 0.9":           {true, 24, 2, 0.9, 110, 10 + math.Pow(100, 0.6)*math.Pow(3.0776835, 0.4)},
+		"wide, 0.9":           {true, 24, 2, 0.9, 20, 10 + math.Pow(10, 0.6)*math.Pow(3.0776835, 0.4)},
+		"after a jump, 0.9":   {true, 24, 2, 0.9, 110, 60},
 		"value, 0.9":          {false, 24, 3, 0.9, 11, 10 + math.Pow(3.0776835, 0.2)},
 		"value, 0.99":         {false, 24, 3, 0.99, 11, 10 + math.Pow(31.820516, 0.3)},
 		"half a day":          {true, 12, 2, 0.9, 11, 10 + math.Pow(3.0776835, 0.1)},
