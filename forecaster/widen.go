@@ -91,25 +91,21 @@ func change(values []float64, first, lag int) float64 {
 //	s^(1-w) c^w,  c = a usual tan(π(τ - 1/2)),  w = (0.1 + v log10(1/(1-τ))) day²,
 //
 // with a = 1/2 and v = 0.3 for maxima, a = 1/3 and v = 0.1 for values, and day the
-// horizon over a day, at most 1: two weeks hold only fourteen separate days, and
+// horizon over a day, at most 1 and from a tenth on: two weeks hold only fourteen separate days, and
 // the further out a quantile is the fewer speak of it. For the 0.99 quantile of a
 // day's maximum w is 0.7, for the 0.9 quantile 0.4, for the value a day ahead 0.3 and
 // 0.2. Narrow forecasts get wider by it and wide ones narrower, by no more than half:
 // after days that were all the same a jump is not taken for one of them.
 func (f *fit) outward(level, centre, q float64) float64 {
-	spread := q - centre
-	if level <= 0.5 || !(spread > 0) || f.usual == 0 {
+	spread, day := q-centre, min(1, f.hours/24)
+	if day < 0.1 || level <= 0.5 || !(spread > 0) || f.usual == 0 {
 		return q
 	}
 	a, v := 1.0/3, 0.1
 	if f.maximum {
 		a, v = 1.0/2, 0.3
 	}
-	day := min(1, f.hours/24)
 	w := (0.1 - v*math.Log10(1-level)) * day * day
-	if w < 0.01 {
-		return q
-	}
 	wide := a * f.usual * math.Tan(math.Pi*(level-0.5))
 	return centre + spread*max(0.5, math.Pow(wide/spread, min(1, w)))
 }
