@@ -57,9 +57,11 @@ func (f *fit) fewDays() float64 {
 	if f.maximum || f.hours >= 0.5 {
 		return 1
 	}
-	days := float64(f.at+1) * f.hours / f.ahead / 24
-	return 1 + 0.06/max(1, days)
+	return 1 + 0.06/max(1, f.days())
 }
+
+// days is the length of the history.
+func (f *fit) days() float64 { return float64(f.at+1) * f.hours / f.ahead / 24 }
 
 // change is how much values, from index first on, change within lag steps
 // beside their mean growth: the mean absolute deviation of the differences
@@ -88,24 +90,41 @@ func change(values []float64, first, lag int) float64 {
 // distribution of one degree of freedom, which has the tail of what has been seen
 // too seldom, the new distance is
 //
-//	s^(1-w) c^w,  c = a usual tan(π(τ - 1/2)),  w = (0.1 + v log10(1/(1-τ))) day²,
+//	s^(1-w) c^w,  c = a usual tan(π(τ - 1/2)),  w = v log10(1/(1-τ)) day²,
 //
-// with a = 1/2 and v = 0.3 for maxima, a = 1/3 and v = 0.1 for values, and day the
-// horizon over a day, at most 1 and from a tenth on: two weeks hold only fourteen separate days, and
-// the further out a quantile is the fewer speak of it. For the 0.99 quantile of a
-// day's maximum w is 0.7, for the 0.9 quantile 0.4, for the value a day ahead 0.3 and
-// 0.2. Narrow forecasts get wider by it and wide ones narrower, by no more than half:
-// after days that were all the same a jump is not taken for one of them.
+// with a = 1/2 and v = 0.4 for maxima, a = 1/3 and v = 0.2 for values, and day the
+// horizon over a day, at most 1 and from a tenth on: two weeks hold only fourteen
+// separate days, and the further out a quantile is the fewer speak of it. For the
+// 0.99 quantile of a day's maximum w is 0.8, for the 0.9 quantile 0.4, for the value a
+// day ahead half as much. Narrow forecasts get wider by it and wide ones narrower, by
+// no more than half: after days that were all the same a jump is not taken for one
+// of them.
 func (f *fit) outward(level, centre, q float64) float64 {
 	spread, day := q-centre, min(1, f.hours/24)
 	if day < 0.1 || level <= 0.5 || !(spread > 0) || f.usual == 0 {
 		return q
 	}
-	a, v := 1.0/3, 0.1
+	a, v := 1.0/3, 0.2
 	if f.maximum {
-		a, v = 1.0/2, 0.3
+		a, v = 1.0/2, 0.4
 	}
-	w := (0.1 - v*math.Log10(1-level)) * day * day
+	w := -v * math.Log10(1-level) * day * day
 	wide := a * f.usual * math.Tan(math.Pi*(level-0.5))
 	return centre + spread*max(0.5, math.Pow(wide/spread, min(1, w)))
+}
+
+// clampOuter moves a quantile into the bounds. Above the 0.95 quantile those of
+// the largest value of a day lie further out while the history is short of two
+// weeks,
+//
+//	by 14/days, at most 1.5,
+//
+// since a day in twenty goes beyond twice the largest value of a week.
+func (f *fit) clampOuter(level, v float64) float64 {
+	high := f.high
+	if f.maximum && level > 0.95 && high > 0 {
+		further := min(1.5, max(1, 14/f.days())) - 1
+		high = min(math.MaxFloat64, high*(1+further*min(1, f.hours/24)))
+	}
+	return min(max(v, f.low), high)
 }

@@ -41,12 +41,12 @@ func TestOutward(t *testing.T) {
 		"lower quantile":      {true, 24, 5, 0.1, 9, 9},
 		"on the centre":       {true, 24, 5, 0.99, 10, 10},
 		"below it":            {true, 24, 5, 0.99, 9, 9},
-		"narrow, 0.99":        {true, 24, 2, 0.99, 11, 10 + math.Pow(31.820516, 0.7)}, // tan(0.49π).
+		"narrow, 0.99":        {true, 24, 2, 0.99, 11, 10 + math.Pow(31.820516, 0.8)}, // tan(0.49π).
 		"narrow, 0.9":         {true, 24, 2, 0.9, 11, 10 + math.Pow(3.0776835, 0.4)},  // tan(0.4π).
 		"wide, 0.9":           {true, 24, 2, 0.9, 20, 10 + math.Pow(10, 0.6)*math.Pow(3.0776835, 0.4)},
 		"after a jump, 0.9":   {true, 24, 2, 0.9, 110, 60},
 		"value, 0.9":          {false, 24, 3, 0.9, 11, 10 + math.Pow(3.0776835, 0.2)},
-		"value, 0.99":         {false, 24, 3, 0.99, 11, 10 + math.Pow(31.820516, 0.3)},
+		"value, 0.99":         {false, 24, 3, 0.99, 11, 10 + math.Pow(31.820516, 0.4)},
 		"half a day":          {true, 12, 2, 0.9, 11, 10 + math.Pow(3.0776835, 0.1)},
 		"a week":              {true, 168, 2, 0.9, 11, 10 + math.Pow(3.0776835, 0.4)},
 		"as far as it can be": {true, 24, 2, 1 - 1e-9, 11, 10 + math.Tan(math.Pi*(0.5-1e-9))},
@@ -101,6 +101,32 @@ func TestClampPrior(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, got, tc.want)
 		}
 		if low := f.clampPrior(tc.level, -1); low != 0 {
+			t.Errorf("%s: below the bounds: %v", name, low)
+		}
+	}
+}
+
+// Bounds of the outermost quantiles of a day's maximum are wider for short histories.
+func TestClampOuter(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		maximum            bool
+		days               int
+		hours, level, want float64
+	}{
+		"value":              {false, 7, 24, 0.99, 2},
+		"0.95":               {true, 7, 24, 0.95, 2},
+		"two weeks":          {true, 14, 24, 0.99, 2},
+		"a week":             {true, 7, 24, 0.99, 3},
+		"12 days":            {true, 12, 24, 0.99, 2 * 14 / 12.0},
+		"an hour":            {true, 7, 1, 0.99, 2 * (1 + 0.5/24)},
+		"more than two days": {true, 7, 72, 0.99, 3},
+	} {
+		f := &fit{aim: &aim{maximum: tc.maximum, hours: tc.hours, ahead: 12 * tc.hours}, at: 288*tc.days - 1, high: 2, low: -1}
+		if got := f.clampOuter(tc.level, 1000); math.Abs(got-tc.want) > 1e-9 {
+			t.Errorf("%s: %v, want %v", name, got, tc.want)
+		}
+		if low := f.clampOuter(tc.level, -2); low != -1 {
 			t.Errorf("%s: below the bounds: %v", name, low)
 		}
 	}
