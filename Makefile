@@ -33,7 +33,7 @@ demo: ## Embedded Prometheus, dry-run report and replay of a small fleet; writes
 test: test-unit test-manifests test-demo test-fidelity ## All tests, those on real components included
 
 # Tests on a control plane, which want the machine for themselves.
-CLUSTERED := ./internal/testkit/controlplane ./test/fidelity ./test/apiserver
+CLUSTERED := ./internal/testkit/controlplane ./test/fidelity ./test/apiserver ./test/actuator
 
 .PHONY: test-unit
 test-unit: $(BIN)/prometheus ## Tests of the main module
@@ -41,7 +41,7 @@ test-unit: $(BIN)/prometheus ## Tests of the main module
 		$$(go list ./... | grep -vxF "$$(go list $(CLUSTERED))")
 
 .PHONY: test-fidelity
-test-fidelity: controlplane ## On a real control plane: the simulated HPA and VPA against the real ones, the API and the chart
+test-fidelity: controlplane ## On a real control plane: the simulated HPA and VPA against the real ones, the API, the chart, and plans with their writer
 	RIGHTSIZE_CONTROLPLANE=$$(./hack/controlplane.sh path) go test -p 1 $(GOTESTFLAGS) $(CLUSTERED)
 
 .PHONY: test-manifests
@@ -70,7 +70,7 @@ verify: lint $(BIN)/controller-gen $(BIN)/crd-ref-docs ## Lint, and that formatt
 	go mod tidy -diff
 	cd test/manifests && go mod tidy -diff
 	cd demo && go mod tidy -diff
-	$(BIN)/golangci-lint fmt --diff actuator api cmd forecaster hack internal recommender simulator test/apiserver test/browser test/fidelity
+	$(BIN)/golangci-lint fmt --diff actuator api cmd forecaster hack internal recommender simulator test/actuator test/apiserver test/browser test/fidelity
 	cd test/manifests && $(BIN)/golangci-lint fmt --diff --config ../../.golangci.yaml .
 	./hack/generate.sh --check
 
