@@ -118,6 +118,7 @@ func (x *collection) workload(w, raw recommender.Workload, names []string) Workl
 	}
 	out.StartupSeconds = p90(x.history(tableStartup, key{workload: w}).Values)
 	out.Signals = x.signals(w)
+	out.Runs, out.DeadlineSeconds, out.Durations = x.runsOf(w), x.life.deadlines[w], x.durationsOf(w)
 	return out
 }
 
@@ -148,6 +149,7 @@ func (x *collection) container(w, raw recommender.Workload, name string) Contain
 		c.UsageWithCache = v
 	}
 	c.Runtime = x.runtime(w, raw, name)
+	c.StartCPU = x.history(tableStartCPU, k)
 	return c
 }
 
@@ -215,7 +217,7 @@ func p90(values []float64) float64 {
 func (x *collection) signals(w recommender.Workload) []Signal {
 	var out []Signal
 	for _, spec := range x.catalog.Signals {
-		if spec.Role == RoleRuntime {
+		if spec.Role == RoleRuntime || spec.Role == RoleDurations {
 			continue
 		}
 		for _, a := range spec.Aliases {

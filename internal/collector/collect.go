@@ -32,7 +32,11 @@ type collection struct {
 	groups []group
 
 	fine, events, coarse grid
+	starts               grid
 	budget               budget
+
+	// life is guarded by mu.
+	life lifecycle
 
 	tables  map[string]*table
 	mu      sync.Mutex
@@ -53,6 +57,8 @@ func (c *Collector) Collect(ctx context.Context, at time.Time, progress func(don
 		fine:   newGrid(end, step, history),
 		events: newGrid(end, min(max(step, eventStep), history), history),
 		coarse: newGrid(end, min(max(step, coarseStep), history), history),
+		starts: newGrid(end, startStep, min(startSpan, history)),
+		life:   newLifecycle(),
 		budget: budget{maxBytes: c.cfg.MaxResponseBytes, maxSamples: c.cfg.MaxSamples},
 		tables: map[string]*table{}, failed: map[string]error{}, partial: map[string]bool{},
 	}

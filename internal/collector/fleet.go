@@ -33,7 +33,16 @@ type Workload struct {
 	// primary demand first (the first in the catalogue that was ever above
 	// zero), then the others in the order of the catalogue.
 	Signals []Signal
-	Facts   []recommender.Fact
+	// Durations are how long requests (request_durations), first tokens
+	// (first_token_durations) and further tokens (token_durations) took in the
+	// last hour: cumulative, smallest bound first.
+	Durations map[string][]Bucket
+	// Runs are those of a Job or CronJob that ended, oldest first, at most 200.
+	Runs []Run
+	// DeadlineSeconds is how long a run may take: what the Job says, or the time
+	// to the next run of the CronJob; 0 for any.
+	DeadlineSeconds float64
+	Facts           []recommender.Fact
 }
 
 // Container is one container of the workload's pods.
@@ -66,6 +75,10 @@ type Container struct {
 	Runtime map[string]forecaster.Series
 	// GPUs is the number of GPUs requested by each pod's container.
 	GPUs int
+	// StartCPU is the mean CPU in cores, from its start on, that the container
+	// of a pod that was starting used, a point a minute over the last day. Gaps
+	// are minutes without a start.
+	StartCPU forecaster.Series
 	// Sidecar says that it is an init container that keeps running.
 	Sidecar bool
 }
@@ -105,4 +118,7 @@ const (
 	// RoleRuntime is a figure that the language runtime of a container gives of
 	// the pod that has the most of it.
 	RoleRuntime Role = "runtime"
+	// RoleDurations is how many requests or tokens took how long: a histogram,
+	// over the last hour.
+	RoleDurations Role = "durations"
 )

@@ -26,6 +26,7 @@ const (
 	tablePods          = "pods"
 	tablePodsReady     = "pods_ready"
 	tableStartup       = "startup"
+	tableStartCPU      = "start_cpu"
 )
 
 // history is one signal that is read for all workloads.
@@ -80,6 +81,7 @@ func (x *collection) histories() []history {
 			return s.pods("kube_pod_status_ready", equal("condition", "true"), allPods)
 		}},
 		{tableStartup, "start-up times", "kube_pod_status_ready_time", false, x.coarse, mergeMax, weightPods(), func(s scope) string { return s.startup(x.coarse.step) }},
+		{tableStartCPU, "CPU at start", "container_start_time_seconds", false, x.starts, mergeMax, weightGrowth(), scope.startCPU},
 	}
 }
 
@@ -97,8 +99,13 @@ func (x *collection) signalTasks() []task {
 			series: func(m model.Matrix) { x.store(h.name, t, m) },
 		}, h.grid, h.groups(x.groups), h.weight, h.expr)...)
 	}
+	tasks = append(tasks, x.runTasks()...)
+	tasks = append(tasks, x.durationTasks()...)
 	left := maxSignalQueries
 	for _, spec := range x.catalog.Signals {
+		if spec.Role == RoleDurations {
+			continue
+		}
 		for _, a := range spec.Aliases {
 			some := x.aliasTasks(spec, a, left)
 			left -= len(some)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rightsize-dev/rightsize/forecaster"
 	"github.com/rightsize-dev/rightsize/internal/collector"
+	"github.com/rightsize-dev/rightsize/internal/testkit/prometheus"
 	"github.com/rightsize-dev/rightsize/recommender"
 )
 
@@ -29,37 +30,33 @@ const (
 const mib = 1 << 20
 
 // simulate builds two clusters with workloads of the same name, scraped twice.
-func simulate(end time.Time) *world {
-	w := &world{}
+func simulate(end time.Time) *prometheus.History {
+	w := &prometheus.History{}
 	begin := end.Add(-simHistory - time.Hour)
-	east := &cluster{world: w, name: "east", begin: begin, scrapers: 2}
-	west := &cluster{world: w, name: "west", begin: begin, scrapers: 1}
+	east := &cluster{History: w, name: "east", begin: begin, scrapers: 2}
+	west := &cluster{History: w, name: "west", begin: begin, scrapers: 1}
 	rollout := end.Add(-simRollout)
 	simulateWeb(east, rollout, end)
 	simulateOthers(east, end)
 	simulateJobs(east, end)
 	simulateInference(east)
 
-	west.state("kube_replicaset_owner", always(1), "namespace", "shop", "replicaset", "web-7f9c6b5d4f", "owner_kind", "Deployment", "owner_name", "web", "owner_is_controller", "true")
-	west.state("kube_deployment_spec_replicas", always(1), "namespace", "shop", "deployment", "web")
+	west.state("kube_replicaset_owner", prometheus.Always(1), "namespace", "shop", "replicaset", "web-7f9c6b5d4f", "owner_kind", "Deployment", "owner_name", "web", "owner_is_controller", "true")
+	west.state("kube_deployment_spec_replicas", prometheus.Always(1), "namespace", "shop", "deployment", "web")
 	west.pod(pod{namespace: "shop", name: "web-7f9c6b5d4f-aaaaa", kind: "ReplicaSet", owner: "web-7f9c6b5d4f", containers: []simContainer{
 		{name: "app", cpu: 2, memory: steady(900 * mib), requestCPU: 3, requestMemory: 1024 * mib},
 	}})
 	return w
 }
 
-func always(v float64) func(time.Time) (float64, bool) {
-	return func(time.Time) (float64, bool) { return v, true }
-}
-
 // simulateWeb is a Deployment with a rollout, a sidecar, a spike of memory
 // between two points, and an OOM kill.
 func simulateWeb(c *cluster, rollout, end time.Time) {
 	for _, rs := range []string{"web-6d4cf56db6", "web-7f9c6b5d4f"} {
-		c.state("kube_replicaset_owner", always(1), "namespace", "shop", "replicaset", rs, "owner_kind", "Deployment", "owner_name", "web", "owner_is_controller", "true")
+		c.state("kube_replicaset_owner", prometheus.Always(1), "namespace", "shop", "replicaset", rs, "owner_kind", "Deployment", "owner_name", "web", "owner_is_controller", "true")
 	}
-	c.state("kube_deployment_spec_replicas", always(2), "namespace", "shop", "deployment", "web")
-	c.state("kube_deployment_status_replicas_ready", always(2), "namespace", "shop", "deployment", "web")
+	c.state("kube_deployment_spec_replicas", prometheus.Always(2), "namespace", "shop", "deployment", "web")
+	c.state("kube_deployment_status_replicas_ready", prometheus.Always(2), "namespace", "shop", "deployment", "web")
 	spike := end.Add(-90 * time.Minute).Add(simScrape)
 	memory := func(t time.Time) float64 {
 		if t.Equal(spike) {
@@ -90,13 +87,18 @@ func simulateWeb(c *cluster, rollout, end time.Time) {
 			},
 		})
 		runtime := []string{"cluster", c.name, "namespace", "shop", "pod", "web-7f9c6b5d4f-" + suffix, "job", "shop/web"}
-		c.add("go_memstats_heap_inuse_bytes", always(float64(90+i)*mib), append(runtime, "container", "app")...)
-		c.add("go_gc_gomemlimit_bytes", always(math.MaxInt64), append(runtime, "container", "app")...)
-		c.add("go_sched_gomaxprocs_threads", always(16), append(runtime, "container", "app")...)
+		c.Add("go_memstats_heap_inuse_bytes", prometheus.Always(float64(90+i)*mib), append(runtime, "container", "app")...)
+		c.Add("go_gc_gomemlimit_bytes", prometheus.Always(math.MaxInt64), append(runtime, "container", "app")...)
+		c.Add("go_sched_gomaxprocs_threads", prometheus.Always(16), append(runtime, "container", "app")...)
 		// Two jobs scrape the same pod; both count the same requests.
 		for _, job := range []string{"shop/web", "shop/web-podmonitor"} {
+			for le, rate := range map[string]float64{"0.1": 9, "0.5": 11.4, "+Inf": 12} {
+				c.Add("http_request_duration_seconds_bucket", func(t time.Time) (float64, bool) {
+					return rate * t.Sub(rollout).Seconds(), !t.Before(rollout)
+				}, "cluster", c.name, "namespace", "shop", "pod", "web-7f9c6b5d4f-"+suffix, "job", job, "le", le)
+			}
 			for path, rate := range map[string]float64{"/": 10, "/cart": 2} {
-				c.add("http_requests_total", func(t time.Time) (float64, bool) {
+				c.Add("http_requests_total", func(t time.Time) (float64, bool) {
 					return rate * t.Sub(rollout).Seconds(), !t.Before(rollout)
 				}, "cluster", c.name, "namespace", "shop", "pod", "web-7f9c6b5d4f-"+suffix, "job", job, "path", path)
 			}
@@ -106,8 +108,8 @@ func simulateWeb(c *cluster, rollout, end time.Time) {
 
 // simulateOthers are controllers of other kinds.
 func simulateOthers(c *cluster, end time.Time) {
-	c.state("kube_statefulset_replicas", always(2), "namespace", "shop", "statefulset", "db")
-	c.state("kube_statefulset_status_replicas_ready", always(1), "namespace", "shop", "statefulset", "db")
+	c.state("kube_statefulset_replicas", prometheus.Always(2), "namespace", "shop", "statefulset", "db")
+	c.state("kube_statefulset_status_replicas_ready", prometheus.Always(1), "namespace", "shop", "statefulset", "db")
 	for i := range 2 {
 		c.pod(pod{namespace: "shop", name: fmt.Sprintf("db-%d", i), kind: "StatefulSet", owner: "db", containers: []simContainer{
 			{name: "db", cpu: 1, memory: steady(2048 * mib), requestCPU: 1, requestMemory: 2048 * mib, throttled: 0.25},
@@ -116,13 +118,13 @@ func simulateOthers(c *cluster, end time.Time) {
 	// The only container of its pods, whose name these series lack.
 	for pool, used := range map[string]float64{"G1 Eden Space": 300, "G1 Old Gen": 900} {
 		jvm := []string{"cluster", c.name, "namespace", "shop", "pod", "db-0", "job", "shop/db", "id", pool, "area", "heap"}
-		c.add("jvm_memory_used_bytes", always(used*mib), jvm...)
-		c.add("jvm_memory_max_bytes", always(map[bool]float64{true: 1536 * mib, false: -1}[pool == "G1 Old Gen"]), jvm...)
+		c.Add("jvm_memory_used_bytes", prometheus.Always(used*mib), jvm...)
+		c.Add("jvm_memory_max_bytes", prometheus.Always(map[bool]float64{true: 1536 * mib, false: -1}[pool == "G1 Old Gen"]), jvm...)
 	}
-	c.add("jvm_memory_used_bytes", always(200*mib), "cluster", c.name, "namespace", "shop", "pod", "db-0", "job", "shop/db", "id", "Metaspace", "area", "nonheap")
-	c.add("jvm_gc_live_data_size_bytes", always(400*mib), "cluster", c.name, "namespace", "shop", "pod", "db-0", "job", "shop/db")
-	c.state("kube_daemonset_status_desired_number_scheduled", always(3), "namespace", "kube-system", "daemonset", "agent")
-	c.state("kube_daemonset_status_number_ready", always(3), "namespace", "kube-system", "daemonset", "agent")
+	c.Add("jvm_memory_used_bytes", prometheus.Always(200*mib), "cluster", c.name, "namespace", "shop", "pod", "db-0", "job", "shop/db", "id", "Metaspace", "area", "nonheap")
+	c.Add("jvm_gc_live_data_size_bytes", prometheus.Always(400*mib), "cluster", c.name, "namespace", "shop", "pod", "db-0", "job", "shop/db")
+	c.state("kube_daemonset_status_desired_number_scheduled", prometheus.Always(3), "namespace", "kube-system", "daemonset", "agent")
+	c.state("kube_daemonset_status_number_ready", prometheus.Always(3), "namespace", "kube-system", "daemonset", "agent")
 	for i := range 3 {
 		c.pod(pod{namespace: "kube-system", name: fmt.Sprintf("agent-x%d", i), kind: "DaemonSet", owner: "agent", containers: []simContainer{
 			{name: "agent", cpu: 0.1, memory: steady(64 * mib)},
@@ -130,10 +132,10 @@ func simulateOthers(c *cluster, end time.Time) {
 	}
 	c.pod(pod{namespace: "kube-system", name: "etcd-node1", kind: "Node", owner: "node1", containers: []simContainer{{name: "etcd", cpu: 1, memory: steady(mib)}}})
 	c.pod(pod{namespace: "shop", name: "toolbox", containers: []simContainer{{name: "sh", cpu: 0.01, memory: steady(5 * mib)}}})
-	c.state("kube_replicaset_owner", always(1), "namespace", "shop", "replicaset", "canary-5c7d8b9f6d", "owner_kind", "Rollout", "owner_name", "canary", "owner_is_controller", "true")
-	c.state("kube_replicaset_spec_replicas", always(1), "namespace", "shop", "replicaset", "canary-5c7d8b9f6d")
-	c.state("kube_replicaset_status_ready_replicas", always(1), "namespace", "shop", "replicaset", "canary-5c7d8b9f6d")
-	c.pod(pod{namespace: "shop", name: "canary-5c7d8b9f6d-zzzzz", kind: "ReplicaSet", owner: "canary-5c7d8b9f6d", containers: []simContainer{{name: "app", cpu: 0.3, memory: steady(50 * mib)}}})
+	c.state("kube_replicaset_owner", prometheus.Always(1), "namespace", "shop", "replicaset", "canary-5c7d8b9f6d", "owner_kind", "Rollout", "owner_name", "canary", "owner_is_controller", "true")
+	c.state("kube_replicaset_spec_replicas", prometheus.Always(1), "namespace", "shop", "replicaset", "canary-5c7d8b9f6d")
+	c.state("kube_replicaset_status_ready_replicas", prometheus.Always(1), "namespace", "shop", "replicaset", "canary-5c7d8b9f6d")
+	c.pod(pod{namespace: "shop", name: "canary-5c7d8b9f6d-zzzzz", kind: "ReplicaSet", owner: "canary-5c7d8b9f6d", from: end.Add(-4 * time.Hour), readyAfter: 3 * time.Minute, containers: []simContainer{{name: "app", cpu: 0.3, memory: steady(50 * mib)}}})
 	// Deleted for longer than a day: it must not be in the fleet.
 	gone := end.Add(-26 * time.Hour)
 	c.pod(pod{namespace: "shop", name: "old-0", kind: "StatefulSet", owner: "old", to: gone, containers: []simContainer{{name: "old", cpu: 1, memory: steady(mib)}}})
@@ -142,7 +144,9 @@ func simulateOthers(c *cluster, end time.Time) {
 // simulateJobs is a CronJob that runs ten minutes every two hours; the last
 // run was OOM-killed. One of its jobs was gone before it was ever seen.
 func simulateJobs(c *cluster, end time.Time) {
-	c.state("kube_cronjob_info", always(1), "namespace", "shop", "cronjob", "nightly")
+	c.state("kube_cronjob_info", prometheus.Always(1), "namespace", "shop", "cronjob", "nightly")
+	c.state("kube_cronjob_next_schedule_time", prometheus.Always(float64(end.Add(time.Hour).Unix())), "namespace", "shop", "cronjob", "nightly")
+	c.state("kube_cronjob_status_last_schedule_time", prometheus.Always(float64(end.Add(-time.Hour).Unix())), "namespace", "shop", "cronjob", "nightly")
 	for i := range 6 {
 		from := end.Add(-time.Duration(2*i+1) * time.Hour)
 		job := fmt.Sprintf("nightly-2939%04d", 1000-120*i)
@@ -150,6 +154,10 @@ func simulateJobs(c *cluster, end time.Time) {
 			{name: "etl", cpu: 1.5, memory: steady(300 * mib), requestCPU: 1, requestMemory: 256 * mib, oom: i == 0},
 		}}
 		c.pod(p)
+		// It is seen as completed until it is removed, five hours later.
+		kept := pod{from: p.to, to: p.to.Add(5 * time.Hour)}
+		c.state("kube_job_status_start_time", pod{from: from, to: kept.to}.during(steady(float64(from.Unix()))), "namespace", "shop", "job_name", job)
+		c.state("kube_job_status_completion_time", kept.during(steady(float64(p.to.Unix()))), "namespace", "shop", "job_name", job)
 		if i != 3 {
 			c.state("kube_job_owner", p.during(steady(1)), "namespace", "shop", "job_name", job, "owner_kind", "CronJob", "owner_name", "nightly", "owner_is_controller", "true")
 		}
@@ -159,9 +167,9 @@ func simulateJobs(c *cluster, end time.Time) {
 // simulateInference is a vLLM Deployment with GPUs, and requests that no pod is
 // named for.
 func simulateInference(c *cluster) {
-	c.state("kube_replicaset_owner", always(1), "namespace", "ml", "replicaset", "llm-86d9c8b7f5", "owner_kind", "Deployment", "owner_name", "llm", "owner_is_controller", "true")
-	c.state("kube_deployment_spec_replicas", always(2), "namespace", "ml", "deployment", "llm")
-	c.state("kube_deployment_status_replicas_ready", always(2), "namespace", "ml", "deployment", "llm")
+	c.state("kube_replicaset_owner", prometheus.Always(1), "namespace", "ml", "replicaset", "llm-86d9c8b7f5", "owner_kind", "Deployment", "owner_name", "llm", "owner_is_controller", "true")
+	c.state("kube_deployment_spec_replicas", prometheus.Always(2), "namespace", "ml", "deployment", "llm")
+	c.state("kube_deployment_status_replicas_ready", prometheus.Always(2), "namespace", "ml", "deployment", "llm")
 	total := func(rate float64) func(time.Time) (float64, bool) {
 		return func(t time.Time) (float64, bool) { return rate * t.Sub(c.begin).Seconds(), true }
 	}
@@ -173,22 +181,23 @@ func simulateInference(c *cluster) {
 		labels := []string{"cluster", c.name, "namespace", "ml", "pod", name, "job", "ml/llm", "model_name", "m"}
 		for _, engine := range []string{"0", "1"} {
 			e := append(slices.Clone(labels), "engine", engine)
-			c.add("vllm:generation_tokens_total", total(100), e...)
-			c.add("vllm:prompt_tokens_total", total(800), e...)
-			c.add("vllm:num_requests_waiting", always(3), e...)
-			c.add("vllm:kv_cache_usage_perc", always(0.5+0.2*float64(i)), e...)
+			c.Add("vllm:generation_tokens_total", total(100), e...)
+			c.Add("vllm:prompt_tokens_total", total(800), e...)
+			c.Add("vllm:num_requests_waiting", prometheus.Always(3), e...)
+			c.Add("vllm:kv_cache_usage_perc", prometheus.Always(0.5+0.2*float64(i)), e...)
 		}
-		c.add("DCGM_FI_PROF_GR_ENGINE_ACTIVE", always(0.6), "cluster", c.name, "namespace", "gpu-operator", "pod", "dcgm-exporter-1",
+		c.Add("DCGM_FI_PROF_GR_ENGINE_ACTIVE", prometheus.Always(0.6), "cluster", c.name, "namespace", "gpu-operator", "pod", "dcgm-exporter-1",
 			"exported_namespace", "ml", "exported_pod", name, "exported_container", "vllm", "UUID", "GPU-"+suffix, "job", "dcgm-exporter")
 	}
-	c.add("grpc_server_handled_total", total(5), "cluster", c.name, "job", "external")
+	c.Add("grpc_server_handled_total", total(5), "cluster", c.name, "job", "external")
 }
 
 func TestRealPrometheus(t *testing.T) {
 	t.Parallel()
-	base := prometheusServer(t)
+	server := prometheus.Start(t)
+	base := server.URL
 	end := time.Now().UTC().Truncate(5 * time.Minute)
-	simulate(end).write(t, base, end.Add(-simHistory-time.Hour), end, simScrape)
+	server.Write(simulate(end), end.Add(-simHistory-time.Hour), end, simScrape)
 
 	cfg := collector.DefaultConfig()
 	cfg.URL, cfg.History = base, model.Duration(simHistory)
@@ -256,6 +265,11 @@ func near(t *testing.T, what string, got, want float64) {
 	}
 }
 
+// within compares numbers that are within a share of each other.
+func within(share float64) cmp.Option {
+	return cmp.Comparer(func(a, b float64) bool { return a == b || math.Abs(a-b) <= share*math.Abs(a) })
+}
+
 func containerOf(t *testing.T, w collector.Workload, name string) collector.Container {
 	t.Helper()
 	i := slices.IndexFunc(w.Containers, func(c collector.Container) bool { return c.Name == name })
@@ -318,6 +332,10 @@ func checkWeb(t *testing.T, web, west collector.Workload, end time.Time) {
 		t.Fatalf("signals are %v, want http_requests", web.Signals)
 	}
 	near(t, "requests per second", at(t, web.Signals[0].Series, after), 24) // Two pods with 10 and 2 each.
+	want := []collector.Bucket{{Seconds: 0.1, Rate: 18}, {Seconds: 0.5, Rate: 22.8}, {Seconds: math.Inf(1), Rate: 24}}
+	if diff := cmp.Diff(want, web.Durations["request_durations"], within(0.01)); diff != "" {
+		t.Errorf("durations (-want +got):\n%s", diff)
+	}
 	near(t, "CPU of the other cluster", at(t, containerOf(t, west, "app").CPU, after), 2)
 	if len(west.Signals) != 0 {
 		t.Errorf("the other cluster has signals: %v", west.Signals)
@@ -344,6 +362,11 @@ func checkOthers(t *testing.T, byName func(string) collector.Workload) {
 	canary := byName("east/shop/Rollout/canary")
 	near(t, "CPU of canary", at(t, containerOf(t, canary, "app").CPU, last), 0.3)
 	near(t, "desired canary", at(t, canary.Desired, last), 1)
+	starts := containerOf(t, canary, "app").StartCPU
+	if n := starts.Observed(); n < 2 || n > 3 { // Of the three minutes, the first has no age yet.
+		t.Errorf("%d minutes of starting, want 2 or 3: %v", n, starts.Values)
+	}
+	near(t, "CPU of the start", starts.Peak(), 0.3)
 }
 
 func checkJobs(t *testing.T, nightly collector.Workload, end time.Time) {
@@ -356,6 +379,13 @@ func checkJobs(t *testing.T, nightly collector.Workload, end time.Time) {
 		near(t, fmt.Sprintf("CPU of run %d", i), at(t, etl.CPU, run.Add(5*time.Minute)), 1.5)
 		near(t, fmt.Sprintf("CPU before run %d", i), at(t, etl.CPU, run.Add(-30*time.Minute)), math.NaN())
 		near(t, fmt.Sprintf("pods of run %d", i), at(t, nightly.Desired, run.Add(5*time.Minute)), 1)
+	}
+	if len(nightly.Runs) != 6 || nightly.DeadlineSeconds != 7200 {
+		t.Fatalf("%d runs with a deadline of %g s, want 6 and 7200", len(nightly.Runs), nightly.DeadlineSeconds)
+	}
+	for _, r := range nightly.Runs {
+		near(t, "length of "+r.Job, r.Seconds, 600)
+		near(t, "CPU time of "+r.Job, r.CPUSeconds["etl"], 1.5*540) // The last scrape is a minute before the end.
 	}
 	if etl.OOMKills != 1 || etl.Restarts != 0 {
 		t.Errorf("OOM kills %d, restarts %d; want 1 and 0", etl.OOMKills, etl.Restarts)
@@ -491,6 +521,6 @@ func checkRestricted(t *testing.T, cfg collector.Config, whole *collector.Fleet,
 // equateSeries compares numbers but for the last digits, and gaps with gaps.
 func equateSeries() cmp.Option {
 	return cmp.Comparer(func(a, b float64) bool {
-		return (math.IsNaN(a) && math.IsNaN(b)) || math.Abs(a-b) <= 1e-9*math.Max(math.Abs(a), math.Abs(b))
+		return a == b || (math.IsNaN(a) && math.IsNaN(b)) || math.Abs(a-b) <= 1e-9*math.Max(math.Abs(a), math.Abs(b))
 	})
 }

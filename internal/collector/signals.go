@@ -40,6 +40,8 @@ type aliasSpec struct {
 	Note           string `yaml:"note"`
 	// Coarse says that the metric reads high.
 	Coarse bool `yaml:"coarse"`
+	// Milliseconds says that durations are in these, not in seconds.
+	Milliseconds bool `yaml:"milliseconds"`
 
 	match matchers
 }
@@ -73,7 +75,7 @@ func parseCatalogue(data []byte) (*catalogue, error) {
 
 func (c *catalogue) check(s *signalSpec) error {
 	switch s.Role {
-	case RoleDemand, RoleQueue, RoleInFlight, RoleCache, RoleLatency, RoleGPU, RoleRuntime:
+	case RoleDemand, RoleQueue, RoleInFlight, RoleCache, RoleLatency, RoleGPU, RoleRuntime, RoleDurations:
 	default:
 		return fmt.Errorf("role %q is unknown", s.Role)
 	}
@@ -146,15 +148,21 @@ func (s scope) signalMatchers(a aliasSpec) matchers {
 }
 
 // signal is the query of an alias: one series for each owner, and for each of
-// its containers where it is about their runtimes.
+// its containers where it is about their runtimes, for each bucket where it is
+// about durations.
 func (c *catalogue) signal(s scope, spec signalSpec, a aliasSpec, step string) string {
 	by, pod := s.by(a.NamespaceLabel, a.PodLabel, "job"), s.pod()
 	var extra []string
-	if spec.Role == RoleRuntime {
+	window := s.window
+	switch spec.Role { //nolint:exhaustive // The others are of workloads.
+	case RoleRuntime:
 		by, pod, extra = by+",container", s.container(), []string{"container"}
+	case RoleDurations:
+		by, pod, extra = by+",le", s.by("namespace", "pod", "le"), []string{"le"}
+		window = durationsSpan
 	}
 	perJob := strings.NewReplacer("$metric", a.Metric, "$match", s.signalMatchers(a).String(), "$by", by,
-		"$rate", promDuration(s.window), "$step", step).Replace(c.Templates[a.Template])
+		"$rate", promDuration(window), "$step", step).Replace(c.Templates[a.Template])
 	perPod := fmt.Sprintf("max by (%s) (%s)", pod,
 		replaceLabel(replaceLabel("("+perJob+")", "namespace", a.NamespaceLabel), "pod", a.PodLabel))
 	return s.perOwner(spec.Pods, perPod, s.owners(s.window), extra...)

@@ -38,7 +38,8 @@ type Moment struct {
 
 // Input is what a plan for a RightSize depends on. The decision comes from
 // [Decided]; of it is taken away what the owner has fixed since. Numbers of pods
-// are in pods also where the target counts groups of them: [Groups] converts.
+// are in pods also where the target counts groups of them, see
+// [Objects.PodsPerReplica].
 func Input(rs *v1alpha1.RightSize, d recommender.Decision, o Objects, m Moment) actuator.Input {
 	o.RightSize = rs
 	template := o.asked(o.alive())
@@ -175,9 +176,6 @@ func settings(a v1alpha1.Apply) actuator.Settings {
 	return out
 }
 
-// Groups is how many replicas of the target a number of pods is, rounded up: the
-// same, but where a replica is a group of pods, as of a LeaderWorkerSet.
-func (o *Objects) Groups(pods int) int {
-	n := podsPerReplica(o.Target)
-	return (max(0, pods) + n - 1) / n
-}
+// PodsPerReplica is how many pods one replica of the target is: more than one
+// where a replica is a group of pods, as of a LeaderWorkerSet.
+func (o *Objects) PodsPerReplica() int { return podsPerReplica(o.Target) }

@@ -1,0 +1,122 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rightsize-dev/rightsize/internal/testkit/exporter"
+)
+
+// values are those that the release is installed with: a step of a minute and
+// a pulse of a second, so that a round is over in a minute, and a short lease.
+func (c *cluster) values() string {
+	return `
+extraArgs: [--pulse-interval=1s, --warm-up=1s, --lease-duration=5s]
+config:
+  prometheus:
+    url: ` + c.prometheus.URL + `
+    step: 1m
+    rate_window: 2m
+    history: 9d
+`
+}
+
+// install installs the chart as a user would.
+func (c *cluster) install(t testing.TB, more string) {
+	t.Helper()
+	c.helm.Run("install", release, chartDir, "--namespace", system, "--create-namespace", "--wait", "--timeout", "60s",
+		"--values", c.helm.Values("values.yaml", c.values()+more))
+}
+
+// rampAfter is how long after the controller's start the ramp comes.
+const rampAfter = 4 * time.Minute
+
+// scenarios are what the shared cluster is for; ramp is when demand rises.
+func scenarios(ramp time.Time) []scenario {
+	shop := &workload{
+		App:      exporter.App{Namespace: "ramp", Name: "shop", Demand: exporter.Daily(20, 400, ramp, 2*time.Hour), CPUSeconds: 0.01, Memory: 100 << 20},
+		replicas: 2, days: 8, startup: 45 * time.Second, container: halfCore,
+		spec: []string{applyMode, "horizontal: {minReplicas: 2, maxReplicas: 30}", "vertical: {mode: Fixed}", "objective: {type: Latency, latency: {milliseconds: 500}}"},
+	}
+	harmed := pinned("rollback", "web", 2, halfCore, "200m", "256Mi", "apply: {canaryPods: 1, observationSeconds: 60}")
+	harmed.App = fails(harmed.App, "300m", 0.2, 0.01)
+	missed := pinned("rollback-4xx", "web", 2, halfCore, "200m", "256Mi", "apply: {canaryPods: 1, observationSeconds: 60}")
+	missed.App = fails(missed.App, "300m", 0.002, 0.3)
+	return []scenario{
+		{name: "dry run writes nothing but status", workloads: kinds("dryrun", "mode: DryRun"), check: testDryRun},
+		{
+			name:      "pods of every kind are resized in place",
+			workloads: kinds("apply", applyMode, fixedCount, allAtOnce), check: testApply,
+		},
+		{name: "replicas rise before demand does", workloads: []*workload{shop}, check: testRamp(ramp)},
+		{
+			name: "a quota is kept and used", workloads: []*workload{pinned("quota", "web", 2, halfCore, "900m", "512Mi", allAtOnce)},
+			prepare: func(t testing.TB, c *cluster) {
+				t.Helper()
+				c.Namespace("quota")
+				c.apply(t, quota("quota", "1100m"))
+			},
+			check: testQuota,
+		},
+		{
+			name:      "another autoscaler is not fought",
+			workloads: []*workload{pinned("conflict", "web", 2, halfCore, "300m", "256Mi", allAtOnce)}, check: testConflict,
+		},
+		{
+			name:      "a rollout is not disturbed",
+			workloads: []*workload{pinned("rollout", "web", 3, halfCore, "300m", "256Mi", allAtOnce)}, check: testRollout,
+		},
+		{name: "server errors take a change back", workloads: []*workload{harmed}, check: testRollback},
+		{name: "client errors take a change back", workloads: []*workload{missed}, check: testRollback},
+	}
+}
+
+// TestCluster is the life of a release in one cluster: workloads of every kind
+// under one controller, what befalls it, and its end.
+func TestCluster(t *testing.T) {
+	c := start(t, shape{nodes: 3, nodeCPU: "64", nodeMemory: "256Gi", scrapeInterval: scrapeInterval})
+	c.install(t, "")
+	all := scenarios(time.Now().Truncate(time.Minute).Add(rampAfter + time.Minute))
+	for _, s := range all {
+		if s.prepare != nil {
+			s.prepare(t, c)
+		}
+		c.deploy(t, s.workloads...)
+	}
+	long := lasting()
+	c.deploy(t, long)
+	t.Run("metrics are read", func(t *testing.T) { testReport(t, c, all[0].workloads) })
+	p := c.run(t, release, true)
+	t.Run("scenarios", func(t *testing.T) {
+		for _, s := range all {
+			t.Run(s.name, func(t *testing.T) {
+				t.Parallel()
+				s.check(t, c, s.workloads)
+			})
+		}
+	})
+	if t.Failed() {
+		t.Log("the log of the controller:\n" + p.Tail(200))
+	}
+	p = testLife(t, c, p, long)
+	t.Run("the API server forbade nothing", func(t *testing.T) { testNothingForbidden(t, c) })
+	p.Stop()
+	t.Run("a release is upgraded and leaves nothing", func(t *testing.T) { testRelease(t, c) })
+}
+
+// testNothingForbidden: the rights of the chart are enough for everything that
+// was asked for.
+func testNothingForbidden(t *testing.T, c *cluster) {
+	t.Helper()
+	var forbidden []request
+	for _, r := range c.audit.since(t, time.Time{}) {
+		// Resizes that a quota or a node refuses are answered by the same code.
+		if r.ResponseStatus.Code == 403 && !strings.HasPrefix(r.what(), "pods/") {
+			forbidden = append(forbidden, r)
+		}
+	}
+	if len(forbidden) > 0 {
+		t.Errorf("forbidden:%s", describe(forbidden))
+	}
+}
