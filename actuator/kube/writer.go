@@ -89,10 +89,10 @@ func (w *Writer) step(ctx context.Context, t Target, s actuator.Step) error {
 }
 
 // resize gives a pod its sizes. What the pod was made with is taken over; sizes
-// that somebody else has written since are a conflict.
+// that somebody else has written since, or declares, are a conflict.
 func (w *Writer) resize(ctx context.Context, namespace string, s actuator.Step) error {
 	pod := podWith(namespace, s)
-	return w.apply(ctx, pod, "resize", pod, s.Precondition, func(o owner) bool { return o.subresource == "" })
+	return w.apply(ctx, pod, "resize", pod, s.Precondition, func(o owner) bool { return o.subresource == "" && !o.declares })
 }
 
 // podWith is a pod with nothing but the sizes of a step. What is not named stays

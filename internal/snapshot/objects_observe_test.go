@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/rightsize-dev/rightsize/actuator"
+	"github.com/rightsize-dev/rightsize/api/v1alpha1"
 	"github.com/rightsize-dev/rightsize/recommender"
 )
 
@@ -343,4 +344,32 @@ func TestSpread(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A workload of four pods in a cluster of 300 nodes.
+func BenchmarkObserve(b *testing.B) {
+	t := &testing.T{}
+	o := Objects{Target: anything(t, webDeployment), Features: actuator.Features{Resize: true}}
+	for i := range 4 {
+		p := object[corev1.Pod](t, webPod)
+		p.Name, p.Spec.NodeName = fmt.Sprintf("web-%d", i), fmt.Sprintf("n%d", i)
+		o.Pods = append(o.Pods, p)
+	}
+	for i := range 300 {
+		n := object[corev1.Node](t, "metadata: {labels: {node.kubernetes.io/instance-type: m7i.8xlarge, topology.kubernetes.io/zone: a}}\nstatus: {allocatable: {cpu: 31850m, memory: 122Gi}}")
+		n.Name = fmt.Sprintf("n%d", i)
+		o.Nodes = append(o.Nodes, Node{Node: n})
+	}
+	rs := object[v1alpha1.RightSize](t, webRightSize)
+	b.Run("Observe", func(b *testing.B) {
+		for b.Loop() {
+			s := recommender.Snapshot{Containers: []recommender.Container{{Name: "app"}}}
+			Observe(&s, o)
+		}
+	})
+	b.Run("Input", func(b *testing.B) {
+		for b.Loop() {
+			Input(rs, recommender.Decision{}, o, Moment{})
+		}
+	})
 }

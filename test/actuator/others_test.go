@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -375,6 +376,51 @@ func testForgotten(t *testing.T, l *lab) {
 	}
 	w.ahead += 2 * time.Minute
 	w.until("it is put back", func() bool { return w.settled("app", from) })
+}
+
+// A change of memory restarts the container: never so that fewer than one of two
+// pods is ready.
+func testRestart(t *testing.T, l *lab) {
+	t.Helper()
+	w := l.deploy(t, 2, size{cpu: "500m", memory: "256Mi"}, func(d *appsv1.Deployment) {
+		d.Spec.Template.Spec.Containers[0].ResizePolicy = []corev1.ContainerResizePolicy{
+			{ResourceName: corev1.ResourceMemory, RestartPolicy: corev1.RestartContainer}, {ResourceName: corev1.ResourceCPU, RestartPolicy: corev1.NotRequired},
+		}
+	})
+	to := size{cpu: "500m", memory: "300Mi"}
+	w.recommend(2, map[string]size{"app": to})
+	w.until("all pods have the size", func() bool {
+		if !slices.ContainsFunc(w.pods(), ready) {
+			t.Errorf("no pod is ready: %s", w.describe())
+		}
+		return w.settled("app", to)
+	})
+	for _, p := range w.pods() {
+		if n := p.Status.ContainerStatuses[0].RestartCount; n != 1 {
+			t.Errorf("pod %s restarted %d times", p.Name, n)
+		}
+	}
+}
+
+// A container that takes more than its limit is killed until the limit is raised,
+// and a decision sees that before Prometheus does.
+func testKill(t *testing.T, l *lab) {
+	t.Helper()
+	w := l.deploy(t, 1, size{cpu: "500m", memory: "128Mi", memoryLimit: "256Mi"})
+	name := w.pods()[0].Name
+	w.kubelet.Use(w.ns, name, "app", 300<<20)
+	seen := func() recommender.Container {
+		s := recommender.Snapshot{Now: time.Now().Add(time.Second), Containers: []recommender.Container{{Name: "app"}}}
+		snapshot.Observe(&s, w.objects())
+		return s.Containers[0]
+	}
+	w.wait("it is killed", func() bool { return seen().OOMKills > 0 })
+	if c := seen(); c.OOMLimit != 256<<20 || c.RecentRestarts == 0 {
+		t.Errorf("a decision sees %+v", c)
+	}
+	to := size{cpu: "500m", memory: "200Mi", memoryLimit: "400Mi"}
+	w.recommend(1, map[string]size{"app": to}, recommender.ReasonOOMKilled)
+	w.until("it has the size and runs", func() bool { return w.settled("app", to) })
 }
 
 // A dry run of a smaller memory limit is taken, and changes nothing.

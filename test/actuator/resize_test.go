@@ -28,6 +28,8 @@ func TestActuator(t *testing.T) {
 		"deferred and put back":                      testDeferred,
 		"infeasible by the kubelet and put back":     testInfeasible,
 		"memory in use and put back":                 testMemoryInUse,
+		"containers restart one pod at a time":       testRestart,
+		"a kill for want of memory is seen":          testKill,
 		"another QoS class is refused before":        testQoS,
 		"defaults of a LimitRange are not let in":    testLimitRange,
 		"a quota is kept and its refusal told":       testQuota,
