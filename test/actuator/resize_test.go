@@ -37,6 +37,7 @@ func TestActuator(t *testing.T) {
 		"a pod that changed meanwhile":               testChanged,
 		"budgets refuse evictions":                   testEviction,
 		"who scales is not fought":                   testScale,
+		"any kind with a scale is scaled":            testAnyScale,
 		"a third of the writes fail":                 testFailures,
 		"a restart without a memory":                 testForgotten,
 		"memory limits are found to be lowerable":    testDiscover,
