@@ -68,7 +68,7 @@ func (w *world) resolve(ctx context.Context, rs *v1alpha1.RightSize, now time.Ti
 	case wantsScale(rs.Spec) && noScale(o):
 		r.reason, r.message = v1alpha1.ReasonNoScale, "kind "+ref.Kind+" has no /scale: leave horizontal out, or set its mode to Fixed"
 	default:
-		if rivals := o.Rivals(now); len(rivals) > 0 {
+		if rivals := o.Rivals(); len(rivals) > 0 {
 			r.reason, r.message = v1alpha1.ReasonConflict, fmt.Sprintf("%s %s has the same target", rivals[0].Kind, rivals[0].Name)
 		}
 	}
