@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -79,39 +78,19 @@ func start(t *testing.T) *env {
 	return e
 }
 
-// build builds the program once.
+// build builds the program.
 func build(t *testing.T) string {
 	t.Helper()
-	path, err := builtOnce()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-var builtOnce = sync.OnceValues(func() (string, error) { //nolint:gochecknoglobals // One build for all tests.
-	dir, err := os.MkdirTemp("", "rightsize-controller")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "rightsize-controller")
+	path := filepath.Join(t.TempDir(), "rightsize-controller")
 	args := []string{"build", "-ldflags", "-X main.version=v0.0.0-test", "-o", path}
 	if raceEnabled {
 		args = append(args, "-race")
 	}
-	out, err := exec.CommandContext(context.Background(), "go", append(args, "../../cmd/rightsize-controller")...).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", append(args, "../../cmd/rightsize-controller")...).CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("build: %w: %s", err, out)
+		t.Fatalf("build: %v: %s", err, out)
 	}
-	return path, nil
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := builtOnce(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
-	}
-	os.Exit(code)
+	return path
 }
 
 // apply sends the objects of a rendered chart but its Deployments' pods, which
