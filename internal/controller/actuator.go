@@ -252,22 +252,18 @@ func (a *actuates) standsAt(x *action) time.Time {
 	return at
 }
 
-// peaks are, by container, the most memory that a pod held lately with its page
-// cache, as far as this program has read it.
+// peaks are, by container, the most memory that a pod held lately, as far as this
+// program has read it.
 func (a *actuates) peaks(id recommender.Workload, x *action) map[string]recommender.Bytes {
+	if p := a.shared.holding(x.rs.UID); p != nil {
+		return p
+	}
 	m := x.memory
 	if m.peaks != nil && x.now.Sub(m.peaksAt) < peaksFor {
 		return m.peaks
 	}
-	s, ok := a.data.history.Snapshot(id, x.now, recommender.Policy{})
-	if !ok {
-		return nil
-	}
-	m.peaks, m.peaksAt = map[string]recommender.Bytes{}, x.now
-	for _, c := range s.Containers {
-		if c.Memory.Samples > 0 {
-			m.peaks[c.Name] = recommender.FromBytes(max(c.Memory.Recent, c.Memory.Last) + c.PageCache)
-		}
+	if s, ok := a.data.history.Snapshot(id, x.now, recommender.Policy{}); ok {
+		m.peaks, m.peaksAt = peaksOf(s), x.now
 	}
 	return m.peaks
 }

@@ -237,6 +237,7 @@ func (r *recommends) recommend(ctx context.Context, rs *v1alpha1.RightSize, foun
 		c.set(v1alpha1.ConditionRecommendationAvailable, false, v1alpha1.ReasonNoData, "Prometheus has no series of "+id.Kind+" "+id.Name)
 		return nil
 	}
+	r.shared.held(rs.UID, peaksOf(s))
 	snapshot.Observe(&s, found.objects)
 	s.Windows, s.Floors = p.windows, p.floors
 	s.State = r.state(ctx, rs, after.State)

@@ -62,7 +62,10 @@ func Run(ctx context.Context, o Options) (err error) {
 	if p.settings, err = readSettings(o.ConfigFile, o.Log.WithName("settings")); err != nil {
 		return err
 	}
-	read, step, err := connect(p.settings.get(), o.dir(), o.Namespaces)
+	if p.metrics, err = newMetrics(ctrlmetrics.Registry, o.Version, o.Role); err != nil {
+		return err
+	}
+	read, step, err := connect(p.settings.get(), o.dir(), o.Namespaces, p.metrics.queried)
 	if err != nil {
 		return err
 	}
@@ -93,9 +96,6 @@ func (p *program) prepare(ctx context.Context) error {
 	}
 	if p.manager, err = ctrl.NewManager(connection, p.managerOptions()); err != nil {
 		return fmt.Errorf("prepare: %w", err)
-	}
-	if p.metrics, err = newMetrics(ctrlmetrics.Registry, p.options.Version, p.options.Role); err != nil {
-		return err
 	}
 	p.events = &events{to: p.manager.GetEventRecorder("rightsize-" + string(p.options.Role))}
 	if err := index(ctx, p.manager.GetFieldIndexer()); err != nil {
@@ -199,6 +199,9 @@ func (p *program) roles(ctx context.Context) error {
 	together := newShared()
 	if p.options.Role.recommends() {
 		if err := p.recommender(goes, together); err != nil {
+			return err
+		}
+		if err := p.optIn(ctx); err != nil {
 			return err
 		}
 	}

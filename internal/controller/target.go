@@ -57,9 +57,13 @@ func (w *world) resolve(ctx context.Context, rs *v1alpha1.RightSize, now time.Ti
 	if err != nil {
 		return resolved{}, err
 	}
+	counting, first := precedence(rs, o.RightSizes)
+	o.RightSizes = counting
 	r := resolved{objects: o, found: true, reason: v1alpha1.ReasonResolved, message: ref.Kind + " " + ref.Name}
 	changes := rs.Spec.Mode == v1alpha1.ModeInitial || rs.Spec.Mode == v1alpha1.ModeApply
 	switch {
+	case first != nil:
+		r.reason, r.message = v1alpha1.ReasonConflict, fmt.Sprintf("RightSize %s has the same target", first.Name)
 	case changes && slices.Contains(protectedNamespaces(), rs.Namespace):
 		r.reason, r.message = v1alpha1.ReasonProtected, "nothing is changed in "+rs.Namespace+": only DryRun works there"
 	case changes && optedOut(o):
