@@ -314,6 +314,9 @@ func (a *actuates) publish(ctx context.Context, x *action, before v1alpha1.Right
 		return err
 	}
 	x.memory.told = told
+	if isTrue(x.after, v1alpha1.ConditionApplied) {
+		a.traces.forget(x.rs.UID) // What comes later is no part of it.
+	}
 	a.events.transitions(x.rs, was, is)
 	return nil
 }

@@ -50,7 +50,8 @@ func testApply(t *testing.T, e *env, ns string) {
 	e.past(t, ns, "web", 3)
 	d := e.deployment(t, ns, "web", 3)
 	e.eager(t, ns, "web")
-	p := e.runWith(t, "killSwitch: true\n", "rightsize", ns)
+	spans := receive(t)
+	p := e.runAs(t, how{settings: "killSwitch: true\n", env: []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + spans.url}}, "rightsize", ns)
 	e.await(t, ns, "web", "held by the kill switch", func(rs *v1alpha1.RightSize) bool {
 		return recommended(rs) && has(rs, v1alpha1.ConditionApplied, metav1.ConditionFalse, v1alpha1.ReasonKillSwitch)
 	})
@@ -85,6 +86,8 @@ func testApply(t *testing.T, e *env, ns string) {
 		t.Errorf("changes %q", v)
 	}
 	e.settles(t, p, ns, "web")
+	testMetrics(t, p)
+	spans.await(t, "decision", "snapshot", "decide", "status", "actuation", "plan", "steps")
 }
 
 // testSplit: two programs, each with the rights of its role alone, hand over

@@ -350,7 +350,7 @@ func testOutage(t *testing.T, e *env, ns string) {
 	p := e.run(t, "rightsize", ns)
 	first := e.await(t, ns, "web", "recommended", recommended)
 	p.Stop()
-	p = e.runOn(t, "http://127.0.0.1:1", "", "rightsize", ns)
+	p = e.runAs(t, how{url: "http://127.0.0.1:1"}, "rightsize", ns)
 	rs := e.await(t, ns, "web", "without metrics", func(rs *v1alpha1.RightSize) bool {
 		return has(rs, v1alpha1.ConditionRecommendationAvailable, metav1.ConditionFalse, v1alpha1.ReasonSourceUnavailable)
 	})
