@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,9 @@ const (
 	// peaksFor is how long peaks of memory are kept: they are from the history,
 	// which has nothing newer within a step.
 	peaksFor = 5 * time.Minute
+	// budgetEvery is when it is tried again after a budget was used up: that of
+	// resizes is for a minute.
+	budgetEvery = time.Minute
 	// learnedBack is how far back evidence is looked for at first.
 	learnedBack = time.Hour
 )
@@ -159,7 +163,7 @@ func (a *actuates) act(ctx context.Context, x *action) (reconcile.Result, error)
 		x.set(v1alpha1.ConditionApplied, false, reason, message)
 		return reconcile.Result{}, nil
 	}
-	found, err := a.world.resolve(ctx, x.rs, x.now)
+	found, err := a.world.resolve(ctx, x.rs)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -197,6 +201,10 @@ func again(plan actuator.Plan, s actuator.State) time.Duration {
 	if watched := s.Wave != nil && !s.Wave.Passed || s.Scaled != nil || len(s.Pods) > 0; watched && (d == 0 || d > watchEvery) {
 		d = watchEvery
 	}
+	budget := slices.ContainsFunc(plan.Reasons, func(r actuator.PodReason) bool { return r.Code == actuator.ReasonBudget })
+	if budget && (d == 0 || d > budgetEvery) {
+		d = budgetEvery
+	}
 	return d
 }
 
@@ -204,11 +212,11 @@ func again(plan actuator.Plan, s actuator.State) time.Duration {
 // under one lock, so that two plans never spend the same.
 func (a *actuates) plan(x *action, o snapshot.Objects) (actuator.Input, actuator.Plan) {
 	settings := a.settings.get()
-	how, _ := a.data.state()
+	how, failure := a.data.state()
 	ref := x.rs.Spec.TargetRef
 	id, _ := a.data.workload(x.rs.Namespace, ref.Kind, ref.Name)
 	m := snapshot.Moment{
-		Now: x.now, KillSwitch: settings.KillSwitch, Stale: how != knownFresh, State: x.memory.state, Refused: x.memory.refusals,
+		Now: x.now, KillSwitch: settings.KillSwitch, Stale: how != knownFresh || failure != nil, State: x.memory.state, Refused: x.memory.refusals,
 		Peaks: a.peaks(id, x),
 	}
 	if a.warmup > 0 {
@@ -280,7 +288,7 @@ func (a *actuates) make(ctx context.Context, x *action, o snapshot.Objects, plan
 	defer cancel()
 	target := kube.Target{
 		APIVersion: o.Target.GetAPIVersion(), Kind: o.Target.GetKind(), Namespace: o.Target.GetNamespace(), Name: o.Target.GetName(),
-		TakeOver: o.TakeOver(x.now), PodsPerReplica: podsPerReplica(o.Target),
+		TakeOver: o.TakeOver(), PodsPerReplica: podsPerReplica(o.Target),
 	}
 	outcomes := a.writer.Write(ctx, target, plan)
 	x.memory.refusals = kube.Refusals(x.memory.refusals, outcomes)

@@ -114,7 +114,10 @@ func (r *recommends) decide(ctx context.Context, rs *v1alpha1.RightSize) (reconc
 		r.keepConditions(c)
 		return reconcile.Result{}, r.publish(ctx, rs, before, after, nil, now)
 	}
-	found, err := r.world.resolve(ctx, rs, now)
+	if how, _ := r.data.state(); how == knownNothing && before.ObservedGeneration == rs.Generation {
+		return reconcile.Result{}, nil // After a restart there is nothing new to tell before the history has been read.
+	}
+	found, err := r.world.resolve(ctx, rs)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
