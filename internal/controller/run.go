@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
+	"k8s.io/klog/v2" //nolint:depguard // The client logs by it, whatever logger it is given.
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
@@ -58,6 +59,7 @@ type program struct {
 // Run runs the program until the context ends.
 func Run(ctx context.Context, o Options) (err error) {
 	ctrl.SetLogger(o.Quiet)
+	klog.SetLogger(o.Log.WithName("client-go"))
 	p := &program{options: o, health: &health{address: o.Health}}
 	if p.settings, err = readSettings(o.ConfigFile, o.Log.WithName("settings")); err != nil {
 		return err
