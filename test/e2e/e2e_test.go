@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"flag"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +46,10 @@ func scenarios(ramp time.Time) []scenario {
 	harmed.App = fails(harmed.App, "300m", 0.2, 0.01)
 	missed := pinned("rollback-4xx", "web", 2, halfCore, "200m", "256Mi", "apply: {canaryPods: 1, observationSeconds: 60}")
 	missed.App = fails(missed.App, "300m", 0.002, 0.3)
+	oom := &workload{
+		App: service("oom", "Deployment", "web", 5), replicas: 2, days: 1, container: halfCore,
+		spec: []string{applyMode, fixedCount, "vertical: {containers: [{name: app, cpu: {mode: Fixed}}]}", allAtOnce},
+	}
 	return []scenario{
 		{name: "dry run writes nothing but status", workloads: kinds("dryrun", "mode: DryRun"), check: testDryRun},
 		{
@@ -67,6 +74,23 @@ func scenarios(ramp time.Time) []scenario {
 			name:      "a rollout is not disturbed",
 			workloads: []*workload{pinned("rollout", "web", 3, halfCore, "300m", "256Mi", allAtOnce)}, check: testRollout,
 		},
+		crowded(),
+		{
+			name: "what a node can never hold is asked for once", workloads: []*workload{pinned("infeasible", "web", 2, halfCore, "900m", "512Mi", allAtOnce)},
+			ready: func(t testing.TB, c *cluster, w []*workload) { t.Helper(); c.refused(t, w[0]) }, check: testInfeasible,
+		},
+		{
+			name: "pods are evicted within their disruption budget",
+			prepare: func(t testing.TB, c *cluster) {
+				t.Helper()
+				c.Namespace("evict")
+				c.apply(t, budget("evict", "web", 0))
+			},
+			workloads: []*workload{pinned("evict", "web", 2, halfCore, "900m", "512Mi",
+				"apply: {method: InPlaceOrEvict, canaryPods: 0, maxConcurrentPercent: 100, deferredSeconds: 10}")},
+			ready: func(t testing.TB, c *cluster, w []*workload) { t.Helper(); c.refused(t, w[0]) }, check: testEviction,
+		},
+		{name: "memory that is needed after all comes back", workloads: []*workload{oom}, check: testOOM},
 		{name: "server errors take a change back", workloads: []*workload{harmed}, check: testRollback},
 		{name: "client errors take a change back", workloads: []*workload{missed}, check: testRollback},
 	}
@@ -77,12 +101,15 @@ func scenarios(ramp time.Time) []scenario {
 func TestCluster(t *testing.T) {
 	c := start(t, shape{nodes: 3, nodeCPU: "64", nodeMemory: "256Gi", scrapeInterval: scrapeInterval})
 	c.install(t, "")
-	all := scenarios(time.Now().Truncate(time.Minute).Add(rampAfter + time.Minute))
+	all := wanted(scenarios(time.Now().Truncate(time.Minute).Add(rampAfter + time.Minute)))
 	for _, s := range all {
 		if s.prepare != nil {
 			s.prepare(t, c)
 		}
 		c.deploy(t, s.workloads...)
+		if s.ready != nil {
+			s.ready(t, c, s.workloads)
+		}
 	}
 	long := lasting()
 	c.deploy(t, long)
@@ -97,12 +124,23 @@ func TestCluster(t *testing.T) {
 		}
 	})
 	if t.Failed() {
-		t.Log("the log of the controller:\n" + p.Tail(200))
+		t.Log("the log of the controller:\n" + p.Tail(60))
 	}
 	p = testLife(t, c, p, long)
 	t.Run("the API server forbade nothing", func(t *testing.T) { testNothingForbidden(t, c) })
 	p.Stop()
 	t.Run("a release is upgraded and leaves nothing", func(t *testing.T) { testRelease(t, c) })
+}
+
+// wanted leaves out the scenarios that the flag -run leaves out, which need not
+// be deployed then.
+func wanted(all []scenario) []scenario {
+	parts := strings.Split(flag.Lookup("test.run").Value.String(), "/")
+	if len(parts) < 3 {
+		return all
+	}
+	name := regexp.MustCompile(strings.ReplaceAll(parts[2], "_", " "))
+	return slices.DeleteFunc(all, func(s scenario) bool { return !name.MatchString(s.name) })
 }
 
 // testNothingForbidden: the rights of the chart are enough for everything that

@@ -26,7 +26,9 @@ type scenario struct {
 	// prepare makes what is there before the workloads.
 	prepare   func(t testing.TB, c *cluster)
 	workloads []*workload
-	check     func(t *testing.T, c *cluster, w []*workload)
+	// ready is called when their pods are ready.
+	ready func(t testing.TB, c *cluster, w []*workload)
+	check func(t *testing.T, c *cluster, w []*workload)
 }
 
 // Lines of the specification of a RightSize.
