@@ -35,6 +35,8 @@ type call struct {
 	expr       string
 	start, end time.Time
 	step       time.Duration
+	// partial, where given, hears that the server had a part of the data only.
+	partial func()
 }
 
 // points is how many grid points the call asks for.
@@ -168,6 +170,8 @@ func (c *client) attempt(ctx context.Context, r *run, q call) (model.Value, fail
 	if err != nil {
 		return nil, c.classify(q, ex, err), fmt.Errorf("query %s: %w", q.what, err)
 	}
-	r.warnings(q.what, warnings)
+	if r.warnings(q.what, warnings) && q.partial != nil {
+		q.partial()
+	}
 	return v, failure{}, nil
 }

@@ -44,14 +44,13 @@ type data struct {
 	mu  sync.RWMutex
 	how known
 	err error
-	at  time.Time
 	ids map[string]recommender.Workload
 	// twice are names that several clusters have.
 	twice map[string]bool
 }
 
 // refreshed notes how a reading went.
-func (d *data) refreshed(at time.Time, err error) {
+func (d *data) refreshed(err error) {
 	var ids map[string]recommender.Workload
 	twice := map[string]bool{}
 	if err == nil {
@@ -71,15 +70,14 @@ func (d *data) refreshed(at time.Time, err error) {
 		d.how = knownStale
 		return
 	}
-	d.how, d.at, d.ids, d.twice = knownFresh, at, ids, twice
+	d.how, d.ids, d.twice = knownFresh, ids, twice
 }
 
-// state is how far the history is, of when it is, and what its last reading
-// failed with.
-func (d *data) state() (known, time.Time, error) {
+// state is how far the history is, and what its last reading failed with.
+func (d *data) state() (known, error) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return d.how, d.at, d.err
+	return d.how, d.err
 }
 
 // workload is what the history calls a target. Several says that several clusters
@@ -96,10 +94,13 @@ func (d *data) workload(namespace, kind, name string) (id recommender.Workload, 
 
 func workloadKey(namespace, kind, name string) string { return namespace + "/" + kind + "/" + name }
 
-// keyOf is the namespace and name of a RightSize.
-func keyOf(o interface {
+// named is an object that has a namespace and a name.
+type named interface {
 	GetNamespace() string
 	GetName() string
-}) types.NamespacedName {
+}
+
+// keyOf is the namespace and name of an object.
+func keyOf(o named) types.NamespacedName {
 	return types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}
 }

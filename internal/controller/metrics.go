@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -109,9 +110,7 @@ func (m *metrics) tell(key types.NamespacedName, mode string, of map[string][]se
 	defer m.mu.Unlock()
 	w := m.entry(key)
 	w.mode = mode
-	for name, s := range of {
-		w.series[name] = s
-	}
+	maps.Copy(w.series, of)
 }
 
 // tellConditions replaces the series of those conditions that are of one role.

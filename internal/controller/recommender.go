@@ -41,8 +41,11 @@ type recommends struct {
 	events   *events
 	tracer   trace.Tracer
 	traces   *traces
-	grace    time.Duration
-	decider  recommender.Recommender
+	shared   *shared
+	// alone says that the actuator is another program, or none.
+	alone   bool
+	grace   time.Duration
+	decider recommender.Recommender
 
 	mu sync.Mutex
 	// memory is what the last decision about a RightSize left behind: newer than
@@ -95,6 +98,7 @@ func (r *recommends) forget(key types.NamespacedName) {
 	delete(r.uids, key)
 	r.statuses.forget(uid)
 	r.traces.forget(uid)
+	r.shared.forget(uid)
 	r.metrics.forget(key)
 }
 
@@ -210,7 +214,7 @@ func (r *recommends) policy(rs *v1alpha1.RightSize, now time.Time) (settled, err
 // recommend decides and lays the decision into a status. Nil where there is
 // nothing to decide by.
 func (r *recommends) recommend(ctx context.Context, rs *v1alpha1.RightSize, found resolved, p settled, after *v1alpha1.RightSizeStatus, c conditions) *recommender.Decision {
-	how, _, failure := r.data.state()
+	how, failure := r.data.state()
 	id, several := r.data.workload(rs.Namespace, rs.Spec.TargetRef.Kind, rs.Spec.TargetRef.Name)
 	switch {
 	case how == knownNothing:
@@ -280,8 +284,9 @@ func (r *recommends) state(ctx context.Context, rs *v1alpha1.RightSize, text str
 // program is to end.
 func (r *recommends) publish(ctx context.Context, rs *v1alpha1.RightSize, before, after v1alpha1.RightSizeStatus, d *recommender.Decision, now time.Time) error {
 	r.tell(rs, after)
-	confirms := d != nil && unfinished(rs, after) && (before.DecisionTime == nil || now.Sub(before.DecisionTime.Time) >= confirmEvery)
+	confirms := d != nil && r.alone && unfinished(rs, after) && (before.DecisionTime == nil || now.Sub(before.DecisionTime.Time) >= confirmEvery)
 	if !confirms && !changed(before, after, now) {
+		r.confirm(rs, d)
 		return nil
 	}
 	if d != nil && d.Action != recommender.ActionNone {
@@ -294,9 +299,18 @@ func (r *recommends) publish(ctx context.Context, rs *v1alpha1.RightSize, before
 	if err := r.statuses.apply(spanned, rs, after); err != nil {
 		return err
 	}
+	r.confirm(rs, d)
 	r.traces.keep(rs.UID, trace.SpanContextFromContext(ctx))
 	r.events.transitions(rs, before, after)
 	return nil
+}
+
+// confirm tells the actuator of this program that what the status recommends
+// stands.
+func (r *recommends) confirm(rs *v1alpha1.RightSize, d *recommender.Decision) {
+	if d != nil && d.Action != recommender.ActionNone {
+		r.shared.confirm(rs, d.At)
+	}
 }
 
 // unfinished says whether pods are to have the recommendation and do not.

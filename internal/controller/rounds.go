@@ -36,7 +36,7 @@ const (
 type rounds struct {
 	data    *data
 	reader  client.Reader
-	queue   *queue
+	queues  []*queue
 	metrics *metrics
 	tracer  trace.Tracer
 	log     logr.Logger
@@ -93,7 +93,7 @@ func (r *rounds) round(ctx context.Context, at time.Time) error {
 	if r.every != nil {
 		r.every(ctx)
 	}
-	before, _, _ := r.data.state()
+	before, _ := r.data.state()
 	spanned, span := r.tracer.Start(ctx, "collect", trace.WithAttributes(attribute.String("at", at.UTC().Format(time.RFC3339))))
 	err := r.data.history.Refresh(spanned, at)
 	if err != nil {
@@ -103,7 +103,7 @@ func (r *rounds) round(ctx context.Context, at time.Time) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	r.data.refreshed(at, err)
+	r.data.refreshed(err)
 	frozen := 0.0
 	if err != nil {
 		frozen = 1
@@ -139,7 +139,10 @@ func (r *rounds) enqueue(ctx context.Context, at time.Time) error {
 	r.mu.Unlock()
 	for i := range all.Items {
 		q := reconcile.Request{NamespacedName: keyOf(&all.Items[i])}
-		r.queue.add(priorityRound, share(q, spread), q)
+		for n, to := range r.queues {
+			// The roles take turns: what one writes, the other sees.
+			to.add(priorityRound, share(q, spread)+time.Duration(n)*time.Second, q)
+		}
 	}
 	return nil
 }
@@ -165,10 +168,10 @@ func (r *rounds) done(q reconcile.Request) {
 	}
 }
 
-// pulses has surprises looked at at once.
+// pulses has surprises looked at without delay.
 func (r *rounds) pulses(ctx context.Context, past pulsing) {
 	for sleep(ctx, r.pulse) {
-		if how, _, _ := r.data.state(); how == knownNothing {
+		if how, _ := r.data.state(); how == knownNothing {
 			continue
 		}
 		surprised, err := past.Pulse(ctx, time.Now())
@@ -184,7 +187,7 @@ func (r *rounds) pulses(ctx context.Context, past pulsing) {
 			}
 			for i := range named.Items {
 				if ref := named.Items[i].Spec.TargetRef; ref.Kind == w.Kind && ref.Name == w.Name {
-					r.queue.add(prioritySurprise, 0, reconcile.Request{NamespacedName: keyOf(&named.Items[i])})
+					r.queues[0].add(prioritySurprise, 0, reconcile.Request{NamespacedName: keyOf(&named.Items[i])})
 				}
 			}
 		}

@@ -9,7 +9,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/rightsize-dev/rightsize/api/v1alpha1"
@@ -112,10 +111,4 @@ func noScale(o snapshot.Objects) bool {
 	}
 	_, watched := watchedKind(o.Target.GroupVersionKind().GroupKind())
 	return watched || o.Scale == nil
-}
-
-// replicasOf is spec.replicas of a target; false where it has none.
-func replicasOf(o *unstructured.Unstructured) (int64, bool) {
-	n, found, err := unstructured.NestedInt64(o.Object, "spec", "replicas")
-	return n, found && err == nil
 }

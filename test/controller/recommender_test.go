@@ -30,6 +30,9 @@ func TestController(t *testing.T) {
 		"paused":   testPaused,
 		"invalid":  testInvalid,
 		"outage":   testOutage,
+		"apply":    testApply,
+		"split":    testSplit,
+		"failover": testFailover,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -158,22 +161,14 @@ func (p *program) decided(t *testing.T) int {
 	return n
 }
 
-// touch has every RightSize of a namespace looked at: a pod that stops to be ready
-// and is again.
+// touch has every RightSize of a namespace looked at: a pod is not ready for a
+// moment.
 func (e *env) touch(t *testing.T, ns string) {
 	t.Helper()
-	var pods corev1.PodList
-	if err := e.List(t.Context(), &pods, client.InNamespace(ns)); err != nil {
-		t.Fatal(err)
-	}
+	pod := e.pods(t, ns)[0]
 	for _, status := range []corev1.ConditionStatus{corev1.ConditionFalse, corev1.ConditionTrue} {
-		p := &pods.Items[0]
-		for i := range p.Status.Conditions {
-			if p.Status.Conditions[i].Type == corev1.PodReady {
-				p.Status.Conditions[i].Status = status
-			}
-		}
-		if err := e.Status().Update(t.Context(), p); err != nil {
+		patch := fmt.Sprintf(`{"status": {"conditions": [{"type": "Ready", "status": %q}]}}`, status)
+		if err := e.Status().Patch(t.Context(), &pod, client.RawPatch(types.StrategicMergePatchType, []byte(patch))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -313,7 +308,7 @@ func testOutage(t *testing.T, e *env, ns string) {
 	p := e.run(t, "rightsize", ns)
 	first := e.await(t, ns, "web", "recommended", recommended)
 	p.Stop()
-	p = e.runOn(t, "http://127.0.0.1:1", "rightsize", ns)
+	p = e.runOn(t, "http://127.0.0.1:1", "", "rightsize", ns)
 	rs := e.await(t, ns, "web", "without metrics", func(rs *v1alpha1.RightSize) bool {
 		return has(rs, v1alpha1.ConditionRecommendationAvailable, metav1.ConditionFalse, v1alpha1.ReasonSourceUnavailable)
 	})
