@@ -51,6 +51,7 @@ func scenarios(ramp time.Time) []scenario {
 		spec: []string{applyMode, fixedCount, "vertical: {containers: [{name: app, cpu: {mode: Fixed}}]}", allAtOnce},
 	}
 	return []scenario{
+		{name: "metrics are read by the command line", workloads: kinds("report"), check: testReport},
 		{name: "dry run writes nothing but status", workloads: kinds("dryrun", "mode: DryRun"), check: testDryRun},
 		{
 			name:      "pods of every kind are resized in place",
@@ -113,7 +114,6 @@ func TestCluster(t *testing.T) {
 	}
 	long := lasting()
 	c.deploy(t, long)
-	t.Run("metrics are read", func(t *testing.T) { testReport(t, c, all[0].workloads) })
 	p := c.run(t, release, true)
 	t.Run("scenarios", func(t *testing.T) {
 		for _, s := range all {
