@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"flag"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,10 +13,10 @@ import (
 )
 
 // values are those that the release is installed with: a step of a minute and
-// a pulse of a second, so that a round is over in a minute, and a short lease.
+// a pulse of a second, so that a round is over in a minute.
 func (c *cluster) values() string {
 	return `
-extraArgs: [--pulse-interval=1s, --warm-up=1s, --lease-duration=5s]
+extraArgs: [--pulse-interval=1s, --warm-up=1s,]
 config:
   prometheus:
     url: ` + c.prometheus.URL + `
@@ -95,6 +96,15 @@ func scenarios(ramp time.Time) []scenario {
 		{name: "server errors take a change back", workloads: []*workload{harmed}, check: testRollback},
 		{name: "client errors take a change back", workloads: []*workload{missed}, check: testRollback},
 	}
+}
+
+// TestMain lets all scenarios run at once: they wait nearly all the time.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "64"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
 }
 
 // TestCluster is the life of a release in one cluster: workloads of every kind
