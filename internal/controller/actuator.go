@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,9 @@ const (
 	// peaksFor is how long peaks of memory are kept: they are from the history,
 	// which has nothing newer within a step.
 	peaksFor = 5 * time.Minute
+	// budgetEvery is when it is tried again after a budget was used up: that of
+	// resizes is for a minute.
+	budgetEvery = time.Minute
 	// learnedBack is how far back evidence is looked for at first.
 	learnedBack = time.Hour
 )
@@ -159,7 +163,7 @@ func (a *actuates) act(ctx context.Context, x *action) (reconcile.Result, error)
 		x.set(v1alpha1.ConditionApplied, false, reason, message)
 		return reconcile.Result{}, nil
 	}
-	found, err := a.world.resolve(ctx, x.rs, x.now)
+	found, err := a.world.resolve(ctx, x.rs)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -197,6 +201,10 @@ func again(plan actuator.Plan, s actuator.State) time.Duration {
 	if watched := s.Wave != nil && !s.Wave.Passed || s.Scaled != nil || len(s.Pods) > 0; watched && (d == 0 || d > watchEvery) {
 		d = watchEvery
 	}
+	budget := slices.ContainsFunc(plan.Reasons, func(r actuator.PodReason) bool { return r.Code == actuator.ReasonBudget })
+	if budget && (d == 0 || d > budgetEvery) {
+		d = budgetEvery
+	}
 	return d
 }
 
@@ -204,11 +212,11 @@ func again(plan actuator.Plan, s actuator.State) time.Duration {
 // under one lock, so that two plans never spend the same.
 func (a *actuates) plan(x *action, o snapshot.Objects) (actuator.Input, actuator.Plan) {
 	settings := a.settings.get()
-	how, _ := a.data.state()
+	how, failure := a.data.state()
 	ref := x.rs.Spec.TargetRef
 	id, _ := a.data.workload(x.rs.Namespace, ref.Kind, ref.Name)
 	m := snapshot.Moment{
-		Now: x.now, KillSwitch: settings.KillSwitch, Stale: how != knownFresh, State: x.memory.state, Refused: x.memory.refusals,
+		Now: x.now, KillSwitch: settings.KillSwitch, Stale: how != knownFresh || failure != nil, State: x.memory.state, Refused: x.memory.refusals,
 		Peaks: a.peaks(id, x),
 	}
 	if a.warmup > 0 {
@@ -252,22 +260,18 @@ func (a *actuates) standsAt(x *action) time.Time {
 	return at
 }
 
-// peaks are, by container, the most memory that a pod held lately with its page
-// cache, as far as this program has read it.
+// peaks are, by container, the most memory that a pod held lately, as far as this
+// program has read it.
 func (a *actuates) peaks(id recommender.Workload, x *action) map[string]recommender.Bytes {
+	if p := a.shared.holding(x.rs.UID); p != nil {
+		return p
+	}
 	m := x.memory
 	if m.peaks != nil && x.now.Sub(m.peaksAt) < peaksFor {
 		return m.peaks
 	}
-	s, ok := a.data.history.Snapshot(id, x.now, recommender.Policy{})
-	if !ok {
-		return nil
-	}
-	m.peaks, m.peaksAt = map[string]recommender.Bytes{}, x.now
-	for _, c := range s.Containers {
-		if c.Memory.Samples > 0 {
-			m.peaks[c.Name] = recommender.FromBytes(max(c.Memory.Recent, c.Memory.Last) + c.PageCache)
-		}
+	if s, ok := a.data.history.Snapshot(id, x.now, recommender.Policy{}); ok {
+		m.peaks, m.peaksAt = peaksOf(s), x.now
 	}
 	return m.peaks
 }
@@ -284,7 +288,7 @@ func (a *actuates) make(ctx context.Context, x *action, o snapshot.Objects, plan
 	defer cancel()
 	target := kube.Target{
 		APIVersion: o.Target.GetAPIVersion(), Kind: o.Target.GetKind(), Namespace: o.Target.GetNamespace(), Name: o.Target.GetName(),
-		TakeOver: o.TakeOver(x.now), PodsPerReplica: podsPerReplica(o.Target),
+		TakeOver: o.TakeOver(), PodsPerReplica: podsPerReplica(o.Target),
 	}
 	outcomes := a.writer.Write(ctx, target, plan)
 	x.memory.refusals = kube.Refusals(x.memory.refusals, outcomes)
@@ -318,6 +322,9 @@ func (a *actuates) publish(ctx context.Context, x *action, before v1alpha1.Right
 		return err
 	}
 	x.memory.told = told
+	if isTrue(x.after, v1alpha1.ConditionApplied) {
+		a.traces.forget(x.rs.UID) // What comes later is no part of it.
+	}
 	a.events.transitions(x.rs, was, is)
 	return nil
 }

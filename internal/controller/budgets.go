@@ -11,6 +11,7 @@ import (
 	"github.com/rightsize-dev/rightsize/internal/config"
 	"github.com/rightsize-dev/rightsize/internal/snapshot"
 	"github.com/rightsize-dev/rightsize/internal/telemetry"
+	"github.com/rightsize-dev/rightsize/recommender"
 )
 
 // spentStep is the resolution in which statuses remember what was spent.
@@ -64,10 +65,11 @@ func (b *budgets) tell(m *metrics, of config.Budgets, now time.Time) {
 
 // shared is what the recommender tells the actuator of the same program beside
 // statuses: of no effect but that these need not be written to confirm what has
-// not changed.
+// not changed, and that the history need not be asked twice.
 type shared struct {
-	mu sync.Mutex
-	at map[types.UID]confirmation
+	mu    sync.Mutex
+	at    map[types.UID]confirmation
+	peaks map[types.UID]map[string]recommender.Bytes
 }
 
 type confirmation struct {
@@ -75,7 +77,35 @@ type confirmation struct {
 	at         time.Time
 }
 
-func newShared() *shared { return &shared{at: map[types.UID]confirmation{}} }
+// peaksOf are, by container, the most memory that a pod held lately with its page
+// cache: that is what the kubelet compares a smaller limit with.
+func peaksOf(s recommender.Snapshot) map[string]recommender.Bytes {
+	out := map[string]recommender.Bytes{}
+	for _, c := range s.Containers {
+		if c.Memory.Samples > 0 {
+			out[c.Name] = recommender.FromBytes(max(c.Memory.Recent, c.Memory.Last) + c.PageCache)
+		}
+	}
+	return out
+}
+
+func newShared() *shared {
+	return &shared{at: map[types.UID]confirmation{}, peaks: map[types.UID]map[string]recommender.Bytes{}}
+}
+
+// held notes what memory containers held.
+func (s *shared) held(uid types.UID, peaks map[string]recommender.Bytes) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.peaks[uid] = peaks
+}
+
+// holding is what was noted; nil where nothing was.
+func (s *shared) holding(uid types.UID) map[string]recommender.Bytes {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.peaks[uid]
+}
 
 // confirm notes that the recommendation of a status was found to stand.
 func (s *shared) confirm(rs *v1alpha1.RightSize, at time.Time) {
@@ -98,4 +128,5 @@ func (s *shared) forget(uid types.UID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.at, uid)
+	delete(s.peaks, uid)
 }

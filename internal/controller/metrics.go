@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/rightsize-dev/rightsize/api/v1alpha1"
+	"github.com/rightsize-dev/rightsize/internal/collector"
 	"github.com/rightsize-dev/rightsize/internal/telemetry"
 )
 
@@ -103,6 +104,14 @@ func (m *metrics) count(name string, by float64, labels ...string) {
 }
 
 func (m *metrics) observe(name string, d time.Duration) { m.histograms[name].Observe(d.Seconds()) }
+
+// queried counts a query to Prometheus.
+func (m *metrics) queried(result collector.QueryResult, took time.Duration) {
+	m.count(telemetry.Queries, 1, string(result))
+	if result != collector.QueryRetried {
+		m.observe(telemetry.QueryDuration, took)
+	}
+}
 
 // tell replaces the series of some metrics of a RightSize.
 func (m *metrics) tell(key types.NamespacedName, mode string, of map[string][]series) {

@@ -114,7 +114,10 @@ func (r *recommends) decide(ctx context.Context, rs *v1alpha1.RightSize) (reconc
 		r.keepConditions(c)
 		return reconcile.Result{}, r.publish(ctx, rs, before, after, nil, now)
 	}
-	found, err := r.world.resolve(ctx, rs, now)
+	if how, _ := r.data.state(); how == knownNothing && before.ObservedGeneration == rs.Generation {
+		return reconcile.Result{}, nil // After a restart there is nothing new to tell before the history has been read.
+	}
+	found, err := r.world.resolve(ctx, rs)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -237,6 +240,7 @@ func (r *recommends) recommend(ctx context.Context, rs *v1alpha1.RightSize, foun
 		c.set(v1alpha1.ConditionRecommendationAvailable, false, v1alpha1.ReasonNoData, "Prometheus has no series of "+id.Kind+" "+id.Name)
 		return nil
 	}
+	r.shared.held(rs.UID, peaksOf(s))
 	snapshot.Observe(&s, found.objects)
 	s.Windows, s.Floors = p.windows, p.floors
 	s.State = r.state(ctx, rs, after.State)

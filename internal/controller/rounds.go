@@ -53,8 +53,8 @@ type rounds struct {
 // Start goes round until the context ends. It runs in the leader alone.
 func (r *rounds) Start(ctx context.Context) error {
 	var group sync.WaitGroup
-	if past, ok := r.data.history.(pulsing); ok && r.pulse > 0 {
-		group.Go(func() { r.pulses(ctx, past) })
+	if r.pulse > 0 {
+		group.Go(func() { r.pulses(ctx) })
 	}
 	wait := retryLeast
 	for {
@@ -93,7 +93,6 @@ func (r *rounds) round(ctx context.Context, at time.Time) error {
 	if r.every != nil {
 		r.every(ctx)
 	}
-	before, _ := r.data.state()
 	spanned, span := r.tracer.Start(ctx, "collect", trace.WithAttributes(attribute.String("at", at.UTC().Format(time.RFC3339))))
 	err := r.data.history.Refresh(spanned, at)
 	if err != nil {
@@ -103,19 +102,21 @@ func (r *rounds) round(ctx context.Context, at time.Time) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	r.data.refreshed(err)
+	_, failed := r.data.state()
+	turned := r.data.refreshed(time.Now(), err)
 	frozen := 0.0
-	if err != nil {
+	switch {
+	case err != nil:
 		frozen = 1
-		if before != knownStale {
-			r.log.Error(err, "the history cannot be read; recommendations stay as they are")
+		if failed == nil {
+			r.log.Error(err, "the history cannot be read; nothing is lowered meanwhile")
 		}
-	} else if before == knownStale {
+	case failed != nil:
 		r.log.Info("the history can be read again")
 	}
 	r.metrics.gauge(telemetry.Frozen, frozen, frozenMetrics)
-	if err != nil && before == knownStale {
-		return err // They have been told.
+	if err != nil && !turned {
+		return err // There is nothing new to decide by, or to tell.
 	}
 	if listed := r.enqueue(ctx, at); listed != nil {
 		return listed
@@ -169,12 +170,12 @@ func (r *rounds) done(q reconcile.Request) {
 }
 
 // pulses has surprises looked at without delay.
-func (r *rounds) pulses(ctx context.Context, past pulsing) {
+func (r *rounds) pulses(ctx context.Context) {
 	for sleep(ctx, r.pulse) {
 		if how, _ := r.data.state(); how == knownNothing {
 			continue
 		}
-		surprised, err := past.Pulse(ctx, time.Now())
+		surprised, err := r.data.history.Pulse(ctx, time.Now())
 		if err != nil {
 			r.log.V(1).Info("the newest demand cannot be read", "error", err.Error())
 			continue

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
+	"k8s.io/klog/v2" //nolint:depguard // The client logs by it, whatever logger it is given.
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
@@ -58,11 +59,15 @@ type program struct {
 // Run runs the program until the context ends.
 func Run(ctx context.Context, o Options) (err error) {
 	ctrl.SetLogger(o.Quiet)
+	klog.SetLogger(o.Log.WithName("client-go"))
 	p := &program{options: o, health: &health{address: o.Health}}
 	if p.settings, err = readSettings(o.ConfigFile, o.Log.WithName("settings")); err != nil {
 		return err
 	}
-	read, step, err := connect(p.settings.get(), o.dir(), o.Namespaces)
+	if p.metrics, err = newMetrics(ctrlmetrics.Registry, o.Version, o.Role); err != nil {
+		return err
+	}
+	read, step, err := connect(p.settings.get(), o.dir(), o.Namespaces, p.metrics.queried)
 	if err != nil {
 		return err
 	}
@@ -93,9 +98,6 @@ func (p *program) prepare(ctx context.Context) error {
 	}
 	if p.manager, err = ctrl.NewManager(connection, p.managerOptions()); err != nil {
 		return fmt.Errorf("prepare: %w", err)
-	}
-	if p.metrics, err = newMetrics(ctrlmetrics.Registry, p.options.Version, p.options.Role); err != nil {
-		return err
 	}
 	p.events = &events{to: p.manager.GetEventRecorder("rightsize-" + string(p.options.Role))}
 	if err := index(ctx, p.manager.GetFieldIndexer()); err != nil {
@@ -199,6 +201,9 @@ func (p *program) roles(ctx context.Context) error {
 	together := newShared()
 	if p.options.Role.recommends() {
 		if err := p.recommender(goes, together); err != nil {
+			return err
+		}
+		if err := p.optIn(ctx); err != nil {
 			return err
 		}
 	}

@@ -220,14 +220,16 @@ func (w *world) namespaced(ctx context.Context, namespace string, o *snapshot.Ob
 	var budgets policyv1.PodDisruptionBudgetList
 	var hpas autoscalingv2.HorizontalPodAutoscalerList
 	var others v1alpha1.RightSizeList
-	for _, into := range []client.ObjectList{&quotas, &ranges, &budgets, &hpas} {
+	for _, into := range []client.ObjectList{&quotas, &ranges, &budgets} {
 		if err := w.list(ctx, into, namespace); err != nil {
 			return err
 		}
 	}
 	ref := o.RightSize.Spec.TargetRef
-	if err := w.list(ctx, &others, namespace, client.MatchingFields{indexTarget: targetKey(targetKind(ref), ref.Name)}); err != nil {
-		return err
+	for _, into := range []client.ObjectList{&hpas, &others} {
+		if err := w.list(ctx, into, namespace, client.MatchingFields{indexTarget: targetKey(targetKind(ref), ref.Name)}); err != nil {
+			return err
+		}
 	}
 	o.Quotas, o.LimitRanges, o.PDBs = pointers(quotas.Items), pointers(ranges.Items), pointers(budgets.Items)
 	o.HPAs, o.RightSizes = pointers(hpas.Items), pointers(others.Items)

@@ -8,9 +8,12 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/rightsize-dev/rightsize/actuator"
 	"github.com/rightsize-dev/rightsize/api/v1alpha1"
 )
 
@@ -50,7 +53,8 @@ func testApply(t *testing.T, e *env, ns string) {
 	e.past(t, ns, "web", 3)
 	d := e.deployment(t, ns, "web", 3)
 	e.eager(t, ns, "web")
-	p := e.runWith(t, "killSwitch: true\n", "rightsize", ns)
+	spans := receive(t)
+	p := e.runAs(t, how{settings: "killSwitch: true\n", env: []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + spans.url}}, "rightsize", ns)
 	e.await(t, ns, "web", "held by the kill switch", func(rs *v1alpha1.RightSize) bool {
 		return recommended(rs) && has(rs, v1alpha1.ConditionApplied, metav1.ConditionFalse, v1alpha1.ReasonKillSwitch)
 	})
@@ -85,6 +89,26 @@ func testApply(t *testing.T, e *env, ns string) {
 		t.Errorf("changes %q", v)
 	}
 	e.settles(t, p, ns, "web")
+	e.tells(t, rs, string(actuator.ReasonShrink))
+	testMetrics(t, p)
+	spans.await(t, "decision", "snapshot", "decide", "status", "actuation", "plan", "steps")
+}
+
+// tells waits until there is an event about a RightSize with a reason.
+func (e *env) tells(t *testing.T, rs *v1alpha1.RightSize, reason string) {
+	t.Helper()
+	var all eventsv1.EventList
+	for end := time.Now().Add(soon); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if err := e.List(t.Context(), &all, client.InNamespace(rs.Namespace)); err != nil {
+			t.Fatal(err)
+		}
+		if slices.ContainsFunc(all.Items, func(v eventsv1.Event) bool {
+			return v.Reason == reason && v.Regarding.Kind == "RightSize" && v.Regarding.UID == rs.UID && v.Note != ""
+		}) {
+			return
+		}
+	}
+	t.Errorf("no event %s in %v", reason, all.Items)
 }
 
 // testSplit: two programs, each with the rights of its role alone, hand over

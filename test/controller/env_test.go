@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -24,6 +25,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/yaml"
 
 	"github.com/rightsize-dev/rightsize/api/v1alpha1"
@@ -58,6 +60,7 @@ type env struct {
 
 func start(t *testing.T) *env {
 	t.Helper()
+	log.SetLogger(logr.Discard()) // Of the client here; programs log for themselves.
 	e := &env{ControlPlane: controlplane.Start(t, controlplane.Options{}), prometheus: prometheus.Start(t), binary: build(t)}
 	file, err := os.ReadFile(crdFile)
 	if err != nil {
@@ -152,22 +155,26 @@ type program struct {
 	settings string
 }
 
+// how says how a program runs. Empty fields are the usual.
+type how struct {
+	// url is that of another Prometheus, settings more of them.
+	url, settings string
+	// env are variables of the environment.
+	env []string
+}
+
 // run runs the program as an account of the chart, in one namespace, and waits
 // until it is ready.
 func (e *env) run(t *testing.T, account, namespace string, args ...string) *program {
 	t.Helper()
-	return e.runOn(t, e.prometheus.URL, "", account, namespace, args...)
+	return e.runAs(t, how{}, account, namespace, args...)
 }
 
-// runWith does so with more settings.
-func (e *env) runWith(t *testing.T, settings, account, namespace string, args ...string) *program {
+func (e *env) runAs(t *testing.T, h how, account, namespace string, args ...string) *program {
 	t.Helper()
-	return e.runOn(t, e.prometheus.URL, settings, account, namespace, args...)
-}
-
-// runOn does so with another Prometheus.
-func (e *env) runOn(t *testing.T, url, settings, account, namespace string, args ...string) *program {
-	t.Helper()
+	if h.url == "" {
+		h.url = e.prometheus.URL
+	}
 	dir := t.TempDir()
 	hour := int64(3600)
 	token, err := e.ControlPlane.Client.CoreV1().ServiceAccounts(system).CreateToken(t.Context(), account,
@@ -178,7 +185,7 @@ func (e *env) runOn(t *testing.T, url, settings, account, namespace string, args
 	ports := controlplane.FreePorts(t, 2)
 	metrics, health := fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])
 	p := &program{metrics: "http://" + metrics + "/metrics", settings: filepath.Join(dir, "config.yaml")}
-	p.write(t, url, settings)
+	p.write(t, h.url, h.settings)
 	all := append([]string{
 		"--kubeconfig=" + e.TokenKubeconfig(filepath.Base(dir)+"-"+account, e.Server(), token.Status.Token), "--config=" + p.settings,
 		"--metrics-bind-address=" + metrics, "--health-probe-bind-address=" + health, "--warm-up=0s",
@@ -191,7 +198,7 @@ func (e *env) runOn(t *testing.T, url, settings, account, namespace string, args
 			t.Logf("log of the program:\n%s", p.Tail(60))
 		}
 	})
-	p.Process = process.Run(t, e.binary, dir, []string{"POD_NAMESPACE=" + system}, all...)
+	p.Process = process.Run(t, e.binary, dir, append(h.env, "POD_NAMESPACE="+system), all...)
 	p.WaitReady(t, soon, func(ctx context.Context) error {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+health+"/readyz", http.NoBody)
 		if err != nil {
