@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/rightsize-dev/rightsize/internal/testkit/exporter"
 )
 
 // values are those that the release is installed with: a step of a minute and
@@ -33,16 +31,8 @@ func (c *cluster) install(t testing.TB, more string) {
 		"--values", c.helm.Values("values.yaml", c.values()+more))
 }
 
-// rampAfter is how long after the controller's start the ramp comes.
-const rampAfter = 4 * time.Minute
-
-// scenarios are what the shared cluster is for; ramp is when demand rises.
-func scenarios(ramp time.Time) []scenario {
-	shop := &workload{
-		App:      exporter.App{Namespace: "ramp", Name: "shop", Demand: exporter.Daily(20, 400, ramp, 2*time.Hour), CPUSeconds: 0.01, Memory: 100 << 20},
-		replicas: 2, days: 8, startup: 45 * time.Second, container: halfCore,
-		spec: []string{applyMode, "horizontal: {minReplicas: 2, maxReplicas: 30}", "vertical: {mode: Fixed}", "objective: {type: Latency, latency: {milliseconds: 500}}"},
-	}
+// scenarios are what the shared cluster is for.
+func scenarios() []scenario {
 	harmed := pinned("rollback", "web", 2, halfCore, "200m", "256Mi", "apply: {canaryPods: 1, observationSeconds: 60}")
 	harmed.App = fails(harmed.App, "300m", 0.2, 0.01)
 	missed := pinned("rollback-4xx", "web", 2, halfCore, "200m", "256Mi", "apply: {canaryPods: 1, observationSeconds: 60}")
@@ -58,7 +48,6 @@ func scenarios(ramp time.Time) []scenario {
 			name:      "pods of every kind are resized in place",
 			workloads: kinds("apply", applyMode, fixedCount, allAtOnce), check: testApply,
 		},
-		{name: "replicas rise before demand does", workloads: []*workload{shop}, check: testRamp(ramp)},
 		{
 			name: "a quota is kept and used", workloads: []*workload{pinned("quota", "web", 2, halfCore, "900m", "512Mi", allAtOnce)},
 			prepare: func(t testing.TB, c *cluster) {
@@ -95,6 +84,7 @@ func scenarios(ramp time.Time) []scenario {
 		{name: "memory that is needed after all comes back", workloads: []*workload{oom}, check: testOOM},
 		{name: "server errors take a change back", workloads: []*workload{harmed}, check: testRollback},
 		{name: "client errors take a change back", workloads: []*workload{missed}, check: testRollback},
+		rising(),
 	}
 }
 
@@ -112,7 +102,7 @@ func TestMain(m *testing.M) {
 func TestCluster(t *testing.T) {
 	c := start(t, shape{nodes: 3, nodeCPU: "64", nodeMemory: "256Gi", scrapeInterval: scrapeInterval})
 	c.install(t, "")
-	all := wanted(scenarios(time.Now().Truncate(time.Minute).Add(rampAfter + time.Minute)))
+	all := wanted(scenarios())
 	for _, s := range all {
 		if s.prepare != nil {
 			s.prepare(t, c)

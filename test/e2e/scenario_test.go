@@ -186,35 +186,56 @@ func (c *cluster) untouched(t testing.TB, namespace string) {
 	}
 }
 
+// rampAfter is how long after its deployment the ramp comes.
+const rampAfter = 4 * time.Minute
+
+// rising is a workload whose demand rises at the same time each day, and soon.
+func rising() scenario {
+	shop := &workload{
+		App:      exporter.App{Namespace: "ramp", Name: "shop", CPUSeconds: 0.01, Memory: 100 << 20},
+		replicas: 2, days: 8, startup: 45 * time.Second, container: halfCore,
+		spec: []string{
+			applyMode, "horizontal: {minReplicas: 2, maxReplicas: 30}", "vertical: {mode: Fixed}",
+			"objective: {type: Latency, latency: {milliseconds: 500}}",
+		},
+	}
+	var at time.Time
+	return scenario{
+		name: "replicas rise before demand does", workloads: []*workload{shop},
+		prepare: func(testing.TB, *cluster) {
+			at = time.Now().Truncate(time.Minute).Add(rampAfter + time.Minute)
+			shop.Demand = exporter.Daily(20, 400, at, 2*time.Hour)
+		},
+		check: func(t *testing.T, c *cluster, w []*workload) { testRamp(t, c, w[0], at) },
+	}
+}
+
 // testRamp: each day at this time, demand is many times what it was. The
 // replicas are there before it comes.
-func testRamp(at time.Time) func(*testing.T, *cluster, []*workload) {
-	return func(t *testing.T, c *cluster, all []*workload) {
-		t.Helper()
-		w := all[0]
-		enough := int(w.Demand(at) * w.CPUSeconds / 0.5)
-		var first time.Time
-		eventually(t, time.Until(at)+time.Minute, "replicas for the ramp", func() error {
-			ready := c.ready(t, w)
-			if ready < enough {
-				return fmt.Errorf("%d of %d pods are ready; %s", ready, enough, conditions(c.rightsize(t, w).Status.Conditions))
-			}
-			first = time.Now()
-			return nil
-		})
-		if ahead := at.Sub(first); ahead <= 0 {
-			t.Errorf("%d pods are ready %v after the ramp", enough, -ahead)
-		} else {
-			t.Logf("%d pods are ready %v before the ramp", enough, ahead.Round(time.Second))
+func testRamp(t *testing.T, c *cluster, w *workload, at time.Time) {
+	t.Helper()
+	enough := int(w.Demand(at) * w.CPUSeconds / 0.5)
+	var first time.Time
+	eventually(t, time.Until(at)+time.Minute, "replicas for the ramp", func() error {
+		ready := c.ready(t, w)
+		if ready < enough {
+			return fmt.Errorf("%d of %d pods are ready; %s", ready, enough, conditions(c.rightsize(t, w).Status.Conditions))
 		}
-		scales := c.audit.writes(t, time.Time{}, of(w.Namespace, "deployments/scale"))
-		if len(scales) == 0 || !scales[0].RequestReceivedTimestamp.Before(at) {
-			t.Errorf("scaled%s", describe(scales))
-		}
-		time.Sleep(time.Until(at.Add(10 * time.Second)))
-		if n := c.ready(t, w); n < enough {
-			t.Errorf("with the demand there, %d pods are ready, want %d", n, enough)
-		}
+		first = time.Now()
+		return nil
+	})
+	if ahead := at.Sub(first); ahead <= 0 {
+		t.Errorf("%d pods are ready %v after the ramp", enough, -ahead)
+	} else {
+		t.Logf("%d pods are ready %v before the ramp", enough, ahead.Round(time.Second))
+	}
+	scales := c.audit.writes(t, time.Time{}, of(w.Namespace, "deployments/scale"))
+	if len(scales) == 0 || !scales[0].RequestReceivedTimestamp.Before(at) {
+		t.Errorf("scaled%s", describe(scales))
+	}
+	time.Sleep(time.Until(at.Add(10 * time.Second)))
+	if n := c.ready(t, w); n < enough {
+		t.Errorf("with the demand there, %d pods are ready, want %d", n, enough)
 	}
 }
 
