@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rightsize-dev/rightsize/internal/pack"
@@ -28,6 +29,8 @@ type Archive struct {
 	// most is how many values are read before they are packed; 0 means any.
 	most     int
 	maxBytes int64
+	// turn counts the measurements of users' queries.
+	turn atomic.Int64
 
 	// reading is held by the one who reads; what follows is theirs.
 	reading sync.Mutex
@@ -47,6 +50,8 @@ type Archive struct {
 	ids    []recommender.Workload
 	facts  []recommender.Fact
 	known  view
+	// watched are the signals that owners of workloads named.
+	watched map[recommender.Workload][]*watched
 }
 
 // volume is one series of a workload: of one of its containers, or of itself.

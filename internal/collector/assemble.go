@@ -113,7 +113,8 @@ func (a *Archive) Workload(w recommender.Workload) (Workload, bool) {
 	}
 	k := key{workload: w}
 	out.StartupSeconds = p90(append(a.history(tableStartup, k).Values, a.rest[tableStartup].value(k)))
-	out.Signals = a.signals(w)
+	signals, facts := a.chosen(w, a.signals(w))
+	out.Signals, out.Facts = signals, append(out.Facts, facts...)
 	return out, true
 }
 

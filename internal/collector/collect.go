@@ -98,6 +98,9 @@ func (x *collection) read(ctx context.Context) error {
 	if err := x.readWindows(ctx); err != nil {
 		return err
 	}
+	if err := x.readWatched(ctx); err != nil {
+		return err
+	}
 	return x.finish()
 }
 

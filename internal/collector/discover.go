@@ -214,6 +214,9 @@ func (c *Collector) counted(s scope) (string, string) {
 		count(countSidecars, s.sidecarInfo()),
 		count(countNodePods, fmt.Sprintf("max by (%s) (%s)", s.pod(), s.state("kube_pod_owner", equal("owner_kind", "Node")))),
 		count(countRelabeled, s.state("kube_pod_owner", notEqual("exported_pod", ""))+" or "+s.state("kube_pod_owner", notEqual("exported_namespace", ""))))
+	for _, a := range c.catalog.evidence() {
+		parts = append(parts, count(a.id(), s.selector(a)))
+	}
 	seen := map[string]bool{}
 	for _, spec := range c.catalog.Signals {
 		for _, a := range spec.Aliases {
