@@ -71,7 +71,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	p.step, p.data = step, &data{history: history.New(read, history.Options{})}
+	p.step, p.data = step, &data{history: history.New(read, history.Options{ScrapeInterval: o.Pulse})}
 	if p.tracing, err = newTracing(ctx, o.Version, o.Role); err != nil {
 		return err
 	}

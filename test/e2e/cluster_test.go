@@ -69,7 +69,7 @@ func start(t testing.TB, s shape) *cluster {
 	c.kubelet = kubelet.Start(t, c.Config, kubelet.Options{StartDelay: startDelay, ReadyDelay: readyDelay, Workers: 8})
 	c.helm = helm.New(t, c.Kubeconfig)
 	for i := range s.nodes {
-		c.node(t, nodeName(i), s.nodeCPU, s.nodeMemory)
+		c.node(t, nodeName(i), s.nodeCPU, s.nodeMemory, "pool", "general")
 	}
 	certificate, key := c.Serving("faults")
 	c.proxy = faults.Start(t, c.Server(), c.CAFile(), certificate, key)

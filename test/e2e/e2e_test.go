@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rightsize-dev/rightsize/internal/testkit/kubelet"
 )
 
 // values are those that the release is installed with: a step of a minute and
@@ -37,10 +39,7 @@ func scenarios() []scenario {
 	harmed.App = fails(harmed.App, "300m", 0.2, 0.01)
 	missed := pinned("rollback-4xx", "web", 2, halfCore, "200m", "256Mi", "apply: {canaryPods: 1, observationSeconds: 60}")
 	missed.App = fails(missed.App, "300m", 0.002, 0.3)
-	oom := &workload{
-		App: service("oom", "Deployment", "web", 5), replicas: 2, days: 1, container: halfCore,
-		spec: []string{applyMode, fixedCount, "vertical: {containers: [{name: app, cpu: {mode: Fixed}}]}", allAtOnce},
-	}
+	oom := pinned("oom", "web", 2, halfCore, "500m", "160Mi", allAtOnce)
 	return []scenario{
 		{name: "metrics are read by the command line", workloads: kinds("report"), check: testReport},
 		{name: "dry run writes nothing but status", workloads: kinds("dryrun", "mode: DryRun"), check: testDryRun},
@@ -68,7 +67,7 @@ func scenarios() []scenario {
 		crowded(),
 		{
 			name: "what a node can never hold is asked for once", workloads: []*workload{pinned("infeasible", "web", 2, halfCore, "900m", "512Mi", allAtOnce)},
-			ready: func(t testing.TB, c *cluster, w []*workload) { t.Helper(); c.refused(t, w[0]) }, check: testInfeasible,
+			ready: told(kubelet.Infeasible), check: testInfeasible,
 		},
 		{
 			name: "pods are evicted within their disruption budget",
@@ -79,7 +78,7 @@ func scenarios() []scenario {
 			},
 			workloads: []*workload{pinned("evict", "web", 2, halfCore, "900m", "512Mi",
 				"apply: {method: InPlaceOrEvict, canaryPods: 0, maxConcurrentPercent: 100, deferredSeconds: 10}")},
-			ready: func(t testing.TB, c *cluster, w []*workload) { t.Helper(); c.refused(t, w[0]) }, check: testEviction,
+			ready: told(kubelet.Deferred), check: testEviction,
 		},
 		{name: "memory that is needed after all comes back", workloads: []*workload{oom}, check: testOOM},
 		{name: "server errors take a change back", workloads: []*workload{harmed}, check: testRollback},

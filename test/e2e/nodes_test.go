@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 
+	"github.com/rightsize-dev/rightsize/internal/testkit/exporter"
 	"github.com/rightsize-dev/rightsize/internal/testkit/kubelet"
 )
 
@@ -20,7 +21,8 @@ import (
 func crowded() scenario {
 	grow := pinned("deferred", "grow", 1, "{requests: {cpu: 400m, memory: 256Mi}, limits: {memory: 256Mi}}", "800m", "256Mi",
 		"apply: {canaryPods: 0, maxConcurrentPercent: 100, deferredSeconds: 10}")
-	grow.spec[1] = "horizontal: {minReplicas: 1, maxReplicas: 4}"
+	grow.Demand = exporter.Steady(70) // Seven tenths of a core.
+	grow.unowned, grow.spec[1] = true, "horizontal: {minReplicas: 1, maxReplicas: 4}"
 	grow.pod = []string{"nodeSelector: {pool: crowded}"}
 	filler := &workload{
 		App: service("deferred", "Deployment", "filler", 1), replicas: 1, container: "{requests: {cpu: 500m, memory: 64Mi}}",
@@ -77,7 +79,7 @@ func testDeferred(t *testing.T, c *cluster, w *workload) {
 func testInfeasible(t *testing.T, c *cluster, all []*workload) {
 	t.Helper()
 	w := all[0]
-	c.condition(t, patience, w, "Applied", "False", "ResizeInfeasible")
+	c.reason(t, w, "ResizeInfeasible")
 	c.sized(t, patience, w, "500m/512Mi")
 	since := time.Now()
 	time.Sleep(15 * time.Second)
@@ -91,12 +93,13 @@ func testInfeasible(t *testing.T, c *cluster, all []*workload) {
 	}
 }
 
-// refused has the kubelets say that resizes of a workload's pods are
-// infeasible.
-func (c *cluster) refused(t testing.TB, w *workload) {
-	t.Helper()
-	for _, p := range c.pods(t, w.Namespace, w.Name) {
-		c.kubelet.Say(p.Namespace, p.Name, kubelet.Infeasible)
+// told has the kubelets answer resizes of the pods that a workload has now.
+func told(v kubelet.Verdict) func(testing.TB, *cluster, []*workload) {
+	return func(t testing.TB, c *cluster, w []*workload) {
+		t.Helper()
+		for _, p := range c.pods(t, w[0].Namespace, w[0].Name) {
+			c.kubelet.Say(p.Namespace, p.Name, v)
+		}
 	}
 }
 
@@ -112,7 +115,7 @@ func testEviction(t *testing.T, c *cluster, all []*workload) {
 	t.Helper()
 	w := all[0]
 	old := identities(c.pods(t, w.Namespace, w.Name))
-	c.condition(t, patience, w, "Applied", "False", "ResizeInfeasible")
+	c.condition(t, patience, w, "Applied", "False", "ResizeDeferred")
 	time.Sleep(40 * time.Second) // Patience of ten seconds, twice, and as much again.
 	if now := identities(c.pods(t, w.Namespace, w.Name)); !slices.Equal(now, old) {
 		t.Errorf("against the budget pods were evicted: %v, were %v", now, old)
@@ -168,6 +171,8 @@ func testOOM(t *testing.T, c *cluster, all []*workload) {
 		}
 		return nil
 	})
+	w.spec[2] = "vertical: {containers: [{name: app, cpu: {mode: Fixed}}]}"
+	c.apply(t, w.rightsize())
 	app := w.App
 	app.Memory = 300 << 20
 	c.exporter.Set(&app)

@@ -25,7 +25,7 @@ func kinds(namespace string, spec ...string) []*workload {
 	job, cron := of("Job", "job"), of("CronJob", "cron")
 	job.days, cron.days = 0, 0
 	daemon := of("DaemonSet", "daemon")
-	daemon.replicas = 3
+	daemon.replicas, daemon.pod = 3, []string{"nodeSelector: {pool: general}"}
 	return []*workload{of("Deployment", "web"), of("StatefulSet", "db"), daemon, sidecar, native, job, cron}
 }
 

@@ -193,7 +193,7 @@ const rampAfter = 4 * time.Minute
 func rising() scenario {
 	shop := &workload{
 		App:      exporter.App{Namespace: "ramp", Name: "shop", CPUSeconds: 0.01, Memory: 100 << 20},
-		replicas: 2, days: 8, startup: 45 * time.Second, container: halfCore,
+		replicas: 2, unowned: true, days: 8, startup: 45 * time.Second, container: halfCore,
 		spec: []string{
 			applyMode, "horizontal: {minReplicas: 2, maxReplicas: 30}", "vertical: {mode: Fixed}",
 			"objective: {type: Latency, latency: {milliseconds: 500}}",
@@ -244,7 +244,12 @@ func testRamp(t *testing.T, c *cluster, w *workload, at time.Time) {
 func testQuota(t *testing.T, c *cluster, all []*workload) {
 	t.Helper()
 	w := all[0]
-	c.sized(t, patience, w, "550m/512Mi") // The two pods may have 1100m.
+	c.reason(t, w, "QuotaBound")
+	for _, p := range c.pods(t, w.Namespace, w.Name) {
+		if cpu := p.Spec.Containers[0].Resources.Requests.Cpu(); cpu.MilliValue() > 550 {
+			t.Errorf("%s requests %s: the two may have 1100m", p.Name, cpu)
+		}
+	}
 	for _, r := range c.audit.writes(t, time.Time{}, in(w.Namespace)) {
 		if r.ResponseStatus.Code == 403 {
 			t.Errorf("asked for what is known to be refused:%s", describe([]request{r}))
@@ -252,6 +257,20 @@ func testQuota(t *testing.T, c *cluster, all []*workload) {
 	}
 	c.apply(t, quota(w.Namespace, "4"))
 	c.sized(t, patience, w, "900m/512Mi")
+}
+
+// reason waits until the status gives a reason.
+func (c *cluster) reason(t testing.TB, w *workload, code string) {
+	t.Helper()
+	eventually(t, patience, w.Name+" gives the reason "+code, func() error {
+		rs := c.rightsize(t, w)
+		for _, r := range rs.Status.Reasons {
+			if r.Code == code {
+				return nil
+			}
+		}
+		return fmt.Errorf("reasons are %v; %s", rs.Status.Reasons, conditions(rs.Status.Conditions))
+	})
 }
 
 // quota is one of CPU requests.
