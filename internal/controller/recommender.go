@@ -42,6 +42,8 @@ type recommends struct {
 	tracer   trace.Tracer
 	traces   *traces
 	shared   *shared
+	// folder is where decisions are recorded; empty for nowhere.
+	folder string
 	// alone says that the actuator is another program, or none.
 	alone   bool
 	grace   time.Duration
@@ -268,6 +270,9 @@ func (r *recommends) recommend(ctx context.Context, rs *v1alpha1.RightSize, foun
 	}
 	if ignored := snapshot.Ignored(rs.Spec); len(ignored) > 0 && d.Action != recommender.ActionNone {
 		c.set(v1alpha1.ConditionRecommendationAvailable, true, v1alpha1.ReasonRecommended, "not looked at: "+strings.Join(ignored, ", "))
+	}
+	if err := record(r.folder, s, d); err != nil {
+		log.FromContext(ctx).Error(err, "decisions are not recorded")
 	}
 	r.measure(rs, s, d)
 	return &d
