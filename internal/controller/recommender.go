@@ -101,6 +101,7 @@ func (r *recommends) forget(key types.NamespacedName) {
 	r.statuses.forget(uid)
 	r.traces.forget(uid)
 	r.shared.forget(uid)
+	r.data.unwatch(uid)
 	r.metrics.forget(key)
 }
 
@@ -116,12 +117,17 @@ func (r *recommends) decide(ctx context.Context, rs *v1alpha1.RightSize) (reconc
 		r.keepConditions(c)
 		return reconcile.Result{}, r.publish(ctx, rs, before, after, nil, now)
 	}
-	if how, _ := r.data.state(); how == knownNothing && before.ObservedGeneration == rs.Generation {
-		return reconcile.Result{}, nil // After a restart there is nothing new to tell before the history has been read.
-	}
 	found, err := r.world.resolve(ctx, rs)
 	if err != nil {
 		return reconcile.Result{}, err
+	}
+	if found.reason == v1alpha1.ReasonResolved {
+		if err := r.data.watch(rs); err != nil {
+			found.reason, found.message = v1alpha1.ReasonUnknownSignal, firstLine(err)
+		}
+	}
+	if how, _ := r.data.state(); how == knownNothing && before.ObservedGeneration == rs.Generation {
+		return reconcile.Result{}, nil // After a restart there is nothing new to tell before the history has been read.
 	}
 	ok := found.reason == v1alpha1.ReasonResolved
 	c.set(v1alpha1.ConditionTargetResolved, ok, found.reason, found.message)
