@@ -26,7 +26,11 @@ const (
 // Summarize puts the history of one quantity up to now into numbers, as
 // [Describe] does, and forecasts it at the horizons.
 func Summarize(s forecaster.Series, now time.Time, horizons []time.Duration) Usage {
-	u := Describe(s, now)
+	return foretell(Describe(s, now), s, now, horizons)
+}
+
+// foretell puts the forecast of s into what describes it.
+func foretell(u Usage, s forecaster.Series, now time.Time, horizons []time.Duration) Usage {
 	if u.Samples == 0 {
 		return u
 	}

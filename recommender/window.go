@@ -132,7 +132,12 @@ func (u Usage) windowPeak() float64 {
 // SummarizeMemory is [Summarize] for memory: with the daily peaks and the
 // season of the window maximum, which sizes that cannot be taken back rest on.
 func SummarizeMemory(s forecaster.Series, now time.Time, horizons []time.Duration) Usage {
-	u := Summarize(s, now, horizons)
+	return foretell(DescribeMemory(s, now), s, now, horizons)
+}
+
+// DescribeMemory is [SummarizeMemory] without a forecast.
+func DescribeMemory(s forecaster.Series, now time.Time) Usage {
+	u := Describe(s, now)
 	if u.Samples == 0 {
 		return u
 	}

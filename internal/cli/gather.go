@@ -194,17 +194,9 @@ func (g *gathering) policy(w recommender.Workload) recommender.Policy {
 	return p
 }
 
-// build makes the snapshot of a workload. Facts about the data as a whole that
-// keep a decision from lowering anything are facts about each workload.
+// build makes the snapshot of a workload.
 func (g *gathering) build(fleet *collector.Fleet, w collector.Workload) recommender.Snapshot {
-	facts := slices.Clone(w.Facts)
-	for _, f := range fleet.Facts {
-		whole := f.Code == recommender.FactMissing && (f.Signal == "" || f.Signal == "cpu" || f.Signal == "memory")
-		if (whole || f.Code == recommender.FactPartial) && !slices.Contains(facts, f) {
-			facts = append(facts, f)
-		}
-	}
-	w.Facts = facts
+	w.Facts = snapshot.Facts(fleet.Facts, w.Facts)
 	policy := g.policy(w.ID)
 	if g.live == nil {
 		return snapshot.Build(w, g.at, policy)

@@ -27,11 +27,50 @@ func plotHorizons() []time.Duration {
 	return []time.Duration{15 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour}
 }
 
+// Option changes how [Build] works.
+type Option func(*builder)
+
+// Light makes the forecasts those of forecaster.Options.Light, as the controller
+// does for thousands of workloads. Equal histories give equal snapshots in each
+// of the modes, not across them.
+func Light() Option { return func(b *builder) { b.light = true } }
+
+// builder is what the parts of a snapshot have in common.
+type builder struct {
+	now      time.Time
+	horizons []time.Duration
+	light    bool
+}
+
+// summarize is recommender.Summarize with the forecast that was asked for.
+func (b *builder) summarize(s forecaster.Series) recommender.Usage {
+	return b.forecast(recommender.Describe(s, b.now), s)
+}
+
+// memory is recommender.SummarizeMemory with the forecast that was asked for.
+func (b *builder) memory(s forecaster.Series) recommender.Usage {
+	return b.forecast(recommender.DescribeMemory(s, b.now), s)
+}
+
+func (b *builder) forecast(u recommender.Usage, s forecaster.Series) recommender.Usage {
+	if u.Samples == 0 {
+		return u
+	}
+	if f, err := forecaster.Predict(s.Until(b.now), forecaster.Options{Horizons: b.horizons, Light: b.light}); err == nil {
+		u.Forecast = f
+	}
+	return u
+}
+
 // Build returns the snapshot of a workload at now under a policy. Replicas are
 // left as they are where pods keep state or where no demand is known that
 // would tell how many are needed, and are not lowered below two where there
 // are two, unless the policy sets its own minimum.
-func Build(w collector.Workload, now time.Time, p recommender.Policy) recommender.Snapshot {
+func Build(w collector.Workload, now time.Time, p recommender.Policy, options ...Option) recommender.Snapshot {
+	b := &builder{now: now}
+	for _, o := range options {
+		o(b)
+	}
 	s := recommender.Snapshot{
 		APIVersion: recommender.APIVersion, Kind: recommender.SnapshotKind,
 		Now: now.UTC(), Workload: w.ID, Policy: p, Facts: slices.Clone(w.Facts),
@@ -45,20 +84,34 @@ func Build(w collector.Workload, now time.Time, p recommender.Policy) recommende
 	if p.Horizontal.Min == 0 {
 		s.Policy.Horizontal.Min = max(1, min(2, s.Replicas.Desired))
 	}
-	horizons := append(plotHorizons(), recommender.Horizons(s, step(w))...)
-	slices.Sort(horizons)
-	horizons = slices.Compact(horizons)
-	s.Demand = demand(w, now, horizons)
-	inference(&s, w, horizons)
+	b.horizons = append(plotHorizons(), recommender.Horizons(s, step(w))...)
+	slices.Sort(b.horizons)
+	b.horizons = slices.Compact(b.horizons)
+	s.Demand = b.demand(w)
+	b.inference(&s, w)
 	for _, c := range w.Containers {
-		s.Containers = append(s.Containers, container(w, c, now, horizons))
+		s.Containers = append(s.Containers, b.container(w, c))
 	}
-	s.GPU = gpuActivity(w, s, horizons)
+	s.GPU = b.gpuActivity(w, s)
 	known := s.Demand != nil && s.Demand.Relation.Valid || s.Batch != nil || s.GPU != nil && s.GPU.Follows
 	if !known || w.ID.Kind == "StatefulSet" {
 		s.Policy.Horizontal.Fixed = true
 	}
 	return s
+}
+
+// Facts returns those about one workload, and those of the data as a whole that
+// keep a decision from lowering anything: partial data, and no CPU or memory at
+// all.
+func Facts(whole, own []recommender.Fact) []recommender.Fact {
+	facts := slices.Clone(own)
+	for _, f := range whole {
+		missing := f.Code == recommender.FactMissing && (f.Signal == "" || f.Signal == "cpu" || f.Signal == "memory")
+		if (missing || f.Code == recommender.FactPartial) && !slices.Contains(facts, f) {
+			facts = append(facts, f)
+		}
+	}
+	return facts
 }
 
 // step is that of the series of usage.
@@ -80,11 +133,12 @@ func lastCount(s forecaster.Series, now time.Time) int {
 	return int(math.Round(v))
 }
 
-func container(w collector.Workload, c collector.Container, now time.Time, horizons []time.Duration) recommender.Container {
+func (b *builder) container(w collector.Workload, c collector.Container) recommender.Container {
+	now := b.now
 	out := recommender.Container{
 		Name: c.Name, Requests: c.Requests, Limits: c.Limits,
 		OOMKills: c.OOMKills, FirstOOMKill: c.FirstOOMKill, LastOOMKill: c.LastOOMKill, OOMLimit: c.OOMLimit, Restarts: c.Restarts, GPUs: c.GPUs, Sidecar: c.Sidecar,
-		CPU: recommender.Summarize(c.CPU, now, horizons),
+		CPU: b.summarize(c.CPU),
 	}
 	out.CPU.Imbalance = imbalance(c, w.Ready, now)
 	if p95 := quantile(c.CPUMaxPod.Until(now).Values, quantile95); !math.IsNaN(p95) {
@@ -94,7 +148,7 @@ func container(w collector.Workload, c collector.Container, now time.Time, horiz
 	if w.ID.Scalable() {
 		memory, out.MemoryShare = recommender.ShareMemory(memory, w.Ready, max(1, lastCount(w.Ready, now)))
 	}
-	out.Memory = recommender.SummarizeMemory(memory, now, horizons)
+	out.Memory = b.memory(memory)
 	out.PageCache = max(0, c.UsageWithCache-out.Memory.Last)
 	if c.UsageWithCache == 0 || out.Memory.Samples == 0 {
 		out.PageCache = 0
@@ -129,26 +183,26 @@ func imbalance(c collector.Container, ready forecaster.Series, now time.Time) fl
 // demand is the first signal of the catalogue's order that tells how much work
 // arrives, with the relation of the workload's CPU to it; nil where there is
 // none.
-func demand(w collector.Workload, now time.Time, horizons []time.Duration) *recommender.Demand {
+func (b *builder) demand(w collector.Workload) *recommender.Demand {
 	i := slices.IndexFunc(w.Signals, func(s collector.Signal) bool {
-		return s.Role == collector.RoleDemand && s.Series.Until(now).Observed() > 0
+		return s.Role == collector.RoleDemand && s.Series.Until(b.now).Observed() > 0
 	})
 	if i < 0 {
 		return nil
 	}
-	return demandBy(w.Signals[i], w, now, horizons)
+	return b.demandBy(w.Signals[i], w)
 }
 
 // demandBy is the demand that a signal tells of.
-func demandBy(sig collector.Signal, w collector.Workload, now time.Time, horizons []time.Duration) *recommender.Demand {
+func (b *builder) demandBy(sig collector.Signal, w collector.Workload) *recommender.Demand {
 	d := &recommender.Demand{
 		Signal: sig.Name, Unit: sig.Unit,
-		Usage:    recommender.Summarize(sig.Series, now, horizons),
-		Relation: recommender.FitRelation(samples(w, sig.Series.Until(now))),
+		Usage:    b.summarize(sig.Series),
+		Relation: recommender.FitRelation(samples(w, sig.Series.Until(b.now))),
 	}
 	for _, q := range w.Signals {
 		if q.Role == collector.RoleQueue {
-			if v, _, ok := q.Series.Until(now).Last(); ok {
+			if v, _, ok := q.Series.Until(b.now).Last(); ok {
 				d.Backlog = max(d.Backlog, v)
 			}
 		}

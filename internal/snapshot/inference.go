@@ -64,7 +64,7 @@ func orZero(v float64) float64 {
 // inference fills in how a pod serves a language model, learned from the whole
 // history, and makes requests the demand and forecasts their tokens. Nothing
 // changes for other workloads.
-func inference(s *recommender.Snapshot, w collector.Workload, horizons []time.Duration) {
+func (b *builder) inference(s *recommender.Snapshot, w collector.Workload) {
 	e, ok := engineOf(w, s.Now)
 	if !ok {
 		return
@@ -80,12 +80,12 @@ func inference(s *recommender.Snapshot, w collector.Workload, horizons []time.Du
 	s.Batch, s.BatchEvidence = &server, &evidence
 	for _, sig := range w.Signals {
 		if sig.Name == "inference_requests" {
-			s.Demand = demandBy(sig, w, s.Now, horizons)
+			s.Demand = b.demandBy(sig, w)
 		}
 	}
 	s.Tokens = &recommender.Tokens{
-		Prompt: recommender.Summarize(ratio(e.prompt, e.requests), s.Now, horizons),
-		Output: recommender.Summarize(ratio(e.output, e.requests), s.Now, horizons),
+		Prompt: b.summarize(ratio(e.prompt, e.requests)),
+		Output: b.summarize(ratio(e.output, e.requests)),
 	}
 }
 
@@ -104,7 +104,7 @@ func ratio(a, b forecaster.Series) forecaster.Series {
 // gpuActivity is the work that the pods' GPUs do, nil where it is not known.
 // For a workload with signals of a language model it stands for nothing: its
 // GPUs are busy with a batch of any size.
-func gpuActivity(w collector.Workload, s recommender.Snapshot, horizons []time.Duration) *recommender.GPUActivity {
+func (b *builder) gpuActivity(w collector.Workload, s recommender.Snapshot) *recommender.GPUActivity {
 	gpus, tokens := 0, false
 	for _, c := range s.Containers {
 		gpus += c.GPUs
@@ -122,7 +122,7 @@ func gpuActivity(w collector.Workload, s recommender.Snapshot, horizons []time.D
 			pods.Values[i] = at(w.Ready, pods.Time(i))
 		}
 		return &recommender.GPUActivity{
-			Usage: recommender.Summarize(activity, s.Now, horizons), Signal: sig.Name, Coarse: sig.Coarse,
+			Usage: b.summarize(activity), Signal: sig.Name, Coarse: sig.Coarse,
 			Follows: !tokens && recommender.GPUFollows(activity, pods, gpus),
 		}
 	}

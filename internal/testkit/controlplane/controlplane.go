@@ -80,7 +80,7 @@ func Start(t testing.TB, o Options) *ControlPlane {
 	if err != nil {
 		t.Fatalf("making keys: %v", err)
 	}
-	ports := freePorts(t, 3)
+	ports := FreePorts(t, 3)
 	c := &ControlPlane{
 		t: t, Dir: dir, binaries: binaries, keys: keys,
 		server: fmt.Sprintf("https://127.0.0.1:%d", ports[2]),
@@ -160,7 +160,7 @@ func (c *ControlPlane) StopAPIServer() { c.apiserver.Kill() }
 func (c *ControlPlane) startControllerManager(o Options) {
 	c.t.Helper()
 	config := c.kubeconfig("controller-manager", "system:kube-controller-manager", "")
-	port := freePorts(c.t, 1)[0]
+	port := FreePorts(c.t, 1)[0]
 	args := []string{
 		"--kubeconfig=" + config, "--authentication-kubeconfig=" + config, "--authorization-kubeconfig=" + config,
 		"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port), "--cert-dir=" + c.Dir,
@@ -177,7 +177,7 @@ func (c *ControlPlane) startControllerManager(o Options) {
 func (c *ControlPlane) startScheduler(more []string) {
 	c.t.Helper()
 	config := c.kubeconfig("scheduler", "system:kube-scheduler", "")
-	port := freePorts(c.t, 1)[0]
+	port := FreePorts(c.t, 1)[0]
 	args := []string{
 		"--kubeconfig=" + config, "--authentication-kubeconfig=" + config, "--authorization-kubeconfig=" + config,
 		"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port), "--cert-dir=" + c.Dir, "--leader-elect=false",
@@ -190,7 +190,7 @@ func (c *ControlPlane) startKwok(stages string) {
 	c.t.Helper()
 	file := filepath.Join(c.Dir, "kwok.yaml")
 	c.must(writeFile(file, []byte(stages)))
-	port := freePorts(c.t, 1)[0]
+	port := FreePorts(c.t, 1)[0]
 	p := c.Run("kwok", "--kubeconfig="+c.Kubeconfig, "--config="+file, "--manage-all-nodes",
 		"--node-ip=127.0.0.1", fmt.Sprintf("--node-port=%d", port), fmt.Sprintf("--server-address=127.0.0.1:%d", port),
 		"--cidr=10.244.0.1/16", "--node-lease-duration-seconds=40")
