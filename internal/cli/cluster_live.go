@@ -10,6 +10,7 @@ import (
 
 	"github.com/rightsize-dev/rightsize/internal/collector"
 	"github.com/rightsize-dev/rightsize/internal/report"
+	"github.com/rightsize-dev/rightsize/internal/snapshot"
 	"github.com/rightsize-dev/rightsize/recommender"
 )
 
@@ -17,6 +18,9 @@ import (
 type live struct {
 	cluster    *cluster
 	rightsizes rightsizes
+	// objects is nil where decisions are about the past, of which a cluster knows
+	// nothing.
+	objects *objects
 }
 
 // join connects to the cluster of the flags. Settings that its chart installed
@@ -52,8 +56,28 @@ func (g *gatherFlags) join(ctx context.Context, out *gathering) error {
 		}
 		return err
 	}
-	out.live.rightsizes, err = cl.rightsizes(ctx, g.prometheus.cfg.Namespaces)
+	namespaces := g.prometheus.cfg.Namespaces
+	if out.live.rightsizes, err = cl.rightsizes(ctx, namespaces); err != nil || g.at != "" {
+		return err
+	}
+	out.live.objects, err = cl.objects(ctx, out.streams, namespaces)
 	return err
+}
+
+// observe lays what the cluster knows over what the Prometheus said.
+func (l *live) observe(s *recommender.Snapshot) {
+	if l.objects == nil {
+		return
+	}
+	around, ok := l.objects.of(s.Workload)
+	if !ok {
+		if l.objects.gone(s.Workload) {
+			s.Facts = append(s.Facts, recommender.Fact{Code: recommender.FactWarning, Message: "the cluster has no such object any more"})
+		}
+		return
+	}
+	around.RightSize, _ = l.rightsizes.of(s.Workload)
+	snapshot.Observe(s, around)
 }
 
 // adopt takes the connection of the installed settings, unless the flags or the

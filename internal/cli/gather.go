@@ -204,6 +204,7 @@ func (g *gathering) build(fleet *collector.Fleet, w collector.Workload) recommen
 	schedule, found := g.govern(w.ID, &policy)
 	w.Facts = append(w.Facts, found...)
 	s := snapshot.Build(w, g.at, policy)
+	g.live.observe(&s)
 	s.Surroundings.Windows, s.Surroundings.Floors = schedule.Windows, schedule.Floors
 	return s
 }
