@@ -76,7 +76,7 @@ func outcome(step actuator.Step, err error) Outcome {
 	switch {
 	case errors.As(err, &conflict):
 		o.Result, o.Refusal = Refused, actuator.RefusedConflict
-	case errors.Is(err, errStale), apierrors.IsConflict(err), apierrors.IsNotFound(err), apierrors.IsGone(err):
+	case errors.Is(err, errStale), apierrors.IsConflict(err), apierrors.IsNotFound(err), apierrors.IsGone(err), anotherUID(err):
 		o.Result = Stale
 	case hasCause(err, causeNodeCapacity):
 		o.Result, o.Refusal = Refused, actuator.RefusedNodeCapacity
@@ -124,13 +124,12 @@ const ownerPattern = `^conflict with "(.*?)"(?: with subresource "(.*?)")?( usin
 // owners are those whose fields a server-side apply without force was refused
 // for; none where the error is another.
 func owners(err error) []owner {
-	var status apierrors.APIStatus
-	if !apierrors.IsConflict(err) || !errors.As(err, &status) || status.Status().Details == nil {
+	if !apierrors.IsConflict(err) {
 		return nil
 	}
 	pattern := regexp.MustCompile(ownerPattern)
 	var out []owner
-	for _, c := range status.Status().Details.Causes {
+	for _, c := range causes(err) {
 		if c.Type != metav1.CauseTypeFieldManagerConflict {
 			continue
 		}
@@ -145,12 +144,23 @@ func owners(err error) []owner {
 	return out
 }
 
-func hasCause(err error, cause metav1.CauseType) bool {
+// causes are those of an answer, none where it gives none.
+func causes(err error) []metav1.StatusCause {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) || status.Status().Details == nil {
-		return false
+		return nil
 	}
-	return slices.ContainsFunc(status.Status().Details.Causes, func(c metav1.StatusCause) bool { return c.Type == cause })
+	return status.Status().Details.Causes
+}
+
+func hasCause(err error, cause metav1.CauseType) bool {
+	return slices.ContainsFunc(causes(err), func(c metav1.StatusCause) bool { return c.Type == cause })
+}
+
+// anotherUID says that the object is another of the same name: of pods the API
+// server says that the field cannot be changed, of others that it is a conflict.
+func anotherUID(err error) bool {
+	return apierrors.IsInvalid(err) && slices.ContainsFunc(causes(err), func(c metav1.StatusCause) bool { return c.Field == "metadata.uid" })
 }
 
 // severalBudgets is what the API server answers to an eviction of a pod that more

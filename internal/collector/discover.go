@@ -66,6 +66,19 @@ type findings struct {
 	loads  []namespaceLoad
 }
 
+// add takes in what was found before and is not there now. The totals of
+// metrics are of now alone.
+func (f *findings) add(before *findings) {
+	if before == nil {
+		return
+	}
+	for id, n := range before.series {
+		if f.series[id] == 0 && !strings.HasPrefix(id, countTotal) {
+			f.series[id] = n
+		}
+	}
+}
+
 // scope finds out about clusters and builds what all queries share.
 func (c *Collector) scope(ctx context.Context, r *run, at time.Time) (scope, error) {
 	s := scope{cluster: c.cfg.ClusterLabel, window: time.Duration(c.cfg.RateWindow)}

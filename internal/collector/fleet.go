@@ -77,6 +77,8 @@ type Signal struct {
 	// Unit is, for example, "requests/s".
 	Unit string
 	Role Role
+	// Metric is what carries it, as the catalogue tells its aliases apart.
+	Metric string
 	// Coarse says that the metric in use reads high.
 	Coarse bool
 	// Series is summed over the pods, but for roles that say otherwise.

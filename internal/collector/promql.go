@@ -15,8 +15,9 @@ type scope struct {
 	common, ksm, cadvisor matchers
 	// namespaces restricts to a set; nil means all.
 	namespaces matchers
-	// window is that of rates.
-	window time.Duration
+	// window is that of rates and of whose a pod is; recent, where set, is that
+	// of rates alone.
+	window, recent time.Duration
 	// sidecars says that there are init containers that keep running.
 	sidecars bool
 }
@@ -77,10 +78,18 @@ func (s scope) perOwner(agg, inner, owners string, extra ...string) string {
 	return fmt.Sprintf("%s by (%s) (%s * on (%s) group_left (owner_kind,owner_name) %s)", agg, s.owner(extra...), inner, s.pod(), owners)
 }
 
+// rates is the window of rates.
+func (s scope) rates() string {
+	if s.recent > 0 {
+		return promDuration(s.recent)
+	}
+	return promDuration(s.window)
+}
+
 // rate is the rate of a cAdvisor counter for each container. Two scrapes of
 // one cAdvisor, and two runs of one container, count once.
 func (s scope) rate(metric string) string {
-	return fmt.Sprintf("max by (%s) (rate(%s[%s]))", s.container(), s.usage(metric), promDuration(s.window))
+	return fmt.Sprintf("max by (%s) (rate(%s[%s]))", s.container(), s.usage(metric), s.rates())
 }
 
 func (s scope) cpu(agg string) string {
@@ -227,6 +236,13 @@ func (s scope) ownersOf(metric, label string, window time.Duration) string {
 func (s scope) newest(window time.Duration) string {
 	return fmt.Sprintf("topk by (%[1]s) (1, max by (%[2]s) (last_over_time(%[3]s[%[4]s])) * on (%[2]s) group_left (owner_kind,owner_name) %[5]s)",
 		s.owner(), s.pod(), s.state("kube_pod_created"), promDuration(window), s.owners(window))
+}
+
+// lastSeen is when the newest pod of each owner was last seen, at the points of
+// a grid.
+func (s scope) lastSeen(window, step time.Duration) string {
+	return fmt.Sprintf("max by (%s) (max_over_time(timestamp(%s)[%s:%s])) * on (%[1]s) group_left (owner_kind,owner_name) (%[5]s * 0 + 1)",
+		s.pod(), s.state("kube_pod_created"), promDuration(window), promDuration(step), s.newest(window))
 }
 
 // labelSidecar marks containers of the newest pods that are sidecars.

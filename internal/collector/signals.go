@@ -154,7 +154,7 @@ func (c *catalogue) signal(s scope, spec signalSpec, a aliasSpec, step string) s
 		by, pod, extra = by+",container", s.container(), []string{"container"}
 	}
 	perJob := strings.NewReplacer("$metric", a.Metric, "$match", s.signalMatchers(a).String(), "$by", by,
-		"$rate", promDuration(s.window), "$step", step).Replace(c.Templates[a.Template])
+		"$rate", s.rates(), "$step", step).Replace(c.Templates[a.Template])
 	perPod := fmt.Sprintf("max by (%s) (%s)", pod,
 		replaceLabel(replaceLabel("("+perJob+")", "namespace", a.NamespaceLabel), "pod", a.PodLabel))
 	return s.perOwner(spec.Pods, perPod, s.owners(s.window), extra...)

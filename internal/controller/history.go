@@ -14,6 +14,8 @@ import (
 type past interface {
 	// Refresh brings it up to date; an error leaves what was known.
 	Refresh(ctx context.Context, at time.Time) error
+	// Pulse names the workloads whose newest demand is above what was expected.
+	Pulse(ctx context.Context, at time.Time) ([]recommender.Workload, error)
 	Workloads() []recommender.Workload
 	// Snapshot is that of a workload; false for one of which nothing is known.
 	Snapshot(id recommender.Workload, now time.Time, p recommender.Policy) (recommender.Snapshot, bool)
@@ -25,17 +27,16 @@ type known int
 const (
 	// knownNothing: it has not been read yet.
 	knownNothing known = iota
-	// knownFresh: the last reading succeeded.
+	// knownFresh: it has been read, and readings have not failed for long.
 	knownFresh
-	// knownStale: the last reading failed; what was read before is there.
+	// knownStale: readings have failed for a while, or always; what was read before
+	// is there.
 	knownStale
 )
 
-// pulsing is a past that names the workloads whose newest demand is above what was
-// expected.
-type pulsing interface {
-	Pulse(ctx context.Context, at time.Time) ([]recommender.Workload, error)
-}
+// outagePatience is how long readings may fail before statuses say so: a fleet of
+// thousands does not tell of a query that timed out once.
+const outagePatience = 30 * time.Second
 
 // data is the history with how far it is.
 type data struct {
@@ -43,15 +44,17 @@ type data struct {
 
 	mu  sync.RWMutex
 	how known
-	err error
-	at  time.Time
-	ids map[string]recommender.Workload
+	// err is how the last reading failed, failing since when they do.
+	err     error
+	failing time.Time
+	ids     map[string]recommender.Workload
 	// twice are names that several clusters have.
 	twice map[string]bool
 }
 
-// refreshed notes how a reading went.
-func (d *data) refreshed(at time.Time, err error) {
+// refreshed notes how a reading went, and says whether that changed how far the
+// history is.
+func (d *data) refreshed(now time.Time, err error) bool {
 	var ids map[string]recommender.Workload
 	twice := map[string]bool{}
 	if err == nil {
@@ -66,20 +69,26 @@ func (d *data) refreshed(at time.Time, err error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	before := d.how
 	d.err = err
-	if err != nil {
-		d.how = knownStale
-		return
+	if err == nil {
+		d.how, d.failing, d.ids, d.twice = knownFresh, time.Time{}, ids, twice
+		return before != knownFresh
 	}
-	d.how, d.at, d.ids, d.twice = knownFresh, at, ids, twice
+	if d.failing.IsZero() {
+		d.failing = now
+	}
+	if d.how == knownNothing || now.Sub(d.failing) >= outagePatience {
+		d.how = knownStale
+	}
+	return before != d.how
 }
 
-// state is how far the history is, of when it is, and what its last reading
-// failed with.
-func (d *data) state() (known, time.Time, error) {
+// state is how far the history is, and what its last reading failed with.
+func (d *data) state() (known, error) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return d.how, d.at, d.err
+	return d.how, d.err
 }
 
 // workload is what the history calls a target. Several says that several clusters
@@ -96,10 +105,13 @@ func (d *data) workload(namespace, kind, name string) (id recommender.Workload, 
 
 func workloadKey(namespace, kind, name string) string { return namespace + "/" + kind + "/" + name }
 
-// keyOf is the namespace and name of a RightSize.
-func keyOf(o interface {
+// named is an object that has a namespace and a name.
+type named interface {
 	GetNamespace() string
 	GetName() string
-}) types.NamespacedName {
+}
+
+// keyOf is the namespace and name of an object.
+func keyOf(o named) types.NamespacedName {
 	return types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}
 }

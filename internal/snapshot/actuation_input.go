@@ -47,7 +47,7 @@ func Input(rs *v1alpha1.RightSize, d recommender.Decision, o Objects, m Moment) 
 	}
 	in := actuator.Input{
 		Now: m.Now, Decision: owned(d, rs.Spec), Mode: actuator.Mode(rs.Spec.Mode), Features: o.features(),
-		Settings: settings(rs.Spec.Apply), Cluster: m.Cluster, Rivals: o.Rivals(m.Now), KillSwitch: m.KillSwitch, Stale: m.Stale,
+		Settings: settings(rs.Spec.Apply), Cluster: m.Cluster, Rivals: o.Rivals(), KillSwitch: m.KillSwitch, Stale: m.Stale,
 		Rollout: o.rollingOut(), Started: m.Started, Evidence: m.Evidence, State: m.State,
 		LimitRanges: o.limitRanges(), Quotas: o.quotas(template),
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -17,10 +16,6 @@ import (
 )
 
 const (
-	// liveManager is how long after it last wrote /scale a field manager counts
-	// as another autoscaler: whoever scales by the hour of the day writes at
-	// least once in that time.
-	liveManager = 24 * time.Hour
 	// hpaManager is the field manager under which the HPA writes.
 	hpaManager = "kube-controller-manager"
 	// kedaManager is that of KEDA.
@@ -30,9 +25,11 @@ const (
 // Rivals are the others that size or scale the target, the most certain first:
 // HorizontalPodAutoscalers, ScaledObjects, VerticalPodAutoscalers that are not
 // Off, RightSizes that are older where both are about the same pods, and field
-// managers that wrote its /scale within a day. The last leave out people, who
-// write by kubectl, and HPA and KEDA, whose objects tell whether they still do.
-func (o *Objects) Rivals(now time.Time) []actuator.Rival {
+// managers that have set the number of pods by /scale. The last leave out people,
+// who write by kubectl, and HPA and KEDA, whose objects tell whether they still
+// do. Whether others do is not known, since entries of /scale have no time: they
+// count until a person sets another number, which takes it from them.
+func (o *Objects) Rivals() []actuator.Rival {
 	ref, ok := o.ref()
 	if !ok {
 		return nil
@@ -42,9 +39,7 @@ func (o *Objects) Rivals(now time.Time) []actuator.Rival {
 		if m.Manager == hpaManager || m.Manager == kedaManager || strings.HasPrefix(m.Manager, "kubectl") {
 			continue
 		}
-		if m.Time == nil || now.Sub(m.Time.Time) < liveManager {
-			out = append(out, actuator.Rival{Kind: "field manager", Name: m.Manager})
-		}
+		out = append(out, actuator.Rival{Kind: "field manager", Name: m.Manager})
 	}
 	return out
 }
@@ -80,10 +75,10 @@ func (o *Objects) rivalObjects(ref reference) []actuator.Rival {
 }
 
 // TakeOver are the field managers whose hold on the number of pods is a leftover:
-// of an autoscaler that has no object any more, of people, and of who wrote last
-// more than a day ago. Where there are rivals, it is none.
-func (o *Objects) TakeOver(now time.Time) []string {
-	if len(o.Rivals(now)) > 0 {
+// of an autoscaler that has no object any more, and of people. Where there are
+// rivals, it is none.
+func (o *Objects) TakeOver() []string {
+	if len(o.Rivals()) > 0 {
 		return nil
 	}
 	var out []string
