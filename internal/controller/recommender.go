@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/rightsize-dev/rightsize/api/v1alpha1"
+	"github.com/rightsize-dev/rightsize/internal/metricsapi"
 	"github.com/rightsize-dev/rightsize/internal/snapshot"
 	"github.com/rightsize-dev/rightsize/internal/telemetry"
 	"github.com/rightsize-dev/rightsize/recommender"
@@ -45,7 +46,9 @@ type recommends struct {
 	// folder is where decisions are recorded; empty for nowhere.
 	folder string
 	// alone says that the actuator is another program, or none.
-	alone   bool
+	alone bool
+	// board holds what is offered as external metrics; nil where nothing is.
+	board   *metricsapi.Board
 	grace   time.Duration
 	decider recommender.Recommender
 
@@ -103,6 +106,7 @@ func (r *recommends) forget(key types.NamespacedName) {
 	r.shared.forget(uid)
 	r.data.unwatch(uid)
 	r.metrics.forget(key)
+	r.board.Remove(key)
 }
 
 // decide does what is to be done about a RightSize now.
@@ -275,6 +279,7 @@ func (r *recommends) recommend(ctx context.Context, rs *v1alpha1.RightSize, foun
 		log.FromContext(ctx).Error(err, "decisions are not recorded")
 	}
 	r.measure(rs, s, d)
+	r.board.Post(types.NamespacedName{Namespace: rs.Namespace, Name: rs.Name}, s, d)
 	return &d
 }
 

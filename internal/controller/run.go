@@ -253,6 +253,10 @@ func (p *program) recommender(goes *rounds, together *shared) error {
 		folder: p.options.Record, shared: together, alone: !p.options.Role.actuates(),
 		memory: map[types.UID]recommender.State{}, uids: map[types.NamespacedName]types.UID{},
 	}
+	var err error
+	if r.board, err = p.externalMetrics(); err != nil {
+		return err
+	}
 	c, err := controller.New("rightsize-recommender", p.manager, controller.Options{Reconciler: r, LogConstructor: p.logger("recommender")})
 	if err != nil {
 		return err
