@@ -194,6 +194,10 @@ func TestParetoReport(t *testing.T) {
 	add("x", "rightsize", "", 20, 0.03)
 	add("x", "rightsize", "safe", 30, 0.003)
 	add("y", "oracle", "", 10, 0)
+	add("y", "oracle", "violated 0.5 %", 8, 0.004)
+	add("y", "oracle", "violated 5 %", 7.5, 0.05)
+	add("y", "oracle", "violated 0.5 %, free changes", 1, 0.004)
+	f.Tasks[len(f.Tasks)-1].Free = true
 	add("y", "static", "", 20, 0.3)
 	add("y", "rightsize", "", 15, 0.001)
 	add("y", "rightsize", "safe", 30, 0.0001)
@@ -208,14 +212,26 @@ func TestParetoReport(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	at := r.AtLevels[slices.IndexFunc(r.AtLevels, func(a judge.AtLevel) bool { return a.Policy == "rightsize" && a.Level == 0.005 })]
-	// x only when safe: 3, y and z as configured: 1.5 and 2.
+	// x only when safe: 3, y and z as configured: 1.5 and 2. Of the last two y's
+	// oracle could have had 0.5 % for 0.8 - 0.05·(0.005-0.004)/(0.05-0.004).
 	want := judge.AtLevel{
-		Level: 0.005, Policy: "rightsize", Scenarios: 3, Meets: 3, CostToOracle: new(math.Cbrt(9)), ScaleEventsPerDay: new(3.0),
+		Level: 0.005, Policy: "rightsize", Scenarios: 3, Meets: 3, CostToOracle: new(math.Cbrt(9)), CostToFrontier: new(math.Cbrt(3 * 1.5 / (0.8 - 0.05/46) * 2)), ScaleEventsPerDay: new(3.0),
 		ResizesPerDay: new(10.0), OneKnob: judge.OneKnob{Knob: "", Meets: 2, CostToOracle: new(math.Sqrt(3))},
 	}
 	approx := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-9 })
 	if diff := cmp.Diff(want, at, approx); diff != "" {
 		t.Errorf("at 0.5 %%: %s", diff)
+	}
+	// As configured: y violates 0.1 %, for which the line from 0 % at 1 to 0.4 %
+	// at 0.8 has 0.95; x and z have but the oracle itself.
+	configured := r.AsConfigured[slices.IndexFunc(r.AsConfigured, func(a judge.AsConfigured) bool { return a.Policy == "rightsize" })]
+	wantConfigured := judge.AsConfigured{
+		Policy: "rightsize", Scenarios: 3, CostToOracle: new(math.Cbrt(6)), CostToFrontier: new(math.Cbrt(2 * 1.5 / 0.95 * 2)),
+		Dearest: "x", DearestRatio: new(2.0), ViolatedRatio: new(0.032 / 3), MostViolated: "x", MostViolatedRatio: new(0.03), Meets: 2,
+		ChangesPerDay: new((4.5 + 4.5 + 30) / 3),
+	}
+	if diff := cmp.Diff(wantConfigured, configured, approx); diff != "" {
+		t.Errorf("as configured: %s", diff)
 	}
 	// 4.5 changes a day each but for z as configured, of 30: at most 24 leaves x
 	// and y.
