@@ -156,7 +156,7 @@ func TestCourse(t *testing.T) {
 	}
 	for i, r := range watched.Runs {
 		c := r.Course
-		if len(c.Latency) != 30 || len(c.Capacity) != 30 || len(c.Bad) != 30 || len(c.Changes) == 0 {
+		if len(c.Latency) != 30 || len(c.Capacity) != 30 || len(c.Bad) != 30 || len(c.Blind) != 30 || len(c.Changes) == 0 {
 			t.Errorf("%v: %d minutes, %d changes", watched.Tasks[i], len(c.Latency), len(c.Changes))
 		}
 		if watched.Tasks[i].Policy == "rightsize" && len(c.Changes[0].Reasons) == 0 {
@@ -171,6 +171,39 @@ func TestCourse(t *testing.T) {
 		if n != r.Score.ScaleEvents {
 			t.Errorf("%v: %d changes of replicas, %d scale events", watched.Tasks[i], n, r.Score.ScaleEvents)
 		}
+	}
+}
+
+// TestCourseIsWhatWas: an outage of metrics hides nothing from a course, and
+// shows where the policy was blind.
+func TestCourseIsWhatWas(t *testing.T) {
+	t.Parallel()
+	courseOf := func(outages ...simulator.Outage) *judge.Course {
+		sc := usageScenario("a", 2)
+		sc.Metrics.Outages = outages
+		p, err := judge.NewPlan([]simulator.Scenario{sc}, judge.Options{
+			Mode: judge.Scores, Policies: []string{"static"}, Series: true, Course: true,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return runAll(t, p, judge.Shard{}, 1).Runs[1].Course
+	}
+	clear, dark := courseOf(), courseOf(simulator.Outage{At: 10 * time.Minute, For: 5 * time.Minute})
+	want := make([]int, 30)
+	want[0] = 1 // Without a warm-up nothing has been measured yet.
+	for i := range 5 {
+		want[10+i] = 1
+	}
+	if diff := cmp.Diff(want, dark.Blind); diff != "" {
+		t.Errorf("blind: %s", diff)
+	}
+	if slices.Contains(clear.Blind[1:], 1) || !slices.Contains(clear.Bad, 1) {
+		t.Errorf("without an outage: blind %v, bad %v", clear.Blind, clear.Bad)
+	}
+	dark.Blind = clear.Blind
+	if diff := cmp.Diff(clear, dark); diff != "" {
+		t.Errorf("the outage changes what was: %s", diff)
 	}
 }
 
