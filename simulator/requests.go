@@ -152,14 +152,16 @@ func (w *world) violatedSeconds(violated []bool) float64 {
 	return sum
 }
 
-// finish fills the fields of the score that requests have.
-func (l *requestLog) finish(s *Score) {
+// finish fills the fields of the score that requests have, and returns the
+// violated minutes.
+func (l *requestLog) finish(s *Score) []bool {
 	l.close()
 	arrived := 0.0
 	for _, n := range l.windows.arrivals {
 		arrived += n
 	}
-	s.SLOViolationSeconds = l.w.violatedSeconds(l.violated())
+	violated := l.violated()
+	s.SLOViolationSeconds = l.w.violatedSeconds(violated)
 	s.SLOViolatedRequestRatio = ratio(min(l.late, arrived), arrived)
 	dropped := uint64(l.dropped + 0.5)
 	served := uint64(arrived+0.5) - min(dropped+uint64(l.unserved), uint64(arrived+0.5))
@@ -167,4 +169,5 @@ func (l *requestLog) finish(s *Score) {
 	s.LatencyP50Seconds = l.total.known(0.50)
 	s.LatencyP95Seconds = l.total.known(0.95)
 	s.LatencyP99Seconds = l.total.known(0.99)
+	return violated
 }

@@ -52,7 +52,8 @@ func Run(sc Scenario, p Policy, opts Options) (Result, error) {
 	if err := w.run(every); err != nil {
 		return Result{}, err
 	}
-	r := Result{Policy: p.Name, Score: w.score(), Series: w.series, Violated: w.load.violated()}
+	r := Result{Policy: p.Name, Series: w.series}
+	r.Score, r.Violated = w.score()
 	if c, ok := decider.(Constrained); ok && !c.MeetsConstraint() {
 		r.Score.Cost = nil
 	}
@@ -73,11 +74,9 @@ type load interface {
 	// the totals.
 	endStep(o *Observation)
 	// finish serves what is still in flight at the end and fills the fields of
-	// the score that depend on the kind of service.
-	finish(s *Score)
-	// violated says of each minute of the scored span whether it counts as
-	// violated, after finish.
-	violated() []bool
+	// the score that depend on the kind of service. It returns of each minute of
+	// the scored span whether it counts as violated.
+	finish(s *Score) (violated []bool)
 }
 
 // podMeter is a load that knows more of a pod than its CPU and memory.

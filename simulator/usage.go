@@ -124,9 +124,8 @@ func (u *usageLoad) changed(*pod, change) {}
 
 func (u *usageLoad) endStep(*Observation) { u.integrate(u.w.now) }
 
-func (u *usageLoad) finish(s *Score) {
+func (u *usageLoad) finish(s *Score) []bool {
 	s.SLOViolationSeconds = u.w.violatedSeconds(u.lossy)
 	s.SLOViolatedRequestRatio = ratio(u.lost, u.demanded)
+	return u.lossy
 }
-
-func (u *usageLoad) violated() []bool { return u.lossy }

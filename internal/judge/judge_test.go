@@ -189,7 +189,7 @@ func TestCourseIsWhatWas(t *testing.T) {
 		}
 		return runAll(t, p, judge.Shard{}, 1).Runs[1].Course
 	}
-	clear, dark := courseOf(), courseOf(simulator.Outage{At: 10 * time.Minute, For: 5 * time.Minute})
+	light, dark := courseOf(), courseOf(simulator.Outage{At: 10 * time.Minute, For: 5 * time.Minute})
 	want := make([]int, 30)
 	want[0] = 1 // Without a warm-up nothing has been measured yet.
 	for i := range 5 {
@@ -198,11 +198,11 @@ func TestCourseIsWhatWas(t *testing.T) {
 	if diff := cmp.Diff(want, dark.Blind); diff != "" {
 		t.Errorf("blind: %s", diff)
 	}
-	if slices.Contains(clear.Blind[1:], 1) || !slices.Contains(clear.Bad, 1) {
-		t.Errorf("without an outage: blind %v, bad %v", clear.Blind, clear.Bad)
+	if slices.Contains(light.Blind[1:], 1) || !slices.Contains(light.Bad, 1) {
+		t.Errorf("without an outage: blind %v, bad %v", light.Blind, light.Bad)
 	}
-	dark.Blind = clear.Blind
-	if diff := cmp.Diff(clear, dark); diff != "" {
+	dark.Blind = light.Blind
+	if diff := cmp.Diff(light, dark); diff != "" {
 		t.Errorf("the outage changes what was: %s", diff)
 	}
 }
