@@ -41,12 +41,14 @@ type sizer struct {
 	rungs []rung
 	// late is the share of late requests that plans expect.
 	late float64
+	// sizesNow are what the containers request now; read only.
+	sizesNow []Resources
 }
 
 type rung struct{ cores, rate float64 }
 
 func newSizer(d *draft, n need) *sizer {
-	z := &sizer{d: d, n: n}
+	z := &sizer{d: d, n: n, sizesNow: d.presentSizes()}
 	d.frame = newFrame(d, func(i int) bool { return n.containers[i].known })
 	if n.serving >= 0 {
 		spans := windowsOf(d.s).lasting()
