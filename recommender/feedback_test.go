@@ -49,7 +49,6 @@ func TestCorrection(t *testing.T) {
 		"nothing new was seen":          {func(s *snapshot) { s.Demand.AgeSeconds = 3600 }, false},
 		"a kill for want of memory":     {func(s *snapshot) { s.Containers[0].OOMKills, s.Containers[0].LastOOMKill = 1, s.Now.Add(-time.Minute) }, false},
 		"a kill that is long past":      {func(s *snapshot) { s.Containers[0].OOMKills, s.Containers[0].LastOOMKill = 1, s.Now.Add(-time.Hour) }, true},
-		"more came than pods can carry": {func(s *snapshot) { s.State.SurprisedAt = s.Now.Add(-time.Minute) }, false},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -63,6 +62,20 @@ func TestCorrection(t *testing.T) {
 				t.Errorf("correction %g", got)
 			}
 		})
+	}
+}
+
+// TestSurpriseCountsForLess: a quarter of what a want of the model does.
+func TestSurpriseCountsForLess(t *testing.T) {
+	t.Parallel()
+	s := withDemand(shop(), 40, 40)
+	s.Policy.Objective.LatencySeconds, s.Policy.Vertical.InPlace = 0.5, true
+	s.Outcome = &recommender.Outcome{ViolatedRatio: 0.1, WindowSeconds: 900}
+	s.State.Correction, s.State.CorrectedAt = 1, s.Now.Add(-time.Minute)
+	full := decide(s).State.Correction - 1
+	s.State.SurprisedAt = s.Now.Add(-time.Minute)
+	if got := decide(s).State.Correction - 1; got < 0.2*full || got > 0.3*full {
+		t.Errorf("grows by %g, without a surprise by %g", got, full)
 	}
 }
 
@@ -108,22 +121,5 @@ func TestHoldDoesNotMultiplyPods(t *testing.T) {
 	d := decide(s)
 	if got := d.Containers[0].Target.CPU; d.DesiredReplicas != 2 || got != 1000 {
 		t.Errorf("%d pods of %d m, want 2 of 1000 m", d.DesiredReplicas, got)
-	}
-}
-
-// TestManyPodsChangeTheirNumber: with 40 pods one more or less is as fine a
-// choice as another size, and one change instead of 40.
-func TestManyPodsChangeTheirNumber(t *testing.T) {
-	t.Parallel()
-	s := withDemand(shop(), 1000, 1000)
-	s.Policy.Vertical.InPlace, s.Policy.Horizontal.Max = true, 100
-	s.Policy.Vertical.MaxAllowed.CPU, s.Policy.ChangeHours = 600, 0.1
-	s.Replicas.Desired, s.Replicas.Ready = 40, 40
-	c := &s.Containers[0]
-	c.Requests = recommender.Resources{CPU: 500, Memory: 500 * mib}
-	c.CPU, c.MemoryShare = usage(21, 21, expects(20, 22)), 0
-	d := decide(s)
-	if got := d.Containers[0].Target; got != c.Requests || d.DesiredReplicas <= 40 {
-		t.Errorf("%d pods of %+v, want more of the size there is", d.DesiredReplicas, got)
 	}
 }

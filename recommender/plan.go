@@ -184,7 +184,7 @@ func (z *sizer) cheapest(lo, hi int, span time.Duration) option {
 			try(z.allowed(same))
 		}
 	}
-	if kept.short <= best.short && rate(kept) <= least*(1+keepReplicas) {
+	if kept.short <= best.short && kept.cost <= best.cost*(1+keepReplicas) {
 		return kept
 	}
 	return best
