@@ -51,7 +51,9 @@ func TestHolesAreFilled(t *testing.T) {
 	}{
 		"throttling fails": {
 			fault: fault{text: "container_cpu_cfs"}, code: recommender.FactPartial, signal: "throttled",
-			gap: func(w collector.Workload) int { return w.Containers[0].Throttled.Len() - w.Containers[0].Throttled.Observed() },
+			gap: func(w collector.Workload) int {
+				return w.Containers[0].Throttled.Len() - w.Containers[0].Throttled.Observed()
+			},
 		},
 		"a gap in demand is a gap": {
 			fault: fault{text: "_requests_total"}, code: recommender.FactMissing, signal: "http_requests",
@@ -62,7 +64,9 @@ func TestHolesAreFilled(t *testing.T) {
 		},
 		"a store is not there": {
 			fault: fault{text: "container_memory_working", warning: "partial response: store down"}, code: recommender.FactPartial, signal: "memory",
-			gap: func(w collector.Workload) int { return w.Containers[0].Memory.Len() - w.Containers[0].Memory.Observed() },
+			gap: func(w collector.Workload) int {
+				return w.Containers[0].Memory.Len() - w.Containers[0].Memory.Observed()
+			},
 		},
 		"CPU fails": {
 			fault: fault{text: "container_cpu_usage"}, wantErr: true,

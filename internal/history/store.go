@@ -94,7 +94,9 @@ func (s *Store) tidy() {
 	}
 }
 
-// Workloads lists what there is, sorted by cluster, namespace, kind and name.
+// Workloads lists what there is, sorted by cluster, namespace, kind and name. The
+// other methods also take a workload without its cluster where the configuration
+// of the collector names one.
 func (s *Store) Workloads() []recommender.Workload { return s.archive.Workloads() }
 
 // Watch says which signals of a workload its owner named (snapshot.Signals of a
@@ -103,12 +105,14 @@ func (s *Store) Workloads() []recommender.Workload { return s.archive.Workloads(
 // the first time for the whole history. Errors name the field and what is in it;
 // then nothing changes. What a query cannot give is a fact of the snapshot.
 func (s *Store) Watch(id recommender.Workload, signals []collector.UserSignal) error {
+	id, _ = s.archive.Find(id)
 	return s.archive.Watch(id, signals)
 }
 
 // Snapshot is snapshot.Build on the history of a workload, with the newest
 // values of Pulse where they are newer; false where there is no such workload.
 func (s *Store) Snapshot(id recommender.Workload, now time.Time, p recommender.Policy) (recommender.Snapshot, bool) {
+	id, _ = s.archive.Find(id)
 	w, ok := s.archive.Workload(id)
 	if !ok {
 		return recommender.Snapshot{}, false
