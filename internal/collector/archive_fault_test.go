@@ -157,3 +157,55 @@ func TestHolesRest(t *testing.T) {
 		t.Errorf("reading backwards gives %v", err)
 	}
 }
+
+// When a second cluster comes to the Prometheus, workloads get the names of
+// theirs; until everything was read again, what is known stays. When it goes,
+// nothing changes.
+func TestASecondCluster(t *testing.T) {
+	t.Parallel()
+	var two atomic.Bool
+	var now fault
+	api := &fakeAPI{workloads: 2, podsEach: 1, before: func(w http.ResponseWriter, r *http.Request, expr string) bool {
+		if two.Load() && strings.HasPrefix(expr, "count by (cluster") {
+			_, _ = fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"cluster":"a"},"value":[%s,"1"]},{"metric":{},"value":[%[1]s,"1"]}]}}`, r.FormValue("time"))
+			return true
+		}
+		return now.before(w, r, expr)
+	}}
+	c, err := collector.New(fakeConfig(api.start(t).URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := c.NewArchive()
+	at := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	read := func(wantErr bool) {
+		t.Helper()
+		if _, err := a.Read(t.Context(), at, nil); (err != nil) != wantErr {
+			t.Errorf("error is %v", err)
+		}
+		at = at.Add(5 * time.Minute)
+		if w, ok := a.Workload(a.Workloads()[0]); !ok || w.Containers[0].CPU.Observed() != 12 {
+			t.Errorf("%s has %d points, want 12", w.ID, w.Containers[0].CPU.Observed())
+		}
+	}
+	told := func() bool {
+		return slices.ContainsFunc(a.Facts(), func(f recommender.Fact) bool { return strings.Contains(f.Message, "2 clusters") })
+	}
+	read(false)
+	two.Store(true)
+	now = fault{text: "container_cpu_usage"}
+	read(true)
+	if told() {
+		t.Error("what was not read is told of")
+	}
+	now = fault{}
+	read(false)
+	if !told() {
+		t.Errorf("two clusters are not told of: %v", a.Facts())
+	}
+	two.Store(false)
+	read(false)
+	if n := len(a.Workloads()); n != 2 {
+		t.Errorf("%d workloads", n)
+	}
+}
