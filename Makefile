@@ -19,8 +19,9 @@ help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## Build bin/rightsize and bin/kubectl-rightsize
+build: ## Build bin/rightsize, bin/kubectl-rightsize and bin/rightsize-controller
 	go build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN)/rightsize ./cmd/rightsize
+	go build -trimpath -ldflags "$(LDFLAGS) -X main.version=$(VERSION)" -o $(BIN)/rightsize-controller ./cmd/rightsize-controller
 	ln -sf rightsize $(BIN)/kubectl-rightsize
 
 .PHONY: demo
@@ -30,10 +31,10 @@ demo: ## Embedded Prometheus, dry-run report and replay of a small fleet; writes
 	$(BIN)/demo --out demo/report.html
 
 .PHONY: test
-test: test-unit test-manifests test-demo test-fidelity ## All tests, those on real components included
+test: test-unit test-manifests test-demo test-fidelity test-e2e ## All tests, those on real components included
 
 # Tests on a control plane, which want the machine for themselves.
-CLUSTERED := ./internal/testkit/controlplane ./test/fidelity ./test/apiserver
+CLUSTERED := ./internal/testkit/controlplane ./test/fidelity ./test/apiserver ./test/actuator ./test/controller ./test/e2e
 
 .PHONY: test-unit
 test-unit: $(BIN)/prometheus ## Tests of the main module
@@ -41,8 +42,22 @@ test-unit: $(BIN)/prometheus ## Tests of the main module
 		$$(go list ./... | grep -vxF "$$(go list $(CLUSTERED))")
 
 .PHONY: test-fidelity
-test-fidelity: controlplane ## On a real control plane: the simulated HPA and VPA against the real ones, the API and the chart
-	RIGHTSIZE_CONTROLPLANE=$$(./hack/controlplane.sh path) go test -p 1 $(GOTESTFLAGS) $(CLUSTERED)
+test-fidelity: controlplane $(BIN)/prometheus ## On a real control plane: the simulated HPA and VPA against the real ones, the API, the chart, and plans with their writer
+	$(E2E) go test -p 1 $(GOTESTFLAGS) $(filter-out ./test/e2e,$(CLUSTERED))
+
+# What a test of the whole needs: the control plane, Prometheus, Helm and the program itself.
+E2E := RIGHTSIZE_CONTROLPLANE=$$(./hack/controlplane.sh path) RIGHTSIZE_PROMETHEUS=$(BIN)/prometheus \
+	RIGHTSIZE_HELM=$(BIN)/helm RIGHTSIZE_CONTROLLER=$(BIN)/rightsize-controller RIGHTSIZE=$(BIN)/rightsize
+
+.PHONY: test-e2e
+test-e2e: controlplane build $(BIN)/prometheus $(BIN)/helm ## The program in a cluster, installed by its chart, from demand to changed pods
+	$(E2E) go test -timeout 20m $(GOTESTFLAGS) ./test/e2e
+
+# How large the cluster of bench-cluster is; N=500 is a try.
+N ?= 5000
+.PHONY: bench-cluster
+bench-cluster: controlplane build $(BIN)/prometheus $(BIN)/helm ## What the controller costs with N RightSizes over 4 N pods
+	$(E2E) RIGHTSIZE_BENCH_SIZE=$(N) go test -timeout 2h -run '^$$' -bench Cluster -benchtime 1x ./test/e2e
 
 .PHONY: test-manifests
 test-manifests: ## Tests of the CRD and the chart, by the API server's own validation and Helm's own renderer
@@ -70,7 +85,7 @@ verify: lint $(BIN)/controller-gen $(BIN)/crd-ref-docs ## Lint, and that formatt
 	go mod tidy -diff
 	cd test/manifests && go mod tidy -diff
 	cd demo && go mod tidy -diff
-	$(BIN)/golangci-lint fmt --diff actuator api cmd forecaster hack internal recommender simulator test/apiserver test/browser test/fidelity
+	$(BIN)/golangci-lint fmt --diff actuator api cmd forecaster hack internal recommender simulator test/actuator test/apiserver test/browser test/controller test/e2e test/fidelity
 	cd test/manifests && $(BIN)/golangci-lint fmt --diff --config ../../.golangci.yaml .
 	./hack/generate.sh --check
 
@@ -129,6 +144,10 @@ $(BIN)/prometheus: tools/prometheus/go.mod tools/prometheus/go.sum
 	cd tools/prometheus && go build -tags $(PROMTAGS) \
 		-ldflags "-s -w -X github.com/prometheus/common/version.Version=$(PROMETHEUS_VERSION)" \
 		-o $@ github.com/prometheus/prometheus/cmd/prometheus
+
+$(BIN)/helm: test/manifests/go.mod test/manifests/go.sum
+	@echo "building the released Helm for the tests (a few minutes the first time)"
+	cd test/manifests && go build -ldflags "$(LDFLAGS)" -o $@ helm.sh/helm/v4/cmd/helm
 
 $(BIN)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 	@echo "building the linter (a few minutes the first time)"

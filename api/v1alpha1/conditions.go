@@ -42,10 +42,16 @@ const (
 	// ReasonUnknownSignal: a preset is not in the catalogue, or a query is wrong.
 	ReasonUnknownSignal = "UnknownSignal"
 
+	// ReasonInvalid: what the spec says cannot be, which the schema does not see:
+	// it contradicts the settings, say. It is one of Stalled.
+	ReasonInvalid = "InvalidSpec"
+
 	// Of RecommendationAvailable.
 
 	// ReasonRecommended: True.
 	ReasonRecommended = "Recommended"
+	// ReasonReading: the history has not been read yet.
+	ReasonReading = "ReadingHistory"
 	// ReasonNoData: there is too little history.
 	ReasonNoData = "NoUsageHistory"
 	// ReasonSourceUnavailable: the metrics cannot be read; what was recommended

@@ -91,8 +91,8 @@ func TestStatusStaysSmall(t *testing.T) {
 	if err := yaml.UnmarshalStrict(raw, &status); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(status.Recommendation.Containers); n < 10 {
-		t.Errorf("room for %d containers, want at least 10", n)
+	if n := len(status.Recommendation.Containers); n < 8 {
+		t.Errorf("room for %d containers, want at least 8", n)
 	}
 	back, err := json.Marshal(status)
 	if err != nil {

@@ -43,6 +43,13 @@ type RightSizeStatus struct {
 	// +kubebuilder:validation:Maximum=1000000
 	DesiredReplicas *int32 `json:"desiredReplicas,omitempty"`
 
+	// decisionTime is when the recommendation was decided, or last found to hold
+	// while changes towards it were under way. What is in force and does not
+	// change is not written again, so it may be old.
+	//
+	// +optional
+	DecisionTime *metav1.Time `json:"decisionTime,omitempty"`
+
 	// recommendation is the size the workload should have.
 	//
 	// +optional
@@ -78,8 +85,17 @@ type RightSizeStatus struct {
 	//
 	// +optional
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=1536
+	// +kubebuilder:validation:MaxLength=640
 	State string `json:"state,omitempty"`
+
+	// actuation is what one step of putting the recommendation into force tells
+	// the next: which pods are being changed, what they had before, what is usual
+	// for the workload. Its form is rightsize's own.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1536
+	Actuation string `json:"actuation,omitempty"`
 }
 
 // Recommendation is the size a workload should have.
@@ -100,14 +116,14 @@ type Recommendation struct {
 	// +kubebuilder:validation:MaxLength=63
 	Profile string `json:"profile,omitempty"`
 
-	// containers are the sizes by container, at most 10. Pods with more
+	// containers are the sizes by container, at most 8. Pods with more
 	// containers keep the size of the others, and a condition says so.
 	//
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=10
+	// +kubebuilder:validation:MaxItems=8
 	Containers []ContainerRecommendation `json:"containers,omitempty"`
 }
 

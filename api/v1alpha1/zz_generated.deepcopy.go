@@ -716,6 +716,10 @@ func (in *RightSizeStatus) DeepCopyInto(out *RightSizeStatus) {
 		*out = new(int32)
 		**out = **in
 	}
+	if in.DecisionTime != nil {
+		in, out := &in.DecisionTime, &out.DecisionTime
+		*out = (*in).DeepCopy()
+	}
 	in.Recommendation.DeepCopyInto(&out.Recommendation)
 	in.Pods.DeepCopyInto(&out.Pods)
 	in.Forecast.DeepCopyInto(&out.Forecast)

@@ -26,6 +26,7 @@ type client struct {
 	backoff  time.Duration
 	maxBytes int64
 	slots    chan struct{}
+	observe  func(QueryResult, time.Duration)
 }
 
 // call is one query. A step of zero makes it an instant query at end.
@@ -107,21 +108,35 @@ func (c *client) wrongType(q call, v model.Value) error {
 // often enough.
 func (c *client) send(ctx context.Context, r *run, q call) (model.Value, error) {
 	defer r.finished()
+	began := time.Now()
 	for attempt := 1; ; attempt++ {
 		v, failure, err := c.attempt(ctx, r, q)
 		if err == nil {
+			result := QueryOK
+			if failure.partial {
+				result = QueryPartial
+			}
+			c.observed(result, time.Since(began))
 			return v, nil
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		if !failure.retry || attempt >= min(c.attempts, failure.attempts) {
+			c.observed(QueryFailed, time.Since(began))
 			failure.err.Attempts = attempt
 			return nil, failure.err
 		}
+		c.observed(QueryRetried, 0)
 		if err := wait(ctx, c.delay(attempt, failure.after)); err != nil {
 			return nil, err
 		}
+	}
+}
+
+func (c *client) observed(result QueryResult, took time.Duration) {
+	if c.observe != nil {
+		c.observe(result, took)
 	}
 }
 
@@ -170,8 +185,9 @@ func (c *client) attempt(ctx context.Context, r *run, q call) (model.Value, fail
 	if err != nil {
 		return nil, c.classify(q, ex, err), fmt.Errorf("query %s: %w", q.what, err)
 	}
-	if r.warnings(q.what, warnings) && q.partial != nil {
+	partial := r.warnings(q.what, warnings)
+	if partial && q.partial != nil {
 		q.partial()
 	}
-	return v, failure{}, nil
+	return v, failure{partial: partial}, nil
 }

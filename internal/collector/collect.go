@@ -121,7 +121,7 @@ func (x *collection) anew(ctx context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.owners, a.holes, a.found, a.scope = fresh.owners, fresh.holes, fresh.found, fresh.scope
-	a.grids, a.kinds, a.shelf, a.rest = fresh.grids, fresh.kinds, fresh.shelf, fresh.rest
+	a.grids, a.kinds, a.shelf, a.rest, a.runs = fresh.grids, fresh.kinds, fresh.shelf, fresh.rest, fresh.runs
 	a.now, a.newest, a.ids, a.facts, a.known = fresh.now, fresh.newest, fresh.ids, fresh.facts, fresh.known
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -79,13 +80,33 @@ type Config struct {
 	Params map[string]string `yaml:"params,omitempty"`
 
 	HTTP config.HTTPClientConfig `yaml:",inline"`
+	// Transport takes the place of everything that HTTP says but its headers, for
+	// who reaches the Prometheus by a way of its own, such as the proxy of an API
+	// server. Nil where HTTP says it all.
+	Transport http.RoundTripper `yaml:"-"`
 	// SigV4 signs requests for Amazon Managed Service for Prometheus.
 	SigV4 *sigv4.SigV4Config `yaml:"sigv4,omitempty"`
 	// Google gets tokens for Google Cloud Managed Service for Prometheus.
 	Google *GoogleConfig `yaml:"google_iam,omitempty"`
 	// AzureAD gets tokens for Azure Monitor managed service for Prometheus.
 	AzureAD *azuread.AzureADConfig `yaml:"azuread,omitempty"`
+
+	// Observe hears how each query went and how long it took, retries included;
+	// for those that are sent again, also of each time, and then of no time. It may
+	// be called from several goroutines. Nil where nobody listens.
+	Observe func(result QueryResult, took time.Duration) `yaml:"-"`
 }
+
+// QueryResult is how a query went.
+type QueryResult string
+
+// The results of queries.
+const (
+	QueryOK      QueryResult = "ok"
+	QueryPartial QueryResult = "partial" // Answered with warnings.
+	QueryRetried QueryResult = "retried" // Not answered, and sent again.
+	QueryFailed  QueryResult = "failed"
+)
 
 // GoogleConfig says whose Google token to send.
 type GoogleConfig struct {

@@ -13,9 +13,11 @@ import (
 const (
 	// evidenceKept is how many minutes are kept of each workload: more than it
 	// takes to judge a change, and to look at the time before it after a pause.
-	evidenceKept = 30
-	// evidenceBack is how far back minutes are read after a pause.
-	evidenceBack = 15 * time.Minute
+	evidenceKept = 90
+	// evidenceBack is how far back minutes are read at first and after a pause:
+	// a change cannot be judged before half an hour of what is usual is known, and
+	// the first one is made soon after the start.
+	evidenceBack = time.Hour
 )
 
 // readEvidence reads the minutes that have passed since it did so last. The
@@ -56,7 +58,7 @@ func (s *Store) readEvidence(ctx context.Context, at time.Time) error {
 // Evidence is what was seen of a workload in each minute that ended after since,
 // oldest first, as far as there are metrics for it: throttling, latency at the
 // 0.95 quantile, the shares of 5xx and 4xx answers, kills for want of memory and
-// other restarts. Pulse reads it; the last half an hour is kept. Minutes of
+// other restarts. Pulse reads it; the last hour and a half is kept. Minutes of
 // which nothing is known are left out.
 func (s *Store) Evidence(id recommender.Workload, since time.Time) []actuator.Observation {
 	id, _ = s.archive.Find(id)

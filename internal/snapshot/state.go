@@ -14,7 +14,7 @@ import (
 
 const (
 	// stateMost is how many characters the API allows a state.
-	stateMost = 1536
+	stateMost = 640
 	// stateVersion is the first character of a state.
 	stateVersion = '1'
 	// groupDepth bounds groups within groups: a group has none.
@@ -27,7 +27,7 @@ var ErrStateVersion = errors.New("unknown version of state")
 // errState says that a state is not one that was written.
 var errState = errors.New("damaged state")
 
-// EncodeState writes what one decision tells the next into at most 1,536
+// EncodeState writes what one decision tells the next into at most 640
 // characters: the version, then base64 without padding of varints, each list
 // with its length before it, and each instant as the whole seconds since the one
 // before it. Instants are rounded down to seconds. Where that is too long it

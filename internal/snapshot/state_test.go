@@ -98,6 +98,7 @@ func TestStateShortened(t *testing.T) {
 	t.Parallel()
 	at := instant(t, "2026-11-26T12:00:00Z")
 	full := fullState(at)
+	full.Wishes, full.Refused = full.Wishes[:10], full.Refused[:2]
 	full.Groups = []recommender.GroupState{{Name: "a", State: typicalState(at)}}
 	before := cmp.Diff(full, recommender.State{})
 	text := EncodeState(full)

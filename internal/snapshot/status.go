@@ -16,7 +16,7 @@ import (
 
 // Bounds of the API.
 const (
-	containersMost = 10
+	containersMost = 8
 	reasonsMost    = 4
 	replicasMost   = 1000000
 	amountMost     = 10
@@ -39,7 +39,7 @@ const (
 // generation, how far the pods are, and the other conditions. A decision without
 // enough data leaves the last recommendation and its savings as they are.
 //
-// Everything is within the bounds of the API. Of more than 10 containers the
+// Everything is within the bounds of the API. Of more than 8 containers the
 // first are told, and the condition says so.
 func Status(d recommender.Decision, previous v1alpha1.RightSizeStatus) v1alpha1.RightSizeStatus {
 	s := *previous.DeepCopy()
@@ -76,7 +76,7 @@ func available(d recommender.Decision) metav1.Condition {
 			}
 		}
 	case len(d.Containers) > containersMost:
-		c.Message = "the pod has more than 10 containers: only the first 10 are sized"
+		c.Message = "the pod has more than 8 containers: only the first 8 are sized"
 	}
 	return c
 }

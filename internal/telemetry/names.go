@@ -116,7 +116,7 @@ func workloadMetrics(one []string) []Metric {
 		{DesiredReplicas, Gauge, one, "Pods that rightsize asks for, or would ask for in DryRun, within all limits on speed."},
 		{
 			ForecastCoverage, Gauge, with(LabelQuantile),
-			"Share of the last 24 hours in which demand stayed below this quantile of the forecast, 0 to 1. Calibrated, it is the quantile.",
+			"Share of recent values that were not above this quantile of the forecast that was made before them, 0 to 1. Calibrated, it is the quantile.",
 		},
 		{Pods, Gauge, with(LabelState), "Running pods by state: sized, pending, refused, outdated."},
 		{RecommendedCPU, Gauge, with(LabelContainer), "CPU that each pod's container should request, in cores."},
@@ -149,4 +149,40 @@ func programMetrics() []Metric {
 		{RoundDuration, Gauge, nil, "Time of the last full round over all RightSizes, in seconds."},
 		{Workloads, Gauge, []string{LabelMode}, "Number of RightSizes by mode."},
 	}
+}
+
+// OfRightSize says whether a metric is about one RightSize.
+func OfRightSize(m Metric) bool {
+	return len(m.Labels) >= 2 && m.Labels[0] == LabelNamespace && m.Labels[1] == LabelRightSize
+}
+
+// KnownLabels are all values of the labels of a metric, where they are known
+// beforehand; nil for others.
+func KnownLabels(name string) [][]string {
+	single := func(values ...string) [][]string {
+		var out [][]string
+		for _, v := range values {
+			out = append(out, []string{v})
+		}
+		return out
+	}
+	switch name {
+	case Workloads:
+		return single("DryRun", "Initial", "Apply", "Paused")
+	case Decisions:
+		return single("Hold", "Resize", "Scale", "ResizeAndScale", "InsufficientData")
+	case Queries:
+		return single("ok", "partial", "retried", "failed")
+	case Rollbacks:
+		return single("OOMKills", "Restarts", "Throttling", "Latency", "ServerErrors", "ClientErrors")
+	case Changes:
+		var out [][]string
+		for _, action := range []string{"resize", "scale", "evict"} {
+			for _, result := range []string{"applied", "deferred", "infeasible", "conflict", "refused", "reverted", "error"} {
+				out = append(out, []string{action, result})
+			}
+		}
+		return out
+	}
+	return nil
 }

@@ -30,8 +30,8 @@ func Binaries(t testing.TB) string {
 	return dir
 }
 
-// freePorts returns n ports of the loopback address that were free just now.
-func freePorts(t testing.TB, n int) []int {
+// FreePorts returns n ports of the loopback address that were free just now.
+func FreePorts(t testing.TB, n int) []int {
 	t.Helper()
 	ports := make([]int, 0, n)
 	var open []net.Listener

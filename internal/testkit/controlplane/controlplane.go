@@ -22,6 +22,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+
+	"github.com/rightsize-dev/rightsize/internal/testkit/process"
 )
 
 // readyTimeout bounds the start of one program. On two idle cores the API
@@ -61,7 +63,10 @@ type ControlPlane struct {
 	binaries string
 	keys     *pki
 	server   string // URL.
-	running  []*Process
+	running  []*process.Process
+
+	apiserver     *process.Process
+	apiserverArgs []string
 }
 
 // Start starts a control plane that ends with the test. The test is skipped if
@@ -75,7 +80,7 @@ func Start(t testing.TB, o Options) *ControlPlane {
 	if err != nil {
 		t.Fatalf("making keys: %v", err)
 	}
-	ports := freePorts(t, 3)
+	ports := FreePorts(t, 3)
 	c := &ControlPlane{
 		t: t, Dir: dir, binaries: binaries, keys: keys,
 		server: fmt.Sprintf("https://127.0.0.1:%d", ports[2]),
@@ -93,10 +98,8 @@ func Start(t testing.TB, o Options) *ControlPlane {
 	}
 
 	c.startEtcd(ports[0], ports[1])
-	apiserver := c.startAPIServer(ports[0], ports[2], o.APIServer)
-	c.waitReady(apiserver, func(ctx context.Context) error {
-		return c.Client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
-	})
+	c.prepareAPIServer(ports[0], ports[2], o.APIServer)
+	c.StartAPIServer()
 	if len(o.Controllers) > 0 {
 		c.startControllerManager(o)
 	}
@@ -119,11 +122,11 @@ func (c *ControlPlane) startEtcd(client, peer int) {
 		"--unsafe-no-fsync", "--log-level=warn")
 }
 
-func (c *ControlPlane) startAPIServer(etcd, port int, more []string) *Process {
+func (c *ControlPlane) prepareAPIServer(etcd, port int, more []string) {
 	c.t.Helper()
 	c.must(c.keys.serving("apiserver", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"))
 	c.must(c.keys.client("front-proxy", "front-proxy"))
-	args := []string{
+	c.apiserverArgs = append([]string{
 		fmt.Sprintf("--etcd-servers=http://127.0.0.1:%d", etcd),
 		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port),
 		"--endpoint-reconciler-type=none", // A loopback address may not stand in Endpoints.
@@ -136,14 +139,27 @@ func (c *ControlPlane) startAPIServer(etcd, port int, more []string) *Process {
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-", "--requestheader-group-headers=X-Remote-Group",
 		"--requestheader-username-headers=X-Remote-User",
 		"--proxy-client-cert-file=" + c.keys.path("front-proxy.crt"), "--proxy-client-key-file=" + c.keys.path("front-proxy.key"),
-	}
-	return c.Run("kube-apiserver", append(args, more...)...)
+	}, more...)
 }
+
+// StartAPIServer starts the API server after [ControlPlane.StopAPIServer] and
+// waits until it is ready.
+func (c *ControlPlane) StartAPIServer() {
+	c.t.Helper()
+	c.apiserver = c.Run("kube-apiserver", c.apiserverArgs...)
+	c.apiserver.WaitReady(c.t, readyTimeout, func(ctx context.Context) error {
+		return c.Client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
+	})
+}
+
+// StopAPIServer ends the API server as losing its machine would; what it wrote
+// is in etcd.
+func (c *ControlPlane) StopAPIServer() { c.apiserver.Kill() }
 
 func (c *ControlPlane) startControllerManager(o Options) {
 	c.t.Helper()
 	config := c.kubeconfig("controller-manager", "system:kube-controller-manager", "")
-	port := freePorts(c.t, 1)[0]
+	port := FreePorts(c.t, 1)[0]
 	args := []string{
 		"--kubeconfig=" + config, "--authentication-kubeconfig=" + config, "--authorization-kubeconfig=" + config,
 		"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port), "--cert-dir=" + c.Dir,
@@ -160,7 +176,7 @@ func (c *ControlPlane) startControllerManager(o Options) {
 func (c *ControlPlane) startScheduler(more []string) {
 	c.t.Helper()
 	config := c.kubeconfig("scheduler", "system:kube-scheduler", "")
-	port := freePorts(c.t, 1)[0]
+	port := FreePorts(c.t, 1)[0]
 	args := []string{
 		"--kubeconfig=" + config, "--authentication-kubeconfig=" + config, "--authorization-kubeconfig=" + config,
 		"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port), "--cert-dir=" + c.Dir, "--leader-elect=false",
@@ -173,11 +189,11 @@ func (c *ControlPlane) startKwok(stages string) {
 	c.t.Helper()
 	file := filepath.Join(c.Dir, "kwok.yaml")
 	c.must(writeFile(file, []byte(stages)))
-	port := freePorts(c.t, 1)[0]
+	port := FreePorts(c.t, 1)[0]
 	p := c.Run("kwok", "--kubeconfig="+c.Kubeconfig, "--config="+file, "--manage-all-nodes",
 		"--node-ip=127.0.0.1", fmt.Sprintf("--node-port=%d", port), fmt.Sprintf("--server-address=127.0.0.1:%d", port),
 		"--cidr=10.244.0.1/16", "--node-lease-duration-seconds=40")
-	c.waitReady(p, func(ctx context.Context) error {
+	p.WaitReady(c.t, readyTimeout, func(ctx context.Context) error {
 		return get(ctx, http.DefaultClient, fmt.Sprintf("http://127.0.0.1:%d/healthz", port))
 	})
 }

@@ -23,7 +23,7 @@ func TestEveryProgramWorksAndEndsWithTheTest(t *testing.T) {
 	t.Run("works", func(t *testing.T) {
 		c := Start(t, Options{Controllers: []string{"*"}, Scheduler: true, Kwok: NodeStage + PodStages})
 		for _, p := range c.running {
-			pids = append(pids, p.cmd.Process.Pid)
+			pids = append(pids, p.PID())
 		}
 		deploy(t, c)
 		answersAggregated(t, c)

@@ -110,22 +110,3 @@ func pemBlock(kind string, der []byte) []byte {
 	_ = pem.Encode(&b, &pem.Block{Type: kind, Bytes: der}) // A buffer takes everything.
 	return b.Bytes()
 }
-
-// kubeconfig writes one for a user and returns its path.
-func (c *ControlPlane) kubeconfig(file, user, group string) string {
-	c.t.Helper()
-	var groups []string
-	if group != "" {
-		groups = []string{group}
-	}
-	c.must(c.keys.client(file, user, groups...))
-	path := c.keys.path(file + ".kubeconfig")
-	c.must(writeFile(path, fmt.Appendf(nil, `apiVersion: v1
-kind: Config
-clusters: [{name: test, cluster: {server: %q, certificate-authority: %q}}]
-users: [{name: user, user: {client-certificate: %q, client-key: %q}}]
-contexts: [{name: test, context: {cluster: test, user: user}}]
-current-context: test
-`, c.server, c.keys.path("ca.crt"), c.keys.path(file+".crt"), c.keys.path(file+".key"))))
-	return path
-}

@@ -1,0 +1,223 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/rightsize-dev/rightsize/api/v1alpha1"
+	"github.com/rightsize-dev/rightsize/internal/telemetry"
+)
+
+const (
+	// settle is how long after the end of a step its history is read: by then it
+	// has been scraped.
+	settle = 10 * time.Second
+	// spreadEach is the time that a round takes for each RightSize at least, and
+	// spreadShare the share of the step that it takes at most: a small fleet is
+	// done in a moment, and a large one uses a part of the time evenly.
+	spreadEach  = 50 * time.Millisecond
+	spreadShare = 0.8
+	// retryLeast is the wait after a reading that failed; it doubles up to the
+	// step.
+	retryLeast = 5 * time.Second
+)
+
+// rounds brings the history up to date once a step and then has every RightSize
+// looked at, and between rounds those whose demand is a surprise.
+type rounds struct {
+	data    *data
+	reader  client.Reader
+	queues  []*queue
+	metrics *metrics
+	tracer  trace.Tracer
+	log     logr.Logger
+	step    time.Duration
+	pulse   time.Duration
+	// every is called before each round.
+	every func(context.Context)
+
+	mu      sync.Mutex
+	began   time.Time
+	pending map[reconcile.Request]bool
+}
+
+// Start goes round until the context ends. It runs in the leader alone.
+func (r *rounds) Start(ctx context.Context) error {
+	var group sync.WaitGroup
+	if r.pulse > 0 {
+		group.Go(func() { r.pulses(ctx) })
+	}
+	wait := retryLeast
+	for {
+		began := time.Now()
+		if err := r.round(ctx, began); err != nil {
+			if !sleep(ctx, wait) {
+				break
+			}
+			wait = min(2*wait, r.step)
+			continue
+		}
+		wait = retryLeast
+		if !sleep(ctx, time.Until(began.Truncate(r.step).Add(r.step+min(settle, r.step/4)))) {
+			break
+		}
+	}
+	group.Wait()
+	return nil
+}
+
+// sleep waits, and says whether there is anything left to do after it.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(max(d, 0))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return ctx.Err() == nil
+	}
+}
+
+// round reads the history and has all RightSizes looked at, whether that failed
+// or not: they then say so.
+func (r *rounds) round(ctx context.Context, at time.Time) error {
+	if r.every != nil {
+		r.every(ctx)
+	}
+	if err := r.name(ctx); err != nil {
+		return err
+	}
+	spanned, span := r.tracer.Start(ctx, "collect", trace.WithAttributes(attribute.String("at", at.UTC().Format(time.RFC3339))))
+	err := r.data.history.Refresh(spanned, at)
+	if err != nil {
+		span.RecordError(err)
+	}
+	span.End()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	_, failed := r.data.state()
+	turned := r.data.refreshed(time.Now(), err)
+	frozen := 0.0
+	switch {
+	case err != nil:
+		frozen = 1
+		if failed == nil {
+			r.log.Error(err, "the history cannot be read; nothing is lowered meanwhile")
+		}
+	case failed != nil:
+		r.log.Info("the history can be read again")
+	}
+	r.metrics.gauge(telemetry.Frozen, frozen, frozenMetrics)
+	if err != nil && !turned {
+		return err // There is nothing new to decide by, or to tell.
+	}
+	if listed := r.enqueue(ctx, at); listed != nil {
+		return listed
+	}
+	return err
+}
+
+// name has the signals that RightSizes name read from now on, so that the first
+// reading has them already. Of several about one target, the oldest names them.
+// What is wrong with them is told when each is looked at.
+func (r *rounds) name(ctx context.Context) error {
+	var all v1alpha1.RightSizeList
+	if err := r.reader.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("list RightSizes: %w", err)
+	}
+	oldest := map[string]*v1alpha1.RightSize{}
+	for i := range all.Items {
+		rs := &all.Items[i]
+		key := rs.Namespace + " " + targetKey(targetKind(rs.Spec.TargetRef), rs.Spec.TargetRef.Name)
+		if was := oldest[key]; was == nil || rs.CreationTimestamp.Before(&was.CreationTimestamp) {
+			oldest[key] = rs
+		}
+	}
+	for _, rs := range oldest {
+		if len(rs.Spec.Demand.Signals) > 0 {
+			_ = r.data.watch(rs) // Told by its own reconciliation.
+		}
+	}
+	return nil
+}
+
+// enqueue spreads all RightSizes over a part of the step, in an order that is the
+// same each time.
+func (r *rounds) enqueue(ctx context.Context, at time.Time) error {
+	var all v1alpha1.RightSizeList
+	if err := r.reader.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("list RightSizes: %w", err)
+	}
+	spread := min(time.Duration(float64(r.step)*spreadShare), time.Duration(len(all.Items))*spreadEach)
+	r.mu.Lock()
+	r.began, r.pending = at, make(map[reconcile.Request]bool, len(all.Items))
+	for i := range all.Items {
+		r.pending[reconcile.Request{NamespacedName: keyOf(&all.Items[i])}] = true
+	}
+	r.mu.Unlock()
+	for i := range all.Items {
+		q := reconcile.Request{NamespacedName: keyOf(&all.Items[i])}
+		for n, to := range r.queues {
+			// The roles take turns: what one writes, the other sees.
+			to.add(priorityRound, share(q, spread)+time.Duration(n)*time.Second, q)
+		}
+	}
+	return nil
+}
+
+// share is when in the spread something is looked at.
+func share(q reconcile.Request, spread time.Duration) time.Duration {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(q.String())) // It never fails.
+	return time.Duration(float64(spread) * float64(h.Sum32()) / (1 << 32))
+}
+
+// done notes that something has been looked at. After the last of a round, its
+// length is known.
+func (r *rounds) done(q reconcile.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.pending[q] {
+		return
+	}
+	delete(r.pending, q)
+	if len(r.pending) == 0 {
+		r.metrics.gauge(telemetry.RoundDuration, time.Since(r.began).Seconds())
+	}
+}
+
+// pulses has surprises looked at without delay.
+func (r *rounds) pulses(ctx context.Context) {
+	for sleep(ctx, r.pulse) {
+		if how, _ := r.data.state(); how == knownNothing {
+			continue
+		}
+		surprised, err := r.data.history.Pulse(ctx, time.Now())
+		if err != nil {
+			r.log.V(1).Info("the newest demand cannot be read", "error", err.Error())
+			continue
+		}
+		for _, w := range surprised {
+			var named v1alpha1.RightSizeList
+			if err := r.reader.List(ctx, &named, client.InNamespace(w.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+				r.log.Error(err, "list RightSizes", "namespace", w.Namespace)
+				continue
+			}
+			for i := range named.Items {
+				if ref := named.Items[i].Spec.TargetRef; ref.Kind == w.Kind && ref.Name == w.Name {
+					r.queues[0].add(prioritySurprise, 0, reconcile.Request{NamespacedName: keyOf(&named.Items[i])})
+				}
+			}
+		}
+	}
+}

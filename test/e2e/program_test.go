@@ -1,0 +1,158 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	appsv1 "k8s.io/api/apps/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/rightsize-dev/rightsize/internal/testkit/controlplane"
+	"github.com/rightsize-dev/rightsize/internal/testkit/process"
+)
+
+// programEnv names the controller's program.
+const programEnv = "RIGHTSIZE_CONTROLLER"
+
+// program is a controller that runs as the pod of a Deployment of the chart
+// would: with its arguments, its settings, its environment and the token of
+// its service account. Only the addresses differ, and where files are.
+type program struct {
+	*process.Process
+	metrics string
+	started time.Time
+}
+
+// run starts the controller of a Deployment of the release and waits until it
+// is ready. A replica that waits for the lease is not ready before it has it:
+// such a one is not waited for.
+func (c *cluster) run(t testing.TB, deployment string, wait bool) *program {
+	t.Helper()
+	d, err := c.Client.AppsV1().Deployments(system).Get(t.Context(), deployment, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ports := controlplane.FreePorts(t, 2)
+	metrics, health := fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])
+	dir := t.TempDir()
+	args := c.args(t, d, dir, metrics, health)
+	env := []string{"POD_NAMESPACE=" + system, "POD_NAME=" + deployment + "-" + filepath.Base(dir)}
+	if limit := d.Spec.Template.Spec.Containers[0].Resources.Limits.Memory(); !limit.IsZero() {
+		env = append(env, "GOMEMLIMIT="+strconv.FormatInt(limit.Value(), 10))
+	}
+	p := &program{
+		Process: process.Run(t, built(t, programEnv, "build"), dir, env, args...),
+		metrics: "http://" + metrics + "/metrics", started: time.Now(),
+	}
+	if wait {
+		p.WaitReady(t, time.Minute, func(ctx context.Context) error { return ok(ctx, "http://"+health+"/readyz") })
+	}
+	return p
+}
+
+// args are those of the Deployment's container, with addresses and files of
+// the test.
+func (c *cluster) args(t testing.TB, d *appsv1.Deployment, dir, metrics, health string) []string {
+	t.Helper()
+	pod := d.Spec.Template.Spec
+	args := slices.Clone(pod.Containers[0].Args)
+	for _, m := range pod.Containers[0].VolumeMounts {
+		for _, v := range pod.Volumes {
+			if v.Name != m.Name || v.ConfigMap == nil {
+				continue
+			}
+			settings, err := c.Client.CoreV1().ConfigMaps(system).Get(t.Context(), v.ConfigMap.Name, metav1.GetOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for file, text := range settings.Data {
+				if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i := range args {
+				args[i] = strings.ReplaceAll(args[i], m.MountPath, dir)
+			}
+		}
+	}
+	for i, a := range args {
+		switch {
+		case strings.HasPrefix(a, "--metrics-bind-address="):
+			args[i] = "--metrics-bind-address=" + metrics
+		case strings.HasPrefix(a, "--health-probe-bind-address="):
+			args[i] = "--health-probe-bind-address=" + health
+		}
+	}
+	return append(args, "--kubeconfig="+c.token(t, pod.ServiceAccountName))
+}
+
+// token writes a kubeconfig with a token of a service account of the release,
+// through the proxy, and returns its path.
+func (c *cluster) token(t testing.TB, account string) string {
+	t.Helper()
+	hours := int64(4 * 3600)
+	answer, err := c.Client.CoreV1().ServiceAccounts(system).CreateToken(t.Context(), account,
+		&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &hours}}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.TokenKubeconfig(account, c.proxy.URL, answer.Status.Token)
+}
+
+// ok is an error unless a page answers 200.
+func ok(ctx context.Context, url string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusOK {
+		return errors.New(url + " answers " + answer.Status)
+	}
+	return nil
+}
+
+// metric is the sum of the program's own metric of a name over all labels, and
+// whether there is one.
+func (p *program) metric(t testing.TB, name string) (float64, bool) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.metrics, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, false // It has ended, or not begun.
+	}
+	defer func() { _ = answer.Body.Close() }()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	family, found := families[name]
+	if !found {
+		return 0, false
+	}
+	sum := 0.0
+	for _, m := range family.Metric {
+		sum += m.GetGauge().GetValue() + m.GetCounter().GetValue() + m.GetUntyped().GetValue() + m.GetHistogram().GetSampleSum()
+	}
+	return sum, true
+}
