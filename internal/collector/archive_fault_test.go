@@ -77,7 +77,7 @@ func TestHolesAreFilled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var now fault
-			api := &fakeAPI{workloads: 2, podsEach: 2, before: func(w http.ResponseWriter, r *http.Request, expr string) bool { return now.before(w, r, expr) }}
+			api := &fakeAPI{workloads: 2, podsEach: 2, before: now.before}
 			c, err := collector.New(fakeConfig(api.start(t).URL))
 			if err != nil {
 				t.Fatal(err)

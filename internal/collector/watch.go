@@ -205,7 +205,7 @@ func (a *Archive) chosen(w recommender.Workload, found []Signal) ([]Signal, []re
 		if !ok {
 			problem := n.problem
 			if problem == "" {
-				problem = fmt.Sprintf("%s: no value within the history", n.Field)
+				problem = n.Field + ": no value within the history"
 			}
 			facts = append(facts, recommender.Fact{Code: recommender.FactMissing, Signal: n.Name, Message: problem})
 			continue
