@@ -79,6 +79,8 @@ func parseCatalogue(data []byte) (*catalogue, error) {
 func (c *catalogue) check(s *signalSpec) error {
 	switch s.Role {
 	case RoleDemand, RoleQueue, RoleInFlight, RoleCache, RoleLatency, RoleGPU, RoleRuntime:
+	case RoleQuantile, RoleErrors:
+		return fmt.Errorf("role %q is for signals of owners", s.Role)
 	default:
 		return fmt.Errorf("role %q is unknown", s.Role)
 	}

@@ -3,10 +3,10 @@ package history
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/rightsize-dev/rightsize/actuator"
-	"github.com/rightsize-dev/rightsize/internal/collector"
 	"github.com/rightsize-dev/rightsize/recommender"
 )
 
@@ -41,11 +41,8 @@ func (s *Store) readEvidence(ctx context.Context, at time.Time) error {
 	defer s.mu.Unlock()
 	s.evidenceAt = to
 	for w, minutes := range read {
-		all := append(s.evidence[w], minutes...)
-		if drop := len(all) - evidenceKept; drop > 0 {
-			all = append([]collector.Minute(nil), all[drop:]...)
-		}
-		s.evidence[w] = all
+		all := slices.Concat(s.evidence[w], minutes)
+		s.evidence[w] = slices.Clone(all[max(0, len(all)-evidenceKept):])
 	}
 	for w, minutes := range s.evidence { // Those of whom nothing is heard any more.
 		if to.Sub(minutes[len(minutes)-1].At) > evidenceKept*time.Minute {
@@ -61,6 +58,7 @@ func (s *Store) readEvidence(ctx context.Context, at time.Time) error {
 // other restarts. Pulse reads it; the last hour and a half is kept. Minutes of
 // which nothing is known are left out.
 func (s *Store) Evidence(id recommender.Workload, since time.Time) []actuator.Observation {
+	id, _ = s.archive.Find(id)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var out []actuator.Observation
