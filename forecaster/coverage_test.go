@@ -78,3 +78,22 @@ func TestYoungDaysMaximum(t *testing.T) {
 		t.Errorf("after %v at most: 0.99 of an hour's maximum %v, of a day's %v", top, f.MaxWithin(time.Hour, 0.99), day(0.99))
 	}
 }
+
+// Where most values are the largest there is, such as 100 % of availability,
+// the quantiles next to it are that: just below it they would be exceeded by every
+// second value.
+func TestCeiling(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(5, 6))
+	s := series(monday(), monday().Add(48*time.Hour), 5*time.Minute, func(time.Time) float64 {
+		return min(100, 98+3*math.Abs(r.NormFloat64())*math.Sqrt(1+3*r.Float64()))
+	})
+	f := predict(t, s, 5*time.Minute, time.Hour)
+	for _, level := range []float64{0.9, 0.95, 0.99} {
+		for _, h := range f.Horizons {
+			if v, m := f.At(h, level), f.MaxWithin(h, level); v != 100 || m != 100 {
+				t.Errorf("%v: the %v quantile of the value is %v, of the maximum %v", h, level, v, m)
+			}
+		}
+	}
+}

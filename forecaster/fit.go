@@ -20,7 +20,7 @@ type fit struct {
 	low, high, mean float64
 	at              int // Index of the newest observation at the fit.
 	trials          float64
-	usual           float64 // How much the target changes within the horizon, see change.
+	usual           float64 // How much the target changes from day to day, see change.
 	prior           *Prior  // Nil for the learned one.
 	points          []point
 	cycle           int // The period that was detected, in steps, an hour if none was.
@@ -118,7 +118,7 @@ func (m *Model) newLearner(a *aim, y, base []float64, cycle int, space *workspac
 		l.targets = l.kept.room(len(y))
 		slidingMax(y, a.width, l.targets, l.work.room(len(y)))
 	}
-	f.usual = change(l.targets, a.width-1, a.steps)
+	f.usual = change(l.targets, a.width-1, h.day*((a.steps+h.day-1)/h.day)) // Over whole days.
 	warm := min(h.day, h.len()/4)
 	if f.at-a.steps-warm < 30 {
 		f.reach = max(1, min(a.steps, h.len()/3))

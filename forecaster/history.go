@@ -36,15 +36,22 @@ type history struct {
 	whole bool
 }
 
-// extent is how many observations there were and between what they lie.
+// extent is how many observations there were, between what they lie, and how
+// many of them were the largest value.
 type extent struct {
-	observed          int
+	observed, top     int
 	smallest, largest float64
 }
 
 func (e *extent) add(v float64) {
 	if e.observed == 0 {
 		e.smallest, e.largest = v, v
+	}
+	switch {
+	case v > e.largest:
+		e.top = 1
+	case v == e.largest:
+		e.top++
 	}
 	e.observed++
 	e.smallest, e.largest = min(e.smallest, v), max(e.largest, v)
@@ -61,6 +68,13 @@ func (e *extent) bounds(hours float64) (low, high float64) {
 		low = e.smallest - max(reach*math.Abs(e.smallest), e.largest-e.smallest)
 	}
 	return low, min(high, math.MaxFloat64)
+}
+
+// ceiling says whether v is next to a largest value that at least half of the
+// observations took, such as 100 % of availability: within 2 % of the
+// range.
+func (e *extent) ceiling(v float64) bool {
+	return 2*e.top >= e.observed && math.Abs(v-e.largest) <= 0.02*(e.largest-e.smallest)
 }
 
 // newHistory prepares for at most span.

@@ -362,9 +362,9 @@ func roundGap(n int) int {
 	return p
 }
 
-// whole returns quantiles that the series can take: whole where it always was,
-// and, where it is zero at times, not between zero and the least that it was
-// above.
+// whole returns quantiles that the series can take: whole where it always was;
+// where it is zero at times, not between zero and the least that it was above;
+// and its ceiling where they lie next to one.
 func (m *Model) whole(row []float64) []float64 {
 	h := m.history
 	out := make([]float64, len(row))
@@ -376,6 +376,8 @@ func (m *Model) whole(row []float64) []float64 {
 			v = 0
 		case h.zeros && len(m.events) == 0 && v > 0 && v < h.least:
 			v = h.least
+		case len(m.events) == 0 && h.ceiling(v):
+			v = h.largest
 		}
 		out[j] = v
 	}

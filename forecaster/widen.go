@@ -84,8 +84,9 @@ func change(values []float64, first, lag int) float64 {
 }
 
 // outward moves an upper quantile q towards where it would be if nothing were
-// known but how much the target usually changes within the horizon, beside its
-// mean growth: the largest value of a day from one day to the next. With s the
+// known but how much the target usually changes over the horizon, rounded up to whole
+// days, beside its mean growth: the largest value of a day from one day to the next.
+// With s the
 // distance of q from the centre and c that of the quantile of Student's
 // distribution of one degree of freedom, which has the tail of what has been seen
 // too seldom, the new distance is
