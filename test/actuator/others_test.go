@@ -386,7 +386,6 @@ func testFailures(t *testing.T, l *lab) {
 	} {
 		w.recommend(6+i, map[string]size{"app": to})
 		w.until("all pods have the size", func() bool {
-			w.ahead += 5 * time.Second // What is lost is asked again after a minute.
 			// New pods are made of the template: they are resized like the others.
 			return len(w.pods()) == 6+i && w.settled("app", to)
 		})
