@@ -116,10 +116,9 @@ func Start(t testing.TB, config *rest.Config, o Options) *Kubelet {
 	}); err != nil {
 		t.Fatalf("kubelet: %v", err)
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	ctx := t.Context() // Ends before what follows.
 	var workers sync.WaitGroup
 	t.Cleanup(func() {
-		cancel()
 		k.queue.ShutDown()
 		workers.Wait()
 		factory.Shutdown()
