@@ -48,7 +48,7 @@ func TestOutcomes(t *testing.T) {
 		"a disruption budget": {
 			answer(429, metav1.StatusReasonTooManyRequests, "Cannot evict pod", metav1.StatusCause{Type: policyv1.DisruptionBudgetCause}), Refused, actuator.RefusedOther,
 		},
-		"two of them":         {apierrors.NewInternalError(errors.New("This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")), Refused, actuator.RefusedOther},
+		"two of them":         {apierrors.NewInternalError(errors.New("pod has more than one PodDisruptionBudget")), Refused, actuator.RefusedOther},
 		"too many requests":   {apierrors.NewTooManyRequests("later", 1), Failed, ""},
 		"an internal error":   {apierrors.NewInternalError(errors.New("etcd is away")), Failed, ""},
 		"away":                {apierrors.NewServiceUnavailable("away"), Failed, ""},
@@ -160,10 +160,14 @@ func TestForget(t *testing.T) {
 		s.Pods = append(s.Pods, actuator.PodState{Name: name, UID: name, Revert: name == "put-back"})
 	}
 	got := Forget(s, []Outcome{
-		{Step: step(actuator.StepResize, "applied"), Result: Applied}, {Step: step(actuator.StepEvict, "evicted"), Result: Failed},
-		{Step: step(actuator.StepResize, "failed"), Result: Failed}, {Step: step(actuator.StepRevert, "put-back"), Result: Stale},
-		{Step: step(actuator.StepResize, "refused"), Result: Refused}, {Step: step(actuator.StepResize, "skipped"), Result: Skipped},
-		{Step: step(actuator.StepResize, "stale"), Result: Stale}, {Step: step(actuator.StepScale, ""), Result: Failed},
+		{Step: step(actuator.StepResize, "applied"), Result: Applied},
+		{Step: step(actuator.StepEvict, "evicted"), Result: Failed},
+		{Step: step(actuator.StepResize, "failed"), Result: Failed},
+		{Step: step(actuator.StepRevert, "put-back"), Result: Stale},
+		{Step: step(actuator.StepResize, "refused"), Result: Refused},
+		{Step: step(actuator.StepResize, "skipped"), Result: Skipped},
+		{Step: step(actuator.StepResize, "stale"), Result: Stale},
+		{Step: step(actuator.StepScale, ""), Result: Failed},
 	})
 	var names []string
 	for _, p := range got.Pods {

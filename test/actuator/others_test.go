@@ -240,7 +240,7 @@ func (l *lab) flaky(t *testing.T, seed uint64) (client.Client, *atomic.Int64) {
 	}
 	return interceptor.NewClient(c, interceptor.Funcs{
 		SubResourceApply: func(ctx context.Context, c client.Client, sub string, obj runtime.ApplyConfiguration, opts ...client.SubResourceApplyOption) error {
-			r := rand.New(rand.NewPCG(seed, uint64(calls.Add(1)))) //nolint:gosec // Not negative.
+			r := rand.New(rand.NewPCG(seed, uint64(calls.Add(1))))
 			n := r.IntN(100)
 			if n >= 30 {
 				return c.SubResource(sub).Apply(ctx, obj, opts...)
