@@ -5,6 +5,9 @@ MODULE   := github.com/rightsize-dev/rightsize
 PROMTAGS := netgo,remove_all_sd
 PROMETHEUS_VERSION := 3.16.0
 LDFLAGS  := -s -w
+# What `rightsize version` says. A clone without git says nothing of its commit.
+COMMIT   := $(shell git rev-parse HEAD 2>/dev/null)
+STAMP    := -X $(MODULE)/internal/cli.commit=$(COMMIT)
 # Extra flags for go test, for example GOTESTFLAGS=-v.
 GOTESTFLAGS ?=
 
@@ -20,7 +23,7 @@ help: ## Show this help
 
 .PHONY: build
 build: ## Build bin/rightsize, bin/kubectl-rightsize and bin/rightsize-controller
-	go build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN)/rightsize ./cmd/rightsize
+	go build -trimpath -ldflags "$(LDFLAGS) $(STAMP)" -o $(BIN)/rightsize ./cmd/rightsize
 	go build -trimpath -ldflags "$(LDFLAGS) -X main.version=$(VERSION)" -o $(BIN)/rightsize-controller ./cmd/rightsize-controller
 	ln -sf rightsize $(BIN)/kubectl-rightsize
 
@@ -31,10 +34,10 @@ demo: ## Embedded Prometheus, dry-run report and replay of a small fleet; writes
 	$(BIN)/demo --out demo/report.html
 
 .PHONY: test
-test: test-unit test-manifests test-demo test-fidelity test-e2e ## All tests, those on real components included
+test: test-unit test-manifests test-release test-demo test-fidelity test-e2e ## All tests, those on real components included
 
 # Tests on a control plane, which want the machine for themselves.
-CLUSTERED := ./internal/testkit/controlplane ./test/fidelity ./test/apiserver ./test/actuator ./test/e2e ./test/controller
+CLUSTERED := ./internal/testkit/controlplane ./test/fidelity ./test/apiserver ./test/actuator ./test/controller ./test/e2e
 
 .PHONY: test-unit
 test-unit: $(BIN)/prometheus ## Tests of the main module
@@ -42,8 +45,8 @@ test-unit: $(BIN)/prometheus ## Tests of the main module
 		$$(go list ./... | grep -vxF "$$(go list $(CLUSTERED))")
 
 .PHONY: test-fidelity
-test-fidelity: controlplane $(BIN)/prometheus ## On a real control plane: the simulated HPA and VPA against the real ones, the API, the chart, plans with their writer and the commands
-	RIGHTSIZE_CONTROLPLANE=$$(./hack/controlplane.sh path) RIGHTSIZE_PROMETHEUS=$(BIN)/prometheus go test -p 1 $(GOTESTFLAGS) $(filter-out ./test/e2e,$(CLUSTERED))
+test-fidelity: controlplane $(BIN)/prometheus ## On a real control plane: the simulated HPA and VPA against the real ones, the API, the chart, the commands, metrics, and plans with their writer
+	$(E2E) go test -p 1 $(GOTESTFLAGS) $(filter-out ./test/e2e,$(CLUSTERED))
 
 # What a test of the whole needs: the control plane, Prometheus, Helm and the program itself.
 E2E := RIGHTSIZE_CONTROLPLANE=$$(./hack/controlplane.sh path) RIGHTSIZE_PROMETHEUS=$(BIN)/prometheus \
@@ -69,13 +72,14 @@ test-demo: $(BIN)/prometheus ## Tests of the demo module: embedded and released 
 
 .PHONY: test-race
 test-race: ## The concurrent packages under the race detector
-	go test -race $(GOTESTFLAGS) ./internal/collector/ ./internal/snapshot/ ./internal/judge/
+	go test -race $(GOTESTFLAGS) ./internal/collector/ ./internal/history/ ./internal/snapshot/ ./internal/judge/
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint $(BIN)/golangci-lint-kube-api-linter ## Lint, layers included; zero findings is the rule
 	$(BIN)/golangci-lint run ./...
 	$(BIN)/golangci-lint-kube-api-linter run --config .golangci-kal.yaml ./api/...
 	cd test/manifests && $(BIN)/golangci-lint run --config ../../.golangci.yaml ./...
+	cd tools/release && $(BIN)/golangci-lint run --config ../../.golangci.yaml ./...
 	cd demo && $(BIN)/golangci-lint run --config ../.golangci.yaml --build-tags $(PROMTAGS) ./...
 	./hack/layers.sh
 
@@ -84,14 +88,28 @@ verify: lint $(BIN)/controller-gen $(BIN)/crd-ref-docs ## Lint, and that formatt
 	go mod verify
 	go mod tidy -diff
 	cd test/manifests && go mod tidy -diff
+	cd tools/release && go mod tidy -diff
 	cd demo && go mod tidy -diff
-	$(BIN)/golangci-lint fmt --diff actuator api cmd forecaster hack internal recommender simulator test/actuator test/apiserver test/browser test/e2e test/fidelity
+	$(BIN)/golangci-lint fmt --diff actuator api cmd forecaster hack internal recommender simulator test/actuator test/apiserver test/browser test/controller test/e2e test/fidelity
 	cd test/manifests && $(BIN)/golangci-lint fmt --diff --config ../../.golangci.yaml .
+	cd tools/release && $(BIN)/golangci-lint fmt --diff --config ../../.golangci.yaml .
 	./hack/generate.sh --check
 
 .PHONY: generate
 generate: $(BIN)/controller-gen $(BIN)/crd-ref-docs ## Write what is made from the types of the API: deep copies, the CRD, its reference
 	./hack/generate.sh
+
+# A version that is not given is that of the chart, with the number of the commit.
+RELEASE  ?= v$(shell sed -n 's/^version: //p' charts/rightsize/Chart.yaml)-dev.$(shell git rev-list --count HEAD)
+PLATFORMS ?=
+.PHONY: release
+release: $(BIN)/cyclonedx-gomod ## Everything a version is published as, into dist: archives, image, chart, SBOMs, krew manifest, checksums (RELEASE=v0.1.0)
+	cd tools/release && go run . -version "$(RELEASE)" -commit "$$(git rev-parse HEAD)" -epoch "$$(git log -1 --format=%ct)" \
+		-cyclonedx-gomod $(BIN)/cyclonedx-gomod -platforms "$(PLATFORMS)"
+
+.PHONY: test-release
+test-release: $(BIN)/krew $(BIN)/helm ## What is published: reproducible, and taken by krew, Helm and readers of images
+	cd tools/release && RIGHTSIZE_KREW=$(BIN)/krew RIGHTSIZE_HELM=$(BIN)/helm go test $(GOTESTFLAGS) ./...
 
 IMAGE ?= rightsize-controller
 VERSION ?= dev
@@ -148,6 +166,12 @@ $(BIN)/prometheus: tools/prometheus/go.mod tools/prometheus/go.sum
 $(BIN)/helm: test/manifests/go.mod test/manifests/go.sum
 	@echo "building the released Helm for the tests (a few minutes the first time)"
 	cd test/manifests && go build -ldflags "$(LDFLAGS)" -o $@ helm.sh/helm/v4/cmd/helm
+
+$(BIN)/cyclonedx-gomod: tools/release/go.mod tools/release/go.sum
+	cd tools/release && go build -trimpath -o $@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+
+$(BIN)/krew: tools/krew/go.mod tools/krew/go.sum
+	cd tools/krew && go build -trimpath -o $@ sigs.k8s.io/krew/cmd/krew
 
 $(BIN)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 	@echo "building the linter (a few minutes the first time)"

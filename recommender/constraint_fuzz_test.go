@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -54,6 +55,12 @@ func (r draw) container(name string) recommender.Container {
 		c.InForce = r.size()
 	}
 	c.Sidecar = r.chance(0.2)
+	if r.chance(0.3) {
+		c.MemoryInFlight = recommender.Relation{PerReplica: bytes / 2, PerUnit: float64(mib), Valid: true}
+	}
+	if r.chance(0.1) {
+		c.CPU.Forecast.Span = 3 * time.Hour
+	}
 	return c
 }
 
@@ -134,8 +141,14 @@ func (r draw) snapshot() recommender.Snapshot {
 		if r.chance(0.5) {
 			s.Policy.Objective.LatencySeconds = 0.05 + r.Float64()
 		}
+		if r.chance(0.3) {
+			s.Demand.Counting = recommender.Counting{Seconds: 60, PeakOf: r.IntN(6), LastSeconds: 15}
+		}
 		if r.chance(0.2) {
 			s.Demand.Usage = usage(0, 10, expects(0, 0))
+		}
+		if r.chance(0.1) {
+			s.Demand.Forecast.Span = 3 * time.Hour
 		}
 	}
 	r.policy(&s)
@@ -247,7 +260,8 @@ func checkNothingLowered(t *testing.T, s recommender.Snapshot, d recommender.Dec
 func checkBounds(t *testing.T, s recommender.Snapshot, d recommender.Decision) {
 	t.Helper()
 	h := s.Policy.Horizontal
-	if len(s.Facts) > 0 || s.Budget != nil {
+	thin := func(c recommender.Container) bool { return c.CPU.Samples > 0 && c.CPU.Forecast.Span < 24*time.Hour }
+	if len(s.Facts) > 0 || s.Budget != nil || slices.ContainsFunc(s.Containers, thin) {
 		return
 	}
 	stopped := s.Replicas.Desired == 0 && h.Zero == nil
@@ -385,6 +399,10 @@ func TestMoreRiskAndLessDemandNeverCostMore(t *testing.T) {
 		}
 		s.Containers[0].Requests = r.size()
 		if r.chance(0.5) {
+			s.Demand.Counting = recommender.Counting{Seconds: 60, PeakOf: 5, LastSeconds: 15}
+			s.Containers[0].MemoryInFlight = recommender.Relation{PerReplica: 100 * float64(mib), PerUnit: 8 * float64(mib), Valid: true}
+		}
+		if r.chance(0.5) {
 			rules(recommender.ContainerPolicy{CPUStep: 250})(&s)
 		}
 		s.Policy.Risk = 0.01 + 0.2*r.Float64()
@@ -416,6 +434,7 @@ func TestUnitsOfDemandDoNotMatter(t *testing.T) {
 		if s.Demand == nil || s.Policy.Objective.LatencySeconds > 0 {
 			continue // An objective is about single requests.
 		}
+		s.Demand.Counting = recommender.Counting{} // So are counts.
 		milli := s
 		demand := *s.Demand
 		demand.Relation.PerUnit /= 1000

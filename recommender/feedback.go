@@ -11,9 +11,13 @@ const (
 	// feedbackUp is by how much the correction grows over one window that is
 	// all bad; feedbackDown is by how much it falls over an hour without anything
 	// bad where it is above 1, feedbackBelow where it is not: fast up, slow down.
-	feedbackUp    = 0.25
-	feedbackDown  = 0.15
-	feedbackBelow = 0.02
+	// feedbackSurprise takes the place of feedbackUp where more came than the
+	// pods could carry by the model: one surprise is the forecast's to answer,
+	// surprise after surprise asks for more room.
+	feedbackUp       = 0.25
+	feedbackSurprise = 0.06
+	feedbackDown     = 0.15
+	feedbackBelow    = 0.02
 	// feedbackHigh bounds the correction. It is never below 1 with an objective,
 	// unless a model says what should have been missed: what is met for hours
 	// with less would not tell luck from room.
@@ -55,10 +59,9 @@ type Outcome struct {
 // where Δt is the time since the last decision that has seen anything new. Bad
 // is, with an objective, what missed it, and c is within 1 and 2; without one,
 // bad is time throttled at a limit, and c may fall to where requests are all that
-// is used. It stays as it is where neither is known, and does not grow for what
-// was missed because a container was killed for want of memory, or because more
-// came than the pods could carry by the model: that is no fault of the model's,
-// and answered by the forecast.
+// is used. It stays as it is where neither is known. It does not grow for what
+// was missed because a container was killed for want of memory, and a quarter as
+// fast where more came than the pods could carry by the model.
 //
 // Where a model of the service says which share p should have missed the
 // objective with what pods carried, the difference tells the room there is: at or
@@ -127,7 +130,11 @@ func (e evidence) step(c float64, dt time.Duration) float64 {
 	case x > target && e.excused:
 		return c
 	case x > target:
-		c *= 1 + feedbackUp*float64(dt)/float64(e.window)*min(1, (x-target)/target)
+		up := feedbackUp
+		if e.surprise {
+			up = feedbackSurprise
+		}
+		c *= 1 + up*float64(dt)/float64(e.window)*min(1, (x-target)/target)
 	case e.modelled && c <= 1:
 		c = min(1, c*(1-feedbackModel*dt.Hours()*(e.predicted-x)/target))
 	case c > 1:
@@ -146,8 +153,8 @@ type evidence struct {
 	// least is the smallest correction that makes sense.
 	least float64
 	// excused says that it may have been bad for another reason than a want of
-	// capacity.
-	excused bool
+	// capacity, surprise that more came than was foreseen.
+	excused, surprise bool
 	// predicted is the bad share that a model says, where there is one.
 	predicted float64
 	modelled  bool
@@ -162,7 +169,7 @@ func (d *draft) missed() (evidence, bool) {
 	e := evidence{
 		bad: min(max(out.ViolatedRatio, 0), 1), accepted: d.s.Policy.plannedLate(0), window: seconds(out.WindowSeconds), least: 1,
 	}
-	e.excused = d.killedWithin(e.window) || d.s.Now.Sub(d.s.State.SurprisedAt) < e.window
+	e.excused, e.surprise = d.killedWithin(e.window), d.s.Now.Sub(d.s.State.SurprisedAt) < e.window
 	if d.batchServed() && (d.s.BatchEvidence == nil || d.s.BatchEvidence.Identified) && plausible(out.PodRate) {
 		o := d.s.Policy.Objective
 		e.modelled, e.least = true, feedbackLeast

@@ -1,8 +1,10 @@
 package recommender
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // inFlightSpan is the time in seconds for which a pod's memory has to hold the
@@ -39,27 +41,35 @@ func (s Server) InFlight(cores, rate, seconds, risk float64) float64 {
 	return workers + max(0, math.Log(crossings/risk)/math.Log(1/rho)*max(1, s.stretch))
 }
 
-// gathered is the memory that container i needs for the requests that may
-// gather in a pod of that many cores before they are worked off. What a request
-// holds is learned from how memory followed those in flight; peaks within a
-// sample are in no history, and a pod that is new has had none.
-func (z *sizer) gathered(i int, cores float64) float64 {
-	rel := z.d.s.Containers[i].MemoryInFlight
-	if i != z.n.serving || !rel.Valid {
+// inFlight is the number of requests that may gather in a pod of that many
+// cores that carries what it can at the default risk: whoever accepts more late
+// requests does not ask for more memory. Alone is the least share that is late.
+func (z *sizer) inFlight(cores, alone float64) float64 {
+	p := z.d.s.Policy
+	if !z.d.s.Containers[z.n.serving].MemoryInFlight.Valid {
 		return 0
 	}
-	return rel.PerReplica + rel.PerUnit*z.inFlight(cores)
-}
-
-// inFlight is the number of requests that may gather in a pod of that many
-// cores that carries all it can.
-func (z *sizer) inFlight(cores float64) float64 {
-	all := cores * (1 + z.d.s.Policy.Vertical.Burst)
-	n := z.n.server.InFlight(all, z.capacity(cores), inFlightSpan, z.d.s.Policy.Risk)
+	all := cores * (1 + p.Vertical.Burst)
+	rate := z.n.server.Capacity(all, p.Objective.LatencySeconds, Policy{Risk: defaultRisk, Objective: p.Objective}.plannedLate(alone))
+	n := z.n.server.InFlight(all, rate, inFlightSpan, p.Risk)
 	if math.IsInf(n, 1) {
 		return 0 // Not known.
 	}
 	return n
+}
+
+// gathered is the memory that container i needs for the requests that may
+// gather in a pod of that many cores before they are worked off. What a request
+// holds is learned from how memory followed those in flight; peaks within a
+// sample are in no history, and a pod that is new has had none.
+func (z *sizer) gathered(i int, cores float64) (bytes, inFlight float64) {
+	rel := z.d.s.Containers[i].MemoryInFlight
+	if i != z.n.serving || !rel.Valid {
+		return 0, 0
+	}
+	at, _ := slices.BinarySearchFunc(z.rungs, cores, func(r rung, c float64) int { return cmp.Compare(r.cores, c) })
+	n := z.rungs[min(at, len(z.rungs)-1)].inFlight
+	return rel.PerReplica + rel.PerUnit*n, n
 }
 
 // gatheredReason tells where requests in flight decide the memory.
@@ -69,11 +79,11 @@ func (d *draft) gatheredReason(z *sizer, o option) {
 		return
 	}
 	c, cores := d.s.Containers[i], o.sizes[i].CPU.Cores()
-	if need := z.gathered(i, cores); need > z.n.containers[i].memory {
+	if need, n := z.gathered(i, cores); need > z.n.containers[i].memory {
 		d.add(Reason{
 			Code: ReasonMemoryInFlight, Container: c.Name, Subject: "memory", Unit: "bytes", Before: z.n.containers[i].memory, After: need,
 			Message: fmt.Sprintf("a pod holds %s and %s for each request in flight, of which up to %s gather within an hour with probability %s",
-				size(c.MemoryInFlight.PerReplica), size(c.MemoryInFlight.PerUnit), num(z.inFlight(cores)), percent(1-d.s.Policy.Risk)),
+				size(c.MemoryInFlight.PerReplica), size(c.MemoryInFlight.PerUnit), num(n), percent(1-d.s.Policy.Risk)),
 		})
 	}
 }

@@ -26,13 +26,13 @@ type Counting struct {
 // the forecast was made from is counted, and counts of Poisson arrivals at a
 // steady rate λ over T seconds scatter around it by √(λ/T). A queue's capacity
 // has that in it already, so that it would count twice. The largest of k counts
-// of rates that scatter by τ lies, at the level p, z_p = Φ⁻¹(p^{1/k}) standard
-// deviations ω = √(τ² + λ/T) above the mean; the rates alone would lie z_p·τ above
-// it. So
+// of rates that scatter by τ lies, at the level p, z_p = Φ⁻¹(p^{1/k}) times
+// ω = √(τ² + λ/T) above their mean; the rates alone would lie z_p·τ above it. So
 //
-//	Q'(p) = Q(p) - z_p·(ω - √(ω² - λ/T)),   ω = max(√(λ/T), (Q(0.95) - Q(½))/(z_0.95 - z_½))
+//	Q'(p) = Q(½) - z_½·(ω - τ) + (Q(p) - Q(½))·τ/ω
+//	ω = max(√(λ/T), (Q(0.95) - Q(½))/(z_0.95 - z_½)),   τ = √(ω² - λ/T)
 //
-// and not less than the rate of which Q(p) is the quantile of a count. Where the
+// and not less than the rate of which Q(½) is the median of a count. Where the
 // forecast is wide, which counting does not explain, little is taken away.
 func (d *draft) ahead(dem *Demand, span time.Duration, level float64) float64 {
 	return dem.Counting.rate(level, func(level float64) float64 { return d.within(dem.Forecast, span, level) })
@@ -40,17 +40,17 @@ func (d *draft) ahead(dem *Demand, span time.Duration, level float64) float64 {
 
 // rate is the quantile of a rate by those of its counts.
 func (c Counting) rate(level float64, counted func(level float64) float64) float64 {
-	q := counted(level)
-	if q <= 0 || !plausible(c.Seconds) {
-		return q
+	median := counted(0.5)
+	if median <= 0 || !plausible(c.Seconds) {
+		return counted(level)
 	}
 	const wide = 0.95
-	median, high, peakOf := counted(0.5), counted(wide), float64(c.PeakOf)
-	zp, zm, zw := largestOf(peakOf, level), largestOf(peakOf, 0.5), largestOf(peakOf, wide)
-	noise := rateBelow(median, c.Seconds, zm) / c.Seconds
-	spread := max(math.Sqrt(noise), (high-median)/(zw-zm))
+	zm, zw := largestOf(float64(c.PeakOf), 0.5), largestOf(float64(c.PeakOf), wide)
+	least := rateBelow(median, c.Seconds, zm)
+	noise := least / c.Seconds
+	spread := max(math.Sqrt(noise), (counted(wide)-median)/(zw-zm))
 	rates := math.Sqrt(max(0, spread*spread-noise))
-	return max(q-zp*(spread-rates), rateBelow(q, c.Seconds, zp))
+	return max(median-zm*(spread-rates), least) + (counted(level)-median)*rates/spread
 }
 
 // newest is the least rate that the newest observation is evidence of: the one

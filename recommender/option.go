@@ -41,12 +41,16 @@ type sizer struct {
 	rungs []rung
 	// late is the share of late requests that plans expect.
 	late float64
+	// sizesNow are what the containers request now; read only.
+	sizesNow []Resources
 }
 
-type rung struct{ cores, rate float64 }
+// rung is a size, what it carries, and how many requests may gather in it, 0
+// where that does not matter.
+type rung struct{ cores, rate, inFlight float64 }
 
 func newSizer(d *draft, n need) *sizer {
-	z := &sizer{d: d, n: n}
+	z := &sizer{d: d, n: n, sizesNow: d.presentSizes()}
 	d.frame = newFrame(d, func(i int) bool { return n.containers[i].known })
 	if n.serving >= 0 {
 		spans := windowsOf(d.s).lasting()
@@ -74,6 +78,7 @@ func (z *sizer) ladder(rate float64) []rung {
 	var rungs []rung
 	for _, c := range sizes {
 		r := rung{cores: c, rate: z.n.server.Capacity(c*(1+p.Vertical.Burst), p.Objective.LatencySeconds, z.late)}
+		r.inFlight = z.inFlight(c, alone)
 		rungs = append(rungs, r)
 		if r.rate > enough*1.2 {
 			break
@@ -170,7 +175,8 @@ func (z *sizer) size(i, replicas int) (Resources, float64) {
 	}
 	if i == z.n.serving {
 		cores, short := z.servingCores(pods)
-		memory = max(memory, z.gathered(i, cores))
+		gathered, _ := z.gathered(i, cores)
+		memory = max(memory, gathered)
 		return Resources{CPU: FromCores(cores), Memory: FromBytes(memory)}, short
 	}
 	use := z.d.rules(i).CPUUtilization

@@ -153,19 +153,35 @@ func (z *sizer) present() option {
 	return o
 }
 
+// asTheyAre is the option with pods of the size that they have; what it is short
+// of is left open.
+func (z *sizer) asTheyAre(o option) option {
+	o.sizes = z.sizesNow
+	o.cost = z.d.cost(o.replicas, o.sizes)
+	return o
+}
+
 // cheapest is the cheapest option of those that are the least short, where a
-// change of replicas has to pay within the span.
+// change has to pay within the span.
 func (z *sizer) cheapest(lo, hi int, span time.Duration) option {
 	now := max(1, z.d.s.Replicas.Desired)
 	best, kept := option{short: math.Inf(1)}, option{short: math.Inf(1)}
-	price := func(o option) float64 { return o.cost + z.starts(o)/span.Hours() }
+	least := math.Inf(1)
+	rate := func(o option) float64 { return o.cost + z.change(o)/span.Hours() }
+	try := func(o option) {
+		if r := rate(o); o.short < best.short-1e-9 || (o.short <= best.short+1e-9 && r < least) {
+			best, least = o, r
+		}
+	}
 	for replicas := lo; replicas <= hi; replicas++ {
 		o := z.option(replicas)
-		if o.short < best.short-1e-9 || (o.short <= best.short+1e-9 && price(o) < price(best)) {
-			best = o
-		}
+		try(o)
 		if replicas == now {
 			kept = o
+		} else if same := z.asTheyAre(o); z.n.perPod <= 0 && (best.short > 1e-9 || rate(same) < least) {
+			same.sizes = slices.Clone(same.sizes)
+			same.short = z.shortOf(same)
+			try(z.allowed(same))
 		}
 	}
 	if kept.short <= best.short && kept.cost <= best.cost*(1+keepReplicas) {
@@ -175,16 +191,20 @@ func (z *sizer) cheapest(lo, hi int, span time.Duration) option {
 }
 
 // change is what it costs to get from what is there now to the option: the
-// owner's price of a change, and the time that pods take to start.
+// owner's price of a change, one for the number of pods and one for each pod that
+// gets another size, and the time that pods take to start.
 func (z *sizer) change(o option) float64 {
-	same := o.replicas == z.d.s.Replicas.Desired
+	now, changes := z.d.s.Replicas.Desired, 0
+	if o.replicas != now {
+		changes++
+	}
 	for i, c := range z.d.s.Containers {
-		same = same && o.sizes[i] == c.Requests
+		if o.sizes[i] != c.Requests {
+			changes += max(1, min(o.replicas, now))
+			break
+		}
 	}
-	if same {
-		return 0
-	}
-	return z.d.s.Policy.ChangeHours*z.d.currentCost() + z.starts(o)
+	return z.d.s.Policy.ChangeHours*z.d.currentCost()*float64(changes) + z.starts(o)
 }
 
 // starts is the cost of the pods that start or stop, for the time that it takes

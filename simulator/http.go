@@ -282,12 +282,12 @@ func (h *httpLoad) endStep(o *Observation) {
 	h.observe(o)
 }
 
-func (h *httpLoad) finish(s *Score) {
+func (h *httpLoad) finish(s *Score) []bool {
 	if !h.flowing {
 		for _, p := range h.w.ready {
 			h.drain(p)
 		}
 	}
 	h.giveUp()
-	h.requestLog.finish(s)
+	return h.requestLog.finish(s)
 }

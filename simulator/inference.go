@@ -284,9 +284,9 @@ func (l *inferenceLoad) podMetrics(p *pod, o *PodObservation) {
 	p.batch.step = batchMeans{}
 }
 
-func (l *inferenceLoad) finish(s *Score) {
+func (l *inferenceLoad) finish(s *Score) []bool {
 	for _, p := range l.w.ready {
 		l.drain(&p.batch)
 	}
-	l.requestLog.finish(s)
+	return l.requestLog.finish(s)
 }

@@ -28,6 +28,11 @@ func (w *world) endStep() error {
 		p.use = podUse{since: w.now}
 	}
 	w.seen.MetricsAt = w.sc.Demand.clock(w.now)
+	if w.opts.Watch != nil {
+		truth := w.seen
+		w.complete(&truth, w.pods0, nil)
+		w.opts.Watch(truth)
+	}
 	if !w.watch.perfect() {
 		w.watch.keep(w.now, w.seen, w.pods0)
 	}
@@ -81,14 +86,19 @@ func (w *world) present() {
 		w.seen, w.pods0 = s.o, append(w.pods0[:0], s.pods...)
 		o.Step = w.sc.Step
 	}
+	w.shown = w.complete(o, w.pods0, w.shown)
+}
+
+// complete adds the state at this instant to what metrics say, of pods by
+// ascending ID, and returns the pods, for which it uses room.
+func (w *world) complete(o *Observation, metrics, room []PodObservation) []PodObservation {
 	o.Now = w.sc.Demand.clock(w.now)
 	o.Scored = w.scoring()
 	o.Desired, o.Ready, o.Template = w.desired, len(w.ready), w.template
 	if !math.IsNaN(w.lastOOM) {
 		o.LastOOMKill = w.sc.Demand.clock(w.lastOOM)
 	}
-	metrics := w.pods0 // Of the last step, by ascending ID.
-	o.Pods = w.shown[:0]
+	o.Pods = room[:0]
 	for _, p := range w.pods {
 		for len(metrics) > 0 && metrics[0].ID < p.id {
 			metrics = metrics[1:]
@@ -100,7 +110,7 @@ func (w *world) present() {
 		w.podState(p, &seen)
 		o.Pods = append(o.Pods, seen)
 	}
-	w.shown = o.Pods
+	return o.Pods
 }
 
 func (w *world) podState(p *pod, o *PodObservation) {

@@ -344,7 +344,7 @@ func (q *queueLoad) endStep(o *Observation) {
 
 // finish serves what is left with the workers there are; what they never can
 // is violated.
-func (q *queueLoad) finish(s *Score) {
+func (q *queueLoad) finish(s *Score) []bool {
 	for end := q.nextEnd(); end < math.MaxFloat64; end = q.nextEnd() {
 		q.end(end)
 	}
@@ -356,7 +356,7 @@ func (q *queueLoad) finish(s *Score) {
 			q.unfinished(k.item.arrival)
 		}
 	}
-	q.requestLog.finish(s)
+	return q.requestLog.finish(s)
 }
 
 // unfinished records an item that is never done.

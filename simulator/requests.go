@@ -15,7 +15,7 @@ type requestLog struct {
 	total   latencies
 	windows windows
 
-	violated float64 // Requests of the scored span.
+	late     float64 // Requests of the scored span that were violated.
 	dropped  float64
 	unserved float64 // Still waiting at the end, for good.
 }
@@ -76,7 +76,7 @@ func (l *requestLog) violate(t, n float64) {
 	if t < l.windows.start {
 		return
 	}
-	l.violated += n
+	l.late += n
 	l.windows.violated[l.windows.index(t)] += n
 }
 
@@ -133,23 +133,44 @@ func (l *requestLog) close() {
 	l.latency.clear()
 }
 
-// finish fills the fields of the score that requests have.
-func (l *requestLog) finish(s *Score) {
-	l.close()
-	arrived, windows := 0.0, &l.windows
-	for i, n := range windows.arrivals {
-		arrived += n
-		late := windows.violated[i]
-		if late > 0 && late > (1-l.w.sc.Objective.Percentile)*n {
-			begin := windowSeconds * float64(i)
-			s.SLOViolationSeconds += min(windowSeconds, l.w.end-l.w.scored-begin)
+// violated are the windows in which more than 1 - percentile of the arrivals
+// were violated.
+func (l *requestLog) violated() []bool {
+	out := make([]bool, len(l.windows.arrivals))
+	for i, n := range l.windows.arrivals {
+		late := l.windows.violated[i]
+		out[i] = late > 0 && late > (1-l.w.sc.Objective.Percentile)*n
+	}
+	return out
+}
+
+// violatedSeconds is the length of windows.
+func (w *world) violatedSeconds(violated []bool) float64 {
+	sum := 0.0
+	for i, v := range violated {
+		if v {
+			sum += min(windowSeconds, w.end-w.scored-windowSeconds*float64(i))
 		}
 	}
-	s.SLOViolatedRequestRatio = ratio(min(l.violated, arrived), arrived)
+	return sum
+}
+
+// finish fills the fields of the score that requests have, and returns the
+// violated minutes.
+func (l *requestLog) finish(s *Score) []bool {
+	l.close()
+	arrived := 0.0
+	for _, n := range l.windows.arrivals {
+		arrived += n
+	}
+	violated := l.violated()
+	s.SLOViolationSeconds = l.w.violatedSeconds(violated)
+	s.SLOViolatedRequestRatio = ratio(min(l.late, arrived), arrived)
 	dropped := uint64(l.dropped + 0.5)
 	served := uint64(arrived+0.5) - min(dropped+uint64(l.unserved), uint64(arrived+0.5))
 	s.ServedRequests, s.DroppedRequests = &served, &dropped
 	s.LatencyP50Seconds = l.total.known(0.50)
 	s.LatencyP95Seconds = l.total.known(0.95)
 	s.LatencyP99Seconds = l.total.known(0.99)
+	return violated
 }

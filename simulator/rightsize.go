@@ -33,6 +33,9 @@ type RightsizeOptions struct {
 	// Light and Without are those of forecaster.Options.
 	Light   bool
 	Without []string
+	// Decided is told each decision with what it was made from, and keeps neither;
+	// nil is told nothing.
+	Decided func(recommender.Snapshot, recommender.Decision)
 }
 
 // DefaultRightsize returns the intervals of the controller: a decision a
@@ -100,6 +103,9 @@ func (r *rightsizer) Decide(o Observation) Action {
 	snapshot := r.snapshot(o)
 	r.refresh(o, &snapshot)
 	d := r.core.Decide(snapshot)
+	if r.o.Decided != nil {
+		r.o.Decided(snapshot, d)
+	}
 	r.state, r.reasons = d.State, d.Reasons
 	r.covered = r.cover(load)
 	return r.action(o, d)

@@ -17,6 +17,9 @@ type Options struct {
 	// simulated time that has passed, 0 to 1. A false result ends the run with
 	// [ErrStopped].
 	Progress func(share float64) bool
+	// Watch, if not nil, is told at the end of each step what was in it: what
+	// metrics would have shown if nothing had come between.
+	Watch func(o Observation)
 }
 
 // Result is what a run amounts to.
@@ -25,6 +28,8 @@ type Result struct {
 	Score  Score
 	// Series is nil unless it was asked for.
 	Series *ScoreSeries
+	// Violated are the minutes of the scored span that count as violated.
+	Violated []bool
 }
 
 // Run replays the scenario against a policy. Equal arguments give equal
@@ -47,7 +52,8 @@ func Run(sc Scenario, p Policy, opts Options) (Result, error) {
 	if err := w.run(every); err != nil {
 		return Result{}, err
 	}
-	r := Result{Policy: p.Name, Score: w.score(), Series: w.series}
+	r := Result{Policy: p.Name, Series: w.series}
+	r.Score, r.Violated = w.score()
 	if c, ok := decider.(Constrained); ok && !c.MeetsConstraint() {
 		r.Score.Cost = nil
 	}
@@ -68,8 +74,9 @@ type load interface {
 	// the totals.
 	endStep(o *Observation)
 	// finish serves what is still in flight at the end and fills the fields of
-	// the score that depend on the kind of service.
-	finish(s *Score)
+	// the score that depend on the kind of service. It returns of each minute of
+	// the scored span whether it counts as violated.
+	finish(s *Score) (violated []bool)
 }
 
 // podMeter is a load that knows more of a pod than its CPU and memory.

@@ -75,11 +75,11 @@ type Score struct {
 	Decisions int `json:"decisions"`
 }
 
-// score puts the totals into numbers.
-func (w *world) score() Score {
+// score puts the totals into numbers, and says which minutes were violated.
+func (w *world) score() (s Score, violated []bool) {
 	t := &w.total
 	cost := t.cost
-	s := Score{
+	s = Score{
 		CPUCoreHours:         t.requestedCPU / 3600,
 		CPUBorrowedCoreHours: t.borrowedCPU / 3600,
 		MemoryGiBHours:       t.requestedMemory / 3600 / (1 << 30),
@@ -99,8 +99,8 @@ func (w *world) score() Score {
 	if w.sc.Service.Inference != nil { // What its CPU and memory do is not modelled.
 		s.CPUSlackRatio, s.MemorySlackRatio = nil, nil
 	}
-	w.load.finish(&s)
-	return s
+	violated = w.load.finish(&s)
+	return s, violated
 }
 
 func slack(used, requested float64) *float64 {

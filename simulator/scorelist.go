@@ -26,7 +26,7 @@ func NewScoreList(scenario string, results []Result, oracle Result) ScoreList {
 		if best := oracle.Score.Cost; best != nil && r.Score.Cost != nil {
 			r.Score.CostToOracle = ratio(*r.Score.Cost, *best)
 		}
-		list.Items = append(list.Items, ScoreItem(r))
+		list.Items = append(list.Items, ScoreItem{Policy: r.Policy, Score: r.Score, Series: r.Series})
 	}
 	return list
 }

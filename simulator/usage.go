@@ -124,11 +124,8 @@ func (u *usageLoad) changed(*pod, change) {}
 
 func (u *usageLoad) endStep(*Observation) { u.integrate(u.w.now) }
 
-func (u *usageLoad) finish(s *Score) {
-	for i, lossy := range u.lossy {
-		if lossy {
-			s.SLOViolationSeconds += min(windowSeconds, u.w.end-u.w.scored-windowSeconds*float64(i))
-		}
-	}
+func (u *usageLoad) finish(s *Score) []bool {
+	s.SLOViolationSeconds = u.w.violatedSeconds(u.lossy)
 	s.SLOViolatedRequestRatio = ratio(u.lost, u.demanded)
+	return u.lossy
 }

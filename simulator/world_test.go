@@ -100,7 +100,7 @@ func TestNodesAddUp(t *testing.T) {
 		if err := w.run(sc.Step); err != nil {
 			t.Fatal(err)
 		}
-		if s := w.score(); s.OOMKills == 0 || s.Resizes == 0 || s.Restarts <= s.OOMKills {
+		if s, _ := w.score(); s.OOMKills == 0 || s.Resizes == 0 || s.Restarts <= s.OOMKills {
 			t.Errorf("seed %d: %d kills, %d resizes, %d restarts: too little happened", seed, s.OOMKills, s.Resizes, s.Restarts)
 		}
 	}

@@ -159,7 +159,7 @@ func (w *Writer) scale(ctx context.Context, t Target, s actuator.Step) error {
 		"spec": map[string]any{"replicas": int64(replicas)},
 	}}
 	return w.apply(ctx, object, "scale", scale, s.Precondition, func(o owner) bool {
-		return slices.Contains(t.TakeOver, o.manager) || !o.declares && (o.subresource == "" || strings.HasPrefix(o.manager, "kubectl"))
+		return o.manager == unowned || slices.Contains(t.TakeOver, o.manager) || !o.declares && (o.subresource == "" || strings.HasPrefix(o.manager, "kubectl"))
 	})
 }
 

@@ -10,12 +10,16 @@ import (
 
 	"github.com/rightsize-dev/rightsize/internal/collector"
 	"github.com/rightsize-dev/rightsize/internal/report"
+	"github.com/rightsize-dev/rightsize/internal/snapshot"
 	"github.com/rightsize-dev/rightsize/recommender"
 )
 
 // live is what a cluster itself says about the workloads of a Prometheus.
 type live struct {
 	cluster *cluster
+	// objects is nil where decisions are about the past, of which a cluster knows
+	// nothing.
+	objects *objects
 }
 
 // join connects to the cluster of the flags. Settings that its chart installed
@@ -51,8 +55,28 @@ func (g *gatherFlags) join(ctx context.Context, out *gathering) error {
 		}
 		return err
 	}
-	out.rightsizes, err = cl.rightsizes(ctx, g.prometheus.cfg.Namespaces)
+	namespaces := g.prometheus.cfg.Namespaces
+	if out.rightsizes, err = cl.rightsizes(ctx, namespaces); err != nil || g.at != "" {
+		return err
+	}
+	out.live.objects, err = cl.objects(ctx, out.streams, namespaces)
 	return err
+}
+
+// observe lays what the cluster knows over what the Prometheus said.
+func (g *gathering) observe(s *recommender.Snapshot) {
+	if g.live == nil || g.live.objects == nil {
+		return
+	}
+	around, ok := g.live.objects.of(s.Workload)
+	if !ok {
+		if g.live.objects.gone(s.Workload) {
+			s.Facts = append(s.Facts, recommender.Fact{Code: recommender.FactWarning, Message: "the cluster has no such object any more"})
+		}
+		return
+	}
+	around.RightSize, _ = g.rightsizes.of(s.Workload)
+	snapshot.Observe(s, around)
 }
 
 // adopt takes the connection of the installed settings, unless the flags or the

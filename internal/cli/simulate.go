@@ -26,6 +26,7 @@ type simulateOptions struct {
 	seed     int64
 	timings  bool
 	pareto   bool
+	asIs     bool
 	bursts   []float64
 	workers  int
 	shard    string
@@ -59,7 +60,8 @@ its own, and is listed if asked for. docs/simulator.md describes scenario files,
 what is simulated, and what each score means.
 
 With --pareto each policy runs at all settings of its own safety knobs, at each
-of --bursts, and what is printed is what it costs at equal violations.
+of --bursts, and what is printed is what it costs at equal violations, over the
+oracle and over its frontier: oracles that accept more violations.
 
 With --shard i/n only every n-th run is done and written as JSON, for
 "simulate merge" to put together: docs/ci.md has a Kubernetes Job that does it.
@@ -93,6 +95,7 @@ exceeded.`,
 	f.Int64Var(&o.seed, "seed", 0, "use this seed instead of the scenario's")
 	f.BoolVar(&o.timings, "timings", false, "say on stderr how long each run took")
 	f.BoolVar(&o.pareto, "pareto", false, "run each policy at all settings of its safety knobs")
+	f.BoolVar(&o.asIs, "as-configured", false, "with --pareto: run each policy only as it is configured, beside the oracle's curve")
 	f.Float64SliceVar(&o.bursts, "bursts", []float64{0, 0.5, 1}, "the values of cluster.burst to run at with --pareto")
 	f.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "how many runs to do at a time; the result does not depend on it")
 	f.StringVar(&o.shard, "shard", "", "do only part i of n, as i/n, and write it for simulate merge")
@@ -143,6 +146,8 @@ func (o *simulateOptions) check(cmd *cobra.Command) (judge.Shard, error) {
 		return judge.Shard{}, usageErrorf("%s: --workers must be at least 1, got %d", path, o.workers)
 	case cmd.Flags().Changed("bursts") && !o.pareto:
 		return judge.Shard{}, usageErrorf("%s: --bursts needs --pareto", path)
+	case o.asIs && !o.pareto:
+		return judge.Shard{}, usageErrorf("%s: --as-configured needs --pareto", path)
 	case o.pareto && (o.budgets != "" || o.series):
 		return judge.Shard{}, usageErrorf("%s: --pareto goes with neither --budgets nor --series", path)
 	case o.pareto && len(o.bursts) == 0:
@@ -240,7 +245,7 @@ func (o *simulateOptions) plan(shard judge.Shard) (*judge.Plan, error) {
 	page := o.output == "html" || shard != (judge.Shard{})
 	options := judge.Options{Mode: judge.Scores, Policies: o.policies, Series: o.series || page, Course: page}
 	if o.pareto {
-		options = judge.Options{Mode: judge.Pareto, Policies: o.policies, Bursts: o.bursts}
+		options = judge.Options{Mode: judge.Pareto, Policies: o.policies, Bursts: o.bursts, AsConfigured: o.asIs}
 	}
 	return judge.NewPlan(scenarios, options)
 }

@@ -13,47 +13,39 @@ import (
 	"github.com/rightsize-dev/rightsize/recommender"
 )
 
-// assemble puts the fleet together from what was read.
-func (x *collection) assemble() *Fleet {
-	fleet := &Fleet{At: x.fine.end}
-	containers := map[recommender.Workload]map[string]bool{}
-	note := func(w recommender.Workload, container string) {
-		if containers[w] == nil {
-			containers[w] = map[string]bool{}
-		}
-		if container != "" {
-			containers[w][container] = true
-		}
-	}
-	for _, name := range []string{tableCPU, tableMemory} {
-		for k := range x.tables[name].values {
-			note(k.workload, k.container)
+// list finds out which workloads there are.
+func (x *collection) list() {
+	x.newest = x.newestOwners()
+	ids := map[recommender.Workload]bool{}
+	for w, volumes := range x.shelf {
+		for _, v := range volumes {
+			if v.table == tableCPU || v.table == tableMemory {
+				ids[w] = true
+			}
 		}
 	}
-	newest := x.newestOwners()
-	for w := range newest {
-		note(w, "")
+	for w := range x.newest {
+		ids[w] = true
 	}
 	for w := range x.now.existing {
-		if x.wanted(w) {
-			note(w, "")
-		}
+		ids[w] = ids[w] || x.wanted(w)
 	}
+	x.ids = nil
 	gone := 0
-	for w, names := range containers {
-		raw, alive := newest[w]
-		if !alive && !x.now.existing[w] && x.knowsLiving() {
+	for w, wanted := range ids {
+		_, alive := x.newest[w]
+		switch {
+		case !wanted:
+		case !alive && !x.now.existing[w] && x.now.knowsLiving():
 			gone++
-			continue
+		default:
+			x.ids = append(x.ids, w)
 		}
-		fleet.Workloads = append(fleet.Workloads, x.workload(w, raw, slices.Sorted(maps.Keys(names))))
 	}
 	if gone > 0 {
 		x.run.fact(recommender.FactWarning, "", "%d workloads that ran earlier exist no more and are left out", gone)
 	}
-	slices.SortFunc(fleet.Workloads, func(a, b Workload) int { return compareWorkloads(a.ID, b.ID) })
-	fleet.Facts = x.run.report(x.fine.step)
-	return fleet
+	slices.SortFunc(x.ids, compareWorkloads)
 }
 
 func compareWorkloads(a, b recommender.Workload) int {
@@ -61,41 +53,44 @@ func compareWorkloads(a, b recommender.Workload) int {
 		cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
 }
 
-// knowsLiving says whether it is known which workloads exist; without
-// kube_pod_created and the controllers' own series it is not.
-func (x *collection) knowsLiving() bool { return len(x.now.created) > 0 }
-
 // newestOwners gives for each workload the owner, such as its ReplicaSet, of
 // its newest pod.
 func (x *collection) newestOwners() map[recommender.Workload]recommender.Workload {
 	newest := map[recommender.Workload]recommender.Workload{}
-	for raw, created := range x.now.created {
+	for raw, pod := range x.now.newest {
 		w := x.owners.resolve(raw)
-		if w.Name == "" || !x.wanted(w) {
+		if w.Name == "" || !x.wanted(w) || pod.created.IsZero() {
 			continue
 		}
 		old, ok := newest[w]
-		if !ok || created.After(x.now.created[old]) || (created.Equal(x.now.created[old]) && raw.Name > old.Name) {
+		if !ok || pod.created.After(x.now.newest[old].created) || (pod.created.Equal(x.now.newest[old].created) && raw.Name > old.Name) {
 			newest[w] = raw
 		}
 	}
 	return newest
 }
 
-// workload builds one workload; raw is the owner of its newest pod and names
-// are the containers that have a history.
-func (x *collection) workload(w, raw recommender.Workload, names []string) Workload {
-	out := Workload{ID: w, Desired: x.history(tableDesired, key{workload: w}), Ready: x.history(tableReady, key{workload: w})}
+// Workload puts one workload together; false where there is none.
+func (a *Archive) Workload(w recommender.Workload) (Workload, bool) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	if _, ok := slices.BinarySearchFunc(a.ids, w, compareWorkloads); !ok {
+		return Workload{}, false
+	}
+	out := Workload{ID: w, Desired: a.history(tableDesired, key{workload: w}), Ready: a.history(tableReady, key{workload: w})}
 	if out.Desired.Observed() == 0 {
-		out.Desired = x.history(tablePods, key{workload: w})
+		out.Desired = a.history(tablePods, key{workload: w})
 	}
 	if out.Ready.Observed() == 0 {
-		out.Ready = x.history(tablePodsReady, key{workload: w})
+		out.Ready = a.history(tablePodsReady, key{workload: w})
 	}
-	if template := x.now.containers[raw]; len(template) > 0 {
+	raw := a.newest[w]
+	pod := a.now.newest[raw]
+	names := a.names(w)
+	if listed := pod.listed(); len(listed) > 0 {
 		var removed []string
 		for _, n := range names {
-			if !template[n] {
+			if !listed[n] {
 				removed = append(removed, n)
 			}
 		}
@@ -106,65 +101,88 @@ func (x *collection) workload(w, raw recommender.Workload, names []string) Workl
 					strings.Join(removed, ", ")),
 			})
 		}
-		names = slices.Sorted(maps.Keys(template))
+		names = slices.Sorted(maps.Keys(listed))
 	} else if raw.Name == "" {
 		out.Facts = append(out.Facts, recommender.Fact{
 			Code: recommender.FactMissing, Signal: "requests",
-			Message: fmt.Sprintf("no pod was seen in the %s before: current requests and limits are unknown", x.coarse.step),
+			Message: fmt.Sprintf("no pod was seen in the %s before: current requests and limits are unknown", a.grids.coarse.step),
 		})
 	}
 	for _, n := range names {
-		out.Containers = append(out.Containers, x.container(w, raw, n))
+		out.Containers = append(out.Containers, a.container(w, raw, n))
 	}
-	out.StartupSeconds = p90(x.history(tableStartup, key{workload: w}).Values)
-	out.Signals = x.signals(w)
-	out.Runs, out.DeadlineSeconds, out.Durations = x.runsOf(w), x.life.deadlines[w], x.durationsOf(w)
+	k := key{workload: w}
+	out.StartupSeconds = p90(append(a.history(tableStartup, k).Values, a.rest[tableStartup].value(k)))
+	signals, facts := a.chosen(w, a.signals(w))
+	out.Signals, out.Facts = signals, append(out.Facts, facts...)
+	out.Runs, out.DeadlineSeconds, out.Durations = a.runsOf(w), a.now.deadlines[w], durationsOf(a.now.durations[w])
+	return out, true
+}
+
+// names are the containers of which there is usage.
+func (a *Archive) names(w recommender.Workload) []string {
+	var names []string
+	for _, v := range a.shelf[w] {
+		if (v.table == tableCPU || v.table == tableMemory) && v.container != "" && !slices.Contains(names, v.container) {
+			names = append(names, v.container)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// history is one series; it has no values where none of them is known.
+func (a *Archive) history(table string, k key) forecaster.Series {
+	g := a.grids.of(a.kinds[table].kind)
+	out := forecaster.Series{Start: g.start(), Step: g.step}
+	for _, v := range a.shelf[k.workload] {
+		if v.table != table || v.container != k.container {
+			continue
+		}
+		first := g.number()
+		if start, last, ok := v.series.Range(); ok && last >= first && start < first+int64(g.n) {
+			out.Values = v.series.Get(first, g.n)
+		}
+		break
+	}
 	return out
 }
 
-// history is one series of a table that may not have been read.
-func (x *collection) history(table string, k key) forecaster.Series {
-	t := x.tables[table]
-	if t == nil {
-		return forecaster.Series{Start: x.fine.start(), Step: x.fine.step}
-	}
-	return t.series(k)
-}
-
-func (x *collection) container(w, raw recommender.Workload, name string) Container {
-	k, template := key{w, name}, key{raw, name}
+func (a *Archive) container(w, raw recommender.Workload, name string) Container {
+	k, now := key{w, name}, a.now.newest[raw].of(name)
 	c := Container{
-		Name:     name,
-		Requests: x.now.requests[template], Limits: x.now.limits[template], GPUs: x.now.gpus[template],
-		Sidecar: x.now.sidecars[template],
-		CPU:     x.history(tableCPU, k), CPUMaxPod: x.history(tableCPUMaxPod, k),
-		Memory: x.history(tableMemory, k), Throttled: x.history(tableThrottled, k),
+		Name: name, Requests: now.requests, Limits: now.limits, GPUs: now.gpus, Sidecar: now.sidecar,
+		CPU: a.history(tableCPU, k), CPUMaxPod: a.history(tableCPUMaxPod, k),
+		Memory: a.history(tableMemory, k), Throttled: a.history(tableThrottled, k),
 	}
-	c.Restarts, _, _ = events(x.history(tableRestarts, k))
-	c.OOMKills, c.FirstOOMKill, c.LastOOMKill = events(x.history(tableOOMRestarts, k), x.history(tableOOMEvents, k), x.history(tableOOMTerminated, k))
-	if limit := x.history(tableOOMLimits, k).Peak(); limit > 0 {
-		c.OOMLimit = recommender.FromBytes(limit)
+	c.Restarts, _, _ = a.events(k, tableRestarts)
+	c.OOMKills, c.FirstOOMKill, c.LastOOMKill = a.events(k, tableOOMRestarts, tableOOMEvents, tableOOMTerminated)
+	for _, limit := range []float64{a.history(tableOOMLimits, k).Peak(), a.rest[tableOOMLimits].value(k)} {
+		if limit > 0 {
+			c.OOMLimit = max(c.OOMLimit, recommender.FromBytes(limit))
+		}
 	}
-	if v := x.now.cached[template]; v > 0 && !math.IsInf(v, 0) {
+	if v := a.now.cached[key{raw, name}]; v > 0 && !math.IsInf(v, 0) {
 		c.UsageWithCache = v
 	}
-	c.Runtime = x.runtime(w, raw, name)
-	c.StartCPU = x.history(tableStartCPU, k)
+	c.Runtime = a.runtime(w, raw, name)
+	c.StartCPU = a.history(tableStartCPU, k)
 	return c
 }
 
 // runtime are the figures of a container's language runtime. Series that name
 // no container are those of the only one there is.
-func (x *collection) runtime(w, raw recommender.Workload, name string) map[string]forecaster.Series {
+func (a *Archive) runtime(w, raw recommender.Workload, name string) map[string]forecaster.Series {
 	var out map[string]forecaster.Series
-	for _, spec := range x.catalog.Signals {
+	only := len(a.now.newest[raw].listed()) == 1
+	for _, spec := range a.catalog.Signals {
 		if spec.Role != RoleRuntime {
 			continue
 		}
-		for _, a := range spec.Aliases {
-			s := x.history(aliasTable(spec, a), key{w, name})
-			if s.Observed() == 0 && len(x.now.containers[raw]) == 1 {
-				s = x.history(aliasTable(spec, a), key{workload: w})
+		for _, alias := range spec.Aliases {
+			s := a.history(aliasTable(spec, alias), key{w, name})
+			if s.Observed() == 0 && only {
+				s = a.history(aliasTable(spec, alias), key{workload: w})
 			}
 			if s.Observed() > 0 {
 				if out == nil {
@@ -178,24 +196,30 @@ func (x *collection) runtime(w, raw recommender.Workload, name string) map[strin
 	return out
 }
 
-// events counts what several sources saw. Within one step they saw the same
-// events, so the source that saw most counts. The times are the ends of the
-// first and of the last step with any.
-func events(sources ...forecaster.Series) (total int, first, last time.Time) {
-	longest := slices.MaxFunc(sources, func(a, b forecaster.Series) int { return cmp.Compare(a.Len(), b.Len()) })
-	for i := range longest.Len() {
-		most := 0.0
-		for _, s := range sources {
-			if i < s.Len() && s.Values[i] > most {
-				most = s.Values[i]
+// events counts what several tables saw of a container. Within one step they
+// saw the same events, so the one that saw most counts. The times are the ends
+// of the first and of the last step with any.
+func (a *Archive) events(k key, tables ...string) (total int, first, last time.Time) {
+	values := make([]float64, a.grids.events.n+1) // The last is what came after the grid.
+	for _, table := range tables {
+		for i, v := range append(a.history(table, k).Values, a.rest[table].value(k)) {
+			if v > 0 {
+				values[i] = max(values[i], v)
 			}
 		}
-		if n := int(math.Round(most)); n > 0 {
-			total += n
-			last = longest.Time(i)
-			if first.IsZero() {
-				first = last
-			}
+	}
+	for i, v := range values {
+		n := int(math.Round(v))
+		if n == 0 {
+			continue
+		}
+		total += n
+		last = a.grids.events.at(i)
+		if i == a.grids.events.n {
+			last = a.grids.fine.end
+		}
+		if first.IsZero() {
+			first = last
 		}
 	}
 	return total, first, last
@@ -214,16 +238,16 @@ func p90(values []float64) float64 {
 
 // signals are those of the catalogue that there is data for: the primary
 // demand first, the others in the order of the catalogue.
-func (x *collection) signals(w recommender.Workload) []Signal {
+func (a *Archive) signals(w recommender.Workload) []Signal {
 	var out []Signal
-	for _, spec := range x.catalog.Signals {
-		if spec.Role == RoleRuntime || spec.Role == RoleDurations {
+	for _, spec := range a.catalog.Signals {
+		if spec.Role == RoleRuntime {
 			continue
 		}
-		for _, a := range spec.Aliases {
-			s := x.history(aliasTable(spec, a), key{workload: w})
+		for _, alias := range spec.Aliases {
+			s := a.history(aliasTable(spec, alias), key{workload: w})
 			if s.Observed() > 0 {
-				out = append(out, Signal{Name: spec.Name, Unit: spec.Unit, Role: spec.Role, Coarse: a.Coarse, Series: s})
+				out = append(out, Signal{Name: spec.Name, Unit: spec.Unit, Role: spec.Role, Metric: alias.id(), Coarse: alias.Coarse, Series: s})
 				break
 			}
 		}

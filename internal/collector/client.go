@@ -26,6 +26,7 @@ type client struct {
 	backoff  time.Duration
 	maxBytes int64
 	slots    chan struct{}
+	observe  func(QueryResult, time.Duration)
 }
 
 // call is one query. A step of zero makes it an instant query at end.
@@ -35,6 +36,8 @@ type call struct {
 	expr       string
 	start, end time.Time
 	step       time.Duration
+	// partial, where given, hears that the server had a part of the data only.
+	partial func()
 }
 
 // points is how many grid points the call asks for.
@@ -105,21 +108,35 @@ func (c *client) wrongType(q call, v model.Value) error {
 // often enough.
 func (c *client) send(ctx context.Context, r *run, q call) (model.Value, error) {
 	defer r.finished()
+	began := time.Now()
 	for attempt := 1; ; attempt++ {
 		v, failure, err := c.attempt(ctx, r, q)
 		if err == nil {
+			result := QueryOK
+			if failure.partial {
+				result = QueryPartial
+			}
+			c.observed(result, time.Since(began))
 			return v, nil
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		if !failure.retry || attempt >= min(c.attempts, failure.attempts) {
+			c.observed(QueryFailed, time.Since(began))
 			failure.err.Attempts = attempt
 			return nil, failure.err
 		}
+		c.observed(QueryRetried, 0)
 		if err := wait(ctx, c.delay(attempt, failure.after)); err != nil {
 			return nil, err
 		}
+	}
+}
+
+func (c *client) observed(result QueryResult, took time.Duration) {
+	if c.observe != nil {
+		c.observe(result, took)
 	}
 }
 
@@ -168,6 +185,9 @@ func (c *client) attempt(ctx context.Context, r *run, q call) (model.Value, fail
 	if err != nil {
 		return nil, c.classify(q, ex, err), fmt.Errorf("query %s: %w", q.what, err)
 	}
-	r.warnings(q.what, warnings)
-	return v, failure{}, nil
+	partial := r.warnings(q.what, warnings)
+	if partial && q.partial != nil {
+		q.partial()
+	}
+	return v, failure{partial: partial}, nil
 }

@@ -7,41 +7,48 @@ import (
 
 	"github.com/prometheus/common/model"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/rightsize-dev/rightsize/recommender"
 )
 
 // Steps of what changes rarely.
 const (
 	// eventStep is the distance of points of restarts and OOM kills.
 	eventStep = 15 * time.Minute
-	// coarseStep is that of owners and start-up times, and how far back the
-	// newest pod of a workload may have lived.
+	// coarseStep is that of start-up times, and how far back the newest pod of a
+	// workload may have lived.
 	coarseStep = 24 * time.Hour
 	// maxSignalQueries is how many queries the signals of the catalogue may
 	// take together, before splits that the server forces.
 	maxSignalQueries = 80
 )
 
-// collection is one run of a collector.
+// collection is one run of reading into an archive.
 type collection struct {
-	*Collector
+	*Archive
 	run    *run
-	scope  scope
-	found  *findings
-	owners *owners
-	now    *current
+	fresh  *current
 	groups []group
+	grids  grids
+	// since is up to when the archive is complete, the zero time where it is
+	// empty; span is how much time is read.
+	since  time.Time
+	span   time.Duration
+	budget budget
+	// refused are the metrics of the catalogue that would take too many queries.
+	refused map[string]bool
 
-	fine, events, coarse grid
-	starts               grid
-	budget               budget
+	// under is what is under way, with the tables of it.
+	under  window
+	tables map[string]*table
+	rest   map[string]*table
 
-	// life is guarded by mu.
-	life lifecycle
-
-	tables  map[string]*table
-	mu      sync.Mutex
-	failed  map[string]error
-	partial map[string]bool
+	mu sync.Mutex
+	// failed are the queries, by their signal, that failed and fill no table.
+	// broken are tables of which a query failed, partial those of which some
+	// query was answered, and incomplete those of which an answer was not whole.
+	failed, broken      map[string]error
+	partial, incomplete map[string]bool
 }
 
 // Collect reads the history that ends at the given instant, rounded down to
@@ -50,59 +57,136 @@ type collection struct {
 // with optional signals is in the facts of the fleet; an error means that CPU,
 // memory or owners cannot be had.
 func (c *Collector) Collect(ctx context.Context, at time.Time, progress func(done, total int)) (*Fleet, error) {
-	step, history := time.Duration(c.cfg.Step), time.Duration(c.cfg.History)
-	end := at.UTC().Truncate(step)
-	x := &collection{
-		Collector: c, run: newRun(progress), now: newCurrent(),
-		fine:   newGrid(end, step, history),
-		events: newGrid(end, min(max(step, eventStep), history), history),
-		coarse: newGrid(end, min(max(step, coarseStep), history), history),
-		starts: newGrid(end, startStep, min(startSpan, history)),
-		life:   newLifecycle(),
-		budget: budget{maxBytes: c.cfg.MaxResponseBytes, maxSamples: c.cfg.MaxSamples},
-		tables: map[string]*table{}, failed: map[string]error{}, partial: map[string]bool{},
-	}
-	if err := x.read(ctx); err != nil {
+	a := c.archive()
+	queries, err := a.Read(ctx, at, progress)
+	if err != nil {
 		return nil, err
 	}
-	fleet := x.assemble()
-	fleet.Queries = int(x.run.requests.Load())
+	fleet := &Fleet{At: a.grids.fine.end, Facts: a.facts, Queries: queries}
+	for _, id := range a.ids {
+		w, _ := a.Workload(id)
+		fleet.Workloads = append(fleet.Workloads, w)
+	}
 	return fleet, nil
 }
 
 func (x *collection) read(ctx context.Context) error {
-	var err error
-	if x.scope, err = x.Collector.scope(ctx, x.run, x.fine.end); err != nil {
+	scope, err := x.Collector.scope(ctx, x.run, x.grids.fine.end)
+	if err != nil {
 		return err
 	}
-	if x.found, err = x.discover(ctx, x.run, x.scope, x.fine); err != nil {
+	if x.owners == nil || x.scope.cluster != scope.cluster {
+		x.clear(scope.cluster)
+	}
+	found, err := x.discover(ctx, x.run, scope, x.grids.fine.within(window{x.grids.fine.end.Add(-x.span), x.grids.fine.end}))
+	if err != nil {
 		return err
 	}
+	found.add(x.found)
+	x.found = found
 	// Which containers are sidecars says nothing without those that are not.
-	x.scope.sidecars = x.found.series[countSidecars] > 0 && x.found.series["kube_pod_container_info"] > 0
-	x.missing(x.run, x.found)
-	x.owners = newOwners(x.scope.cluster)
-	x.groups = x.budget.groups(x.found.loads, weightUsage(), x.day())
+	scope.sidecars = found.series[countSidecars] > 0 && found.series["kube_pod_container_info"] > 0
+	x.scope = scope
+	x.missing(x.run, found)
+	x.groups = x.budget.groups(found.loads, weightUsage(), x.day())
 	if err := x.execute(ctx, x.identityTasks()); err != nil {
 		return err
 	}
 	if err := x.narrow(); err != nil {
 		return err
 	}
-	if err := x.execute(ctx, x.signalTasks()); err != nil {
+	if err := x.readWindows(ctx); err != nil {
 		return err
 	}
-	return x.checkUsage()
+	if err := x.readWatched(ctx); err != nil {
+		return err
+	}
+	return x.finish()
+}
+
+// clear begins anew: workloads are told apart otherwise than before, or nothing
+// is known.
+func (x *collection) clear(cluster string) {
+	x.owners, x.found, x.holes = newOwners(cluster), nil, map[string]hole{}
+	x.since, x.span = time.Time{}, x.grids.fine.over()
+	x.Archive.mu.Lock()
+	defer x.Archive.mu.Unlock()
+	x.runs = map[recommender.Workload]map[string]knownRun{}
+	x.shelf, x.kinds, x.Archive.grids = map[recommender.Workload][]volume{}, map[string]tableKind{}, grids{}
+	x.now, x.ids, x.newest = newCurrent(), nil, nil
+}
+
+// readWindows reads what is there of the windows, one after the other, so that
+// no more is held unpacked than is allowed.
+func (x *collection) readWindows(ctx context.Context) error {
+	x.refuse()
+	for name, h := range x.dueHoles() {
+		for _, w := range x.windows(h.window) {
+			if err := x.readWindow(ctx, w, h.tries, func(table string) bool { return table == name }); err != nil {
+				x.holes[name] = h
+				return err
+			}
+		}
+	}
+	end := x.grids.fine.end
+	for _, w := range x.windows(window{end.Add(-x.span), end}) {
+		if err := x.readWindow(ctx, w, 0, func(string) bool { return true }); err != nil {
+			return err
+		}
+	}
+	x.rest = map[string]*table{}
+	return x.execute(ctx, x.restTasks())
+}
+
+// readWindow reads the tables that are wanted and packs them.
+func (x *collection) readWindow(ctx context.Context, w window, tries int, wanted func(table string) bool) error {
+	x.under, x.tables = w, map[string]*table{}
+	x.broken, x.partial, x.incomplete = map[string]error{}, map[string]bool{}, map[string]bool{}
+	if err := x.execute(ctx, x.signalTasks(wanted)); err != nil {
+		return err
+	}
+	x.commit(x.tables)
+	x.noteHoles(tries)
+	return nil
+}
+
+// windows splits a time that is to be read.
+func (x *collection) windows(w window) []window {
+	g := x.grids.fine.within(w)
+	per := g.n
+	if x.most > 0 {
+		var l load
+		for _, gr := range x.groups {
+			l = l.add(gr.load)
+		}
+		// Four series of each container, and as many of each workload.
+		per = max(1, min(g.n, x.most/max(1, 4*l.out+4*l.owners)))
+	}
+	count := (g.n + per - 1) / per
+	out := make([]window, 0, count)
+	for i := range count {
+		out = append(out, window{g.at(i*g.n/count - 1), g.at((i+1)*g.n/count - 1)})
+	}
+	return out
 }
 
 // day is how many points a query of usage should at least span before
 // namespaces are read apart: each query opens all blocks of its time anyway.
-func (x *collection) day() int { return max(1, min(x.fine.n, int(24*time.Hour/x.fine.step))) }
+func (x *collection) day() int {
+	return max(1, int(min(x.span, 24*time.Hour)/x.grids.fine.step))
+}
+
+// lately is how far back the newest pod of a workload is looked for: as far as
+// the archive does not know yet.
+func (x *collection) lately() time.Duration {
+	return min(max(x.span, x.scope.window), x.grids.coarse.step)
+}
 
 // task is one query of a collection.
 type task struct {
-	// signal is the name in facts.
+	// signal is the name in facts, table that of the table it fills.
 	signal   string
+	table    string
 	call     call
 	required bool
 	// series takes the answer of a range query, vector that of an instant one.
@@ -124,8 +208,12 @@ func (x *collection) execute(ctx context.Context, tasks []task) error {
 			}
 			x.mu.Lock()
 			defer x.mu.Unlock()
-			if x.failed[t.signal] == nil || err.Error() < x.failed[t.signal].Error() {
-				x.failed[t.signal] = err
+			errs, name := x.failed, t.signal
+			if t.table != "" {
+				errs, name = x.broken, t.table
+			}
+			if errs[name] == nil || err.Error() < errs[name].Error() {
+				errs[name] = err
 			}
 			return nil
 		})
@@ -143,9 +231,9 @@ func (x *collection) perform(ctx context.Context, t task) error {
 		return nil
 	}
 	return x.client.series(ctx, x.run, t.call, func(m model.Matrix) {
-		if len(m) > 0 {
+		if len(m) > 0 && t.table != "" {
 			x.mu.Lock()
-			x.partial[t.signal] = true
+			x.partial[t.table] = true
 			x.mu.Unlock()
 		}
 		t.series(m)

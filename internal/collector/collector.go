@@ -80,6 +80,6 @@ func newClient(cfg Config, presetParams map[string]string) (*client, error) {
 	return &client{
 		api: promv1.NewAPI(apiClient), recorder: rec, source: source.String(),
 		timeout: time.Duration(cfg.Timeout), attempts: cfg.Attempts, backoff: time.Duration(cfg.Backoff),
-		maxBytes: cfg.MaxResponseBytes, slots: make(chan struct{}, cfg.Concurrency),
+		maxBytes: cfg.MaxResponseBytes, slots: make(chan struct{}, cfg.Concurrency), observe: cfg.Observe,
 	}, nil
 }

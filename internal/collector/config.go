@@ -90,7 +90,23 @@ type Config struct {
 	Google *GoogleConfig `yaml:"google_iam,omitempty"`
 	// AzureAD gets tokens for Azure Monitor managed service for Prometheus.
 	AzureAD *azuread.AzureADConfig `yaml:"azuread,omitempty"`
+
+	// Observe hears how each query went and how long it took, retries included;
+	// for those that are sent again, also of each time, and then of no time. It may
+	// be called from several goroutines. Nil where nobody listens.
+	Observe func(result QueryResult, took time.Duration) `yaml:"-"`
 }
+
+// QueryResult is how a query went.
+type QueryResult string
+
+// The results of queries.
+const (
+	QueryOK      QueryResult = "ok"
+	QueryPartial QueryResult = "partial" // Answered with warnings.
+	QueryRetried QueryResult = "retried" // Not answered, and sent again.
+	QueryFailed  QueryResult = "failed"
+)
 
 // GoogleConfig says whose Google token to send.
 type GoogleConfig struct {

@@ -66,6 +66,19 @@ type findings struct {
 	loads  []namespaceLoad
 }
 
+// add takes in what was found before and is not there now. The totals of
+// metrics are of now alone.
+func (f *findings) add(before *findings) {
+	if before == nil {
+		return
+	}
+	for id, n := range before.series {
+		if f.series[id] == 0 && !strings.HasPrefix(id, countTotal) {
+			f.series[id] = n
+		}
+	}
+}
+
 // scope finds out about clusters and builds what all queries share.
 func (c *Collector) scope(ctx context.Context, r *run, at time.Time) (scope, error) {
 	s := scope{cluster: c.cfg.ClusterLabel, window: time.Duration(c.cfg.RateWindow)}
@@ -203,6 +216,9 @@ func (c *Collector) counted(s scope) (string, string) {
 		count(countSidecars, s.sidecarInfo()),
 		count(countNodePods, fmt.Sprintf("max by (%s) (%s)", s.pod(), s.state("kube_pod_owner", equal("owner_kind", "Node")))),
 		count(countRelabeled, s.state("kube_pod_owner", notEqual("exported_pod", ""))+" or "+s.state("kube_pod_owner", notEqual("exported_namespace", ""))))
+	for _, a := range c.catalog.evidence() {
+		parts = append(parts, count(a.id(), s.selector(a)))
+	}
 	seen := map[string]bool{}
 	for _, spec := range c.catalog.Signals {
 		for _, a := range spec.Aliases {

@@ -8,38 +8,41 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
-
-	"github.com/rightsize-dev/rightsize/recommender"
 )
 
 // durationsSpan is how far back durations are looked at: long enough that a
 // few in a thousand show, short enough to steer by.
 const durationsSpan = time.Hour
 
+// histogram is the cumulative rates by upper bound in seconds, and the rank in
+// the catalogue of the metric they are from.
+type histogram struct {
+	rank  int
+	rates map[float64]float64
+}
+
 // durationTasks ask for the histograms of the catalogue, all workloads at
 // once.
 func (x *collection) durationTasks() []task {
+	s := x.scope
+	s.recent = durationsSpan
 	var tasks []task
-	for _, spec := range x.catalog.Signals {
-		if spec.Role != RoleDurations {
+	for rank, l := range x.catalog.Latencies {
+		if x.found.series[l.id()] == 0 {
 			continue
 		}
-		for rank, a := range spec.Aliases {
-			if x.found.series[a.id()] == 0 {
-				continue
-			}
-			tasks = append(tasks, task{
-				signal: spec.Name, call: call{what: spec.Name + " from " + a.Metric, expr: x.catalog.signal(x.scope, spec, a, ""), end: x.fine.end},
-				vector: func(v model.Vector) { x.noteDurations(spec, a, rank, v) },
-			})
-		}
+		expr := x.catalog.signal(s, signalSpec{Role: RoleQuantile, Pods: "sum"}, l.aliasSpec, "")
+		tasks = append(tasks, task{
+			signal: "durations", call: call{what: "durations of " + string(l.Of) + " from " + l.Metric, expr: expr, end: x.grids.fine.end},
+			vector: func(v model.Vector) { x.noteDurations(l, rank, v) },
+		})
 	}
 	return tasks
 }
 
-// noteDurations keeps the buckets of the first alias that has any for a
+// noteDurations keeps the buckets of the first metric that has any for a
 // workload.
-func (x *collection) noteDurations(spec signalSpec, a aliasSpec, rank int, v model.Vector) {
+func (x *collection) noteDurations(l latencySpec, rank int, v model.Vector) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, sample := range v {
@@ -49,43 +52,33 @@ func (x *collection) noteDurations(spec signalSpec, a aliasSpec, rank int, v mod
 		if err != nil || math.IsNaN(le) || !(rate >= 0) || math.IsInf(rate, 0) || w.Name == "" || !x.wanted(w) {
 			continue
 		}
-		if a.Milliseconds {
-			le /= 1000
+		byWhat := x.fresh.durations[w]
+		if byWhat == nil {
+			byWhat = map[Timed]*histogram{}
+			x.fresh.durations[w] = byWhat
 		}
-		if x.life.durations[w] == nil {
-			x.life.durations[w] = map[string]*histogram{}
-		}
-		h := x.life.durations[w][spec.Name]
+		h := byWhat[l.Of]
 		if h == nil || rank < h.rank {
 			h = &histogram{rank: rank, rates: map[float64]float64{}}
-			x.life.durations[w][spec.Name] = h
+			byWhat[l.Of] = h
 		}
 		if h.rank == rank {
-			h.rates[le] += rate
+			h.rates[le*l.Scale] += rate
 		}
 	}
 }
 
-// histogram is the cumulative rates by upper bound, and which alias they are
-// from.
-type histogram struct {
-	rank  int
-	rates map[float64]float64
-}
-
-// durationsOf are the histograms of a workload, by signal.
-func (x *collection) durationsOf(w recommender.Workload) map[string][]Bucket {
-	var out map[string][]Bucket
-	for name, h := range x.life.durations[w] {
-		var buckets []Bucket
+// durationsOf are the histograms of a workload.
+func durationsOf(histograms map[Timed]*histogram) map[Timed][]Bucket {
+	if len(histograms) == 0 {
+		return nil
+	}
+	out := map[Timed][]Bucket{}
+	for of, h := range histograms {
 		for le, rate := range h.rates {
-			buckets = append(buckets, Bucket{Seconds: le, Rate: rate})
+			out[of] = append(out[of], Bucket{Seconds: le, Rate: rate})
 		}
-		slices.SortFunc(buckets, func(a, b Bucket) int { return cmp.Compare(a.Seconds, b.Seconds) })
-		if out == nil {
-			out = map[string][]Bucket{}
-		}
-		out[name] = buckets
+		slices.SortFunc(out[of], func(a, b Bucket) int { return cmp.Compare(a.Seconds, b.Seconds) })
 	}
 	return out
 }

@@ -71,6 +71,8 @@ type failure struct {
 	// attempts bounds how often a query that fails like this is sent.
 	attempts int
 	after    time.Duration
+	// partial says that it did not fail, but was answered with part of the data.
+	partial bool
 }
 
 // classify says what a failed attempt means.

@@ -33,10 +33,9 @@ type Workload struct {
 	// primary demand first (the first in the catalogue that was ever above
 	// zero), then the others in the order of the catalogue.
 	Signals []Signal
-	// Durations are how long requests (request_durations), first tokens
-	// (first_token_durations) and further tokens (token_durations) took in the
-	// last hour: cumulative, smallest bound first.
-	Durations map[string][]Bucket
+	// Durations are how long things took in the last hour: cumulative, smallest
+	// bound first.
+	Durations map[Timed][]Bucket
 	// Runs are those of a Job or CronJob that ended, oldest first, at most 200.
 	Runs []Run
 	// DeadlineSeconds is how long a run may take: what the Job says, or the time
@@ -90,6 +89,8 @@ type Signal struct {
 	// Unit is, for example, "requests/s".
 	Unit string
 	Role Role
+	// Metric is what carries it, as the catalogue tells its aliases apart.
+	Metric string
 	// Coarse says that the metric in use reads high.
 	Coarse bool
 	// Series is summed over the pods, but for roles that say otherwise.
@@ -118,7 +119,4 @@ const (
 	// RoleRuntime is a figure that the language runtime of a container gives of
 	// the pod that has the most of it.
 	RoleRuntime Role = "runtime"
-	// RoleDurations is how many requests or tokens took how long: a histogram,
-	// over the last hour.
-	RoleDurations Role = "durations"
 )

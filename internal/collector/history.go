@@ -1,9 +1,10 @@
 package collector
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
 	"slices"
+	"time"
 
 	"github.com/prometheus/common/model"
 
@@ -27,6 +28,7 @@ const (
 	tablePodsReady     = "pods_ready"
 	tableStartup       = "startup"
 	tableStartCPU      = "start_cpu"
+	tableRuns          = "runs"
 )
 
 // history is one signal that is read for all workloads.
@@ -36,10 +38,11 @@ type history struct {
 	// its absence at most times says nothing.
 	needs    string
 	required bool
-	grid     grid
+	kind     kind
 	merge    merge
 	weight   weight
-	expr     func(scope) string
+	// expr is the query for a point that tells of a span of time before it.
+	expr func(s scope, span time.Duration) string
 }
 
 // groups are the sets of namespaces that the history is read by.
@@ -56,72 +59,102 @@ func (h history) groups(groups []group) []group {
 
 // histories lists what is read besides the catalogue.
 func (x *collection) histories() []history {
-	f, e := x.fine, x.events
 	allPods := x.found.series["kube_deployment_spec_replicas"] == 0
+	const restarts = "kube_pod_container_status_restarts_total"
 	return []history{
-		{tableCPU, "CPU usage", "container_cpu_usage_seconds_total", true, f, mergeSum, weightUsage(), func(s scope) string { return s.cpu("sum") }},
-		{tableCPUMaxPod, "CPU usage of the largest pod", "container_cpu_usage_seconds_total", false, f, mergeMax, weightUsage(), func(s scope) string { return s.cpu("max") }},
-		{tableMemory, "memory usage", "container_memory_working_set_bytes", true, f, mergeMax, weightUsage(), func(s scope) string { return s.memory(f.step) }},
-		{tableThrottled, "throttling", "container_cpu_cfs_periods_total", false, f, mergeMax, weightUsage(), scope.throttled},
-		{tableRestarts, "restarts", "kube_pod_container_status_restarts_total", false, e, mergeSum, weightGrowth(), func(s scope) string { return s.restarts(e.step) }},
-		{tableOOMRestarts, "OOM kills", "kube_pod_container_status_restarts_total", false, e, mergeSum, weightGrowth(), func(s scope) string { return s.oomRestarts(e.step) }},
-		{tableOOMEvents, "OOM events", "container_oom_events_total", false, e, mergeSum, weightGrowth(), func(s scope) string { return s.oomEvents(e.step) }},
-		{tableOOMTerminated, "OOM kills of finished containers", "", false, e, mergeSum, weightUsage(), func(s scope) string { return s.oomTerminated(e.step) }},
-		{tableOOMLimits, "memory limits at OOM kills", "kube_pod_container_resource_limits", false, e, mergeMax, weightGrowth(), func(s scope) string { return s.oomLimits(e.step) }},
-		{tableDesired, "desired replicas", "kube_deployment_spec_replicas", false, f, mergeSum, weightReplicas(), func(s scope) string {
+		{tableCPU, "CPU usage", "container_cpu_usage_seconds_total", true, onFine, mergeSum, weightUsage(), func(s scope, _ time.Duration) string { return s.cpu("sum") }},
+		{tableCPUMaxPod, "CPU usage of the largest pod", "container_cpu_usage_seconds_total", false, onFine, mergeMax, weightUsage(), func(s scope, _ time.Duration) string { return s.cpu("max") }},
+		{tableMemory, "memory usage", "container_memory_working_set_bytes", true, onFine, mergeMax, weightUsage(), scope.memory},
+		{tableThrottled, "throttling", "container_cpu_cfs_periods_total", false, onFine, mergeMax, weightUsage(), func(s scope, _ time.Duration) string { return s.throttled() }},
+		{tableRestarts, "restarts", restarts, false, onEvents, mergeSum, weightGrowth(), scope.restarts},
+		{tableOOMRestarts, "OOM kills", restarts, false, onEvents, mergeSum, weightGrowth(), scope.oomRestarts},
+		{tableOOMEvents, "OOM events", "container_oom_events_total", false, onEvents, mergeSum, weightGrowth(), scope.oomEvents},
+		{tableOOMTerminated, "OOM kills of finished containers", "", false, onEvents, mergeSum, weightUsage(), scope.oomTerminated},
+		{tableOOMLimits, "memory limits at OOM kills", "kube_pod_container_resource_limits", false, onEvents, mergeMax, weightGrowth(), scope.oomLimits},
+		{tableDesired, "desired replicas", "kube_deployment_spec_replicas", false, onFine, mergeSum, weightReplicas(), func(s scope, _ time.Duration) string {
 			return s.replicas("kube_deployment_spec_replicas", "kube_statefulset_replicas", "kube_daemonset_status_desired_number_scheduled", "kube_replicaset_spec_replicas")
 		}},
-		{tableReady, "ready replicas", "kube_deployment_spec_replicas", false, f, mergeSum, weightReplicas(), func(s scope) string {
+		{tableReady, "ready replicas", "kube_deployment_spec_replicas", false, onFine, mergeSum, weightReplicas(), func(s scope, _ time.Duration) string {
 			return s.replicas("kube_deployment_status_replicas_ready", "kube_statefulset_status_replicas_ready", "kube_daemonset_status_number_ready", "kube_replicaset_status_ready_replicas")
 		}},
-		{tablePods, "pods", "kube_pod_status_phase", false, f, mergeSum, weightPods(), func(s scope) string {
+		{tablePods, "pods", "kube_pod_status_phase", false, onFine, mergeSum, weightPods(), func(s scope, _ time.Duration) string {
 			return s.pods("kube_pod_status_phase", matcher{"phase", "=~", "Pending|Running"}, allPods)
 		}},
-		{tablePodsReady, "ready pods", "kube_pod_status_ready", false, f, mergeSum, weightPods(), func(s scope) string {
+		{tablePodsReady, "ready pods", "kube_pod_status_ready", false, onFine, mergeSum, weightPods(), func(s scope, _ time.Duration) string {
 			return s.pods("kube_pod_status_ready", equal("condition", "true"), allPods)
 		}},
-		{tableStartup, "start-up times", "kube_pod_status_ready_time", false, x.coarse, mergeMax, weightPods(), func(s scope) string { return s.startup(x.coarse.step) }},
-		{tableStartCPU, "CPU at start", "container_start_time_seconds", false, x.starts, mergeMax, weightGrowth(), scope.startCPU},
+		{tableStartup, "start-up times", "kube_pod_status_ready_time", false, onCoarse, mergeMax, weightPods(), scope.startup},
+		{tableStartCPU, "CPU at start", "container_start_time_seconds", false, onStarts, mergeMax, weightGrowth(), func(s scope, _ time.Duration) string { return s.startCPU() }},
 	}
 }
 
-// signalTasks are the range queries for everything that is there.
-func (x *collection) signalTasks() []task {
+// there says whether a metric is there at all.
+func (x *collection) there(h history) bool { return h.needs == "" || x.found.series[h.needs] > 0 }
+
+// signalTasks are the range queries of the window under way for everything that
+// is there and wanted.
+func (x *collection) signalTasks(wanted func(table string) bool) []task {
 	var tasks []task
 	for _, h := range x.histories() {
-		if h.needs != "" && x.found.series[h.needs] == 0 {
+		g := x.grids.of(h.kind).within(x.under)
+		if g.n == 0 || !x.there(h) || !wanted(h.name) {
 			continue
 		}
-		t := newTable(h.grid, h.merge)
+		t := newTable(h.kind, g, h.merge)
 		x.tables[h.name] = t
 		tasks = append(tasks, x.ranges(task{
-			signal: h.name, required: h.required, call: call{what: h.what},
+			signal: h.name, table: h.name, required: h.required, call: call{what: h.what, partial: x.partialAnswer(h.name)},
 			series: func(m model.Matrix) { x.store(h.name, t, m) },
-		}, h.grid, h.groups(x.groups), h.weight, h.expr)...)
+		}, g, h.groups(x.groups), h.weight, func(s scope) string { return h.expr(s, x.grids.of(h.kind).step) })...)
 	}
-	tasks = append(tasks, x.runTasks()...)
-	tasks = append(tasks, x.durationTasks()...)
-	left := maxSignalQueries
+	if wanted(tableRuns) {
+		tasks = append(tasks, x.runTasks(x.grids.coarse.within(x.under))...)
+	}
 	for _, spec := range x.catalog.Signals {
-		if spec.Role == RoleDurations {
-			continue
-		}
 		for _, a := range spec.Aliases {
-			some := x.aliasTasks(spec, a, left)
-			left -= len(some)
-			tasks = append(tasks, some...)
+			if name := aliasTable(spec, a); wanted(name) && !x.refused[name] && x.found.series[a.id()] > 0 {
+				tasks = append(tasks, x.aliasTasks(spec, a)...)
+			}
 		}
 	}
 	return tasks
 }
 
-// aliasTasks are the queries of one metric of the catalogue: none where it
-// would take more than are left.
-func (x *collection) aliasTasks(spec signalSpec, a aliasSpec, left int) []task {
-	n := x.found.series[a.id()]
-	if n == 0 {
-		return nil
+// restTasks are the instant queries for the time after the newest points.
+func (x *collection) restTasks() []task {
+	var tasks []task
+	for _, h := range x.histories() {
+		g, ok := x.grids.rest(h.kind)
+		if !ok || !x.there(h) {
+			continue
+		}
+		t := newTable(h.kind, g, h.merge)
+		x.rest[h.name] = t
+		for _, gr := range h.groups(x.groups) {
+			tasks = append(tasks, task{
+				signal: h.name, call: call{what: h.what + " of late", expr: h.expr(x.scope.in(gr.namespaces), g.step), end: g.end},
+				vector: func(v model.Vector) { x.store(h.name, t, matrixOf(v)) },
+			})
+		}
 	}
+	if g, ok := x.grids.rest(onCoarse); ok {
+		tasks = append(tasks, x.runTasks(g)...)
+	}
+	return append(tasks, x.durationTasks()...)
+}
+
+// matrixOf makes series of one value of an instant answer.
+func matrixOf(v model.Vector) model.Matrix {
+	m := make(model.Matrix, len(v))
+	for i, s := range v {
+		m[i] = &model.SampleStream{Metric: s.Metric, Values: []model.SamplePair{{Timestamp: s.Timestamp, Value: s.Value}}}
+	}
+	slices.SortFunc(m, func(a, b *model.SampleStream) int { return cmp.Compare(a.Metric.String(), b.Metric.String()) })
+	return m
+}
+
+// load is that of a metric of the catalogue.
+func (x *collection) load(spec signalSpec, a aliasSpec) load {
 	var l load
 	for _, g := range x.groups {
 		l = l.add(g.load)
@@ -129,26 +162,54 @@ func (x *collection) aliasTasks(spec signalSpec, a aliasSpec, left int) []task {
 	if spec.Role != RoleRuntime {
 		l = l.perOwner()
 	}
-	l.raw = n
-	name := aliasTable(spec, a)
-	if spans := x.budget.spans(x.fine.n, l, weightSignal()); len(spans) > left {
-		x.run.fact(recommender.FactMissing, spec.Name, "%s has %d series and would take %d queries, more than are left for signals; narrow the namespaces", a.Metric, n, len(spans))
-		return nil
+	l.raw = x.found.series[a.id()]
+	return l
+}
+
+// refuse finds the metrics whose whole history would take more queries than are
+// left for the catalogue.
+func (x *collection) refuse() {
+	x.refused = map[string]bool{}
+	left := maxSignalQueries
+	for _, spec := range x.catalog.Signals {
+		for _, a := range spec.Aliases {
+			n := x.found.series[a.id()]
+			if n == 0 {
+				continue
+			}
+			spans := len(x.budget.spans(x.grids.fine.n, x.load(spec, a), weightSignal()))
+			if spans > left {
+				x.refused[aliasTable(spec, a)] = true
+				x.run.fact(recommender.FactMissing, spec.Name, "%s has %d series and would take %d queries, more than are left for signals; narrow the namespaces", a.Metric, n, spans)
+				continue
+			}
+			left -= spans
+		}
 	}
-	m := mergeSum
+}
+
+// aliasTasks are the queries of one metric of the catalogue.
+func (x *collection) aliasTasks(spec signalSpec, a aliasSpec) []task {
+	m, k := mergeSum, onFine
 	if spec.Pods == "max" {
 		m = mergeMax
 	}
-	g := x.fine
 	if spec.Role == RoleRuntime {
-		g = x.events
+		k = onEvents
 	}
-	t := newTable(g, m)
+	g := x.grids.of(k).within(x.under)
+	if g.n == 0 {
+		return nil
+	}
+	name := aliasTable(spec, a)
+	t := newTable(k, g, m)
 	x.tables[name] = t
 	return x.ranges(task{
-		signal: spec.Name, call: call{what: spec.Name + " from " + a.Metric},
+		signal: spec.Name, table: name, call: call{what: spec.Name + " from " + a.Metric, partial: x.partialAnswer(name)},
 		series: func(m model.Matrix) { x.store(spec.Name, t, m) },
-	}, g, []group{{load: l}}, weightSignal(), func(s scope) string { return x.catalog.signal(s, spec, a, promDuration(g.step)) })
+	}, g, []group{{load: x.load(spec, a)}}, weightSignal(), func(s scope) string {
+		return x.catalog.signal(s, spec, a, promDuration(x.grids.of(k).step))
+	})
 }
 
 // aliasTable is the name of the table of an alias.
@@ -173,14 +234,13 @@ func (x *collection) store(signal string, t *table, matrix model.Matrix) {
 	x.run.dropped(signal, dropped.invalid, dropped.future)
 }
 
-// checkUsage fails where there is no usage at all, and turns the failures of
-// optional signals into facts.
+// checkUsage fails where there is no usage at all.
 func (x *collection) checkUsage() error {
 	for _, m := range []struct{ table, metric, why string }{
 		{tableCPU, "container_cpu_usage_seconds_total", fmt.Sprintf("a rate needs two samples within %s (--rate-window)", x.scope.window)},
 		{tableMemory, "container_memory_working_set_bytes", "there is none within the history"},
 	} {
-		if len(x.tables[m.table].values) > 0 {
+		if x.holds(m.table) {
 			continue
 		}
 		cluster := ""
@@ -190,12 +250,17 @@ func (x *collection) checkUsage() error {
 		return fmt.Errorf("%s has %d series of %s, but none that belongs to a pod of kube_pod_owner: %s%s",
 			x.Source(), x.found.series[m.metric], m.metric, m.why, cluster)
 	}
-	for _, signal := range slices.Sorted(maps.Keys(x.failed)) {
-		code := recommender.FactMissing
-		if x.partial[signal] && x.tables[signal] != nil { // Not for the catalogue: a gap in demand is a gap.
-			code = recommender.FactPartial
-		}
-		x.run.fact(code, signal, "%v", x.failed[signal])
-	}
 	return nil
+}
+
+// holds says whether there is any series of a table.
+func (a *Archive) holds(table string) bool {
+	for _, volumes := range a.shelf {
+		for _, v := range volumes {
+			if v.table == table {
+				return true
+			}
+		}
+	}
+	return false
 }

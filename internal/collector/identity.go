@@ -3,6 +3,7 @@ package collector
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,10 +14,10 @@ import (
 	"github.com/rightsize-dev/rightsize/recommender"
 )
 
-// identityTasks ask who is there: owners of owners over the history, and what
+// identityTasks ask who is there: owners of owners over what is read, and what
 // the newest pods look like.
 func (x *collection) identityTasks() []task {
-	s, window := x.scope, x.coarse.step
+	s, window, end := x.scope, x.lately(), x.grids.fine.end
 	var tasks []task
 	for _, o := range []struct {
 		metric, kind string
@@ -29,13 +30,15 @@ func (x *collection) identityTasks() []task {
 			signal: o.metric, required: true, call: call{what: "owners of " + o.kind + "s"},
 			series: func(m model.Matrix) { x.owners.learn(o.kind, o.label, m) },
 		}
-		tasks = append(tasks, x.ranges(t, x.coarse, x.scaled(x.found.series[o.metric]), weight{2, 0},
+		tasks = append(tasks, x.ranges(t, newGrid(end, window, max(window, x.span)), x.scaled(x.found.series[o.metric]), weight{2, 0},
 			func(s scope) string { return s.ownersOf(o.metric, string(o.label), window) })...)
 	}
 	instant := func(signal, what, expr string, use func(*model.Sample)) {
 		tasks = append(tasks, task{
-			signal: signal, call: call{what: what, expr: expr, end: x.fine.end},
+			signal: signal, call: call{what: what, expr: expr, end: end},
 			vector: func(v model.Vector) {
+				x.fresh.mu.Lock()
+				defer x.fresh.mu.Unlock()
 				for _, sample := range v {
 					use(sample)
 				}
@@ -44,55 +47,47 @@ func (x *collection) identityTasks() []task {
 	}
 	instant("existing", "the controllers", s.existing(recently), x.noteExisting)
 	instant("kube_pod_created", "the newest pods", s.newest(window), func(sample *model.Sample) {
-		x.now.mu.Lock()
-		defer x.now.mu.Unlock()
-		x.now.created[x.owners.of(sample.Metric)] = time.Unix(int64(sample.Value), 0)
+		p := x.fresh.pod(x.owners.of(sample.Metric))
+		p.name, p.created = string(sample.Metric["pod"]), time.Unix(int64(sample.Value), 0)
 	})
-	instant("kube_pod_container_info", "the containers", s.ofNewest("info", window, nil), x.noteContainer)
+	instant("kube_pod_container_info", "the containers", s.ofNewest("info", window, nil), func(sample *model.Sample) {
+		t := x.fresh.pod(x.owners.of(sample.Metric)).container(string(sample.Metric["container"]))
+		t.listed, t.sidecar = true, t.sidecar || sample.Metric[labelSidecar] != ""
+	})
 	resources := matcher{"resource", "=~", "cpu|memory|nvidia_com_gpu|amd_com_gpu|gpu_intel_com_i915|gpu_intel_com_xe"}
-	for _, m := range []struct {
-		what string
-		into map[key]recommender.Resources
-	}{
-		{"requests", x.now.requests},
-		{"limits", x.now.limits},
+	for what, into := range map[string]func(*template) *recommender.Resources{
+		"requests": func(t *template) *recommender.Resources { return &t.requests },
+		"limits":   func(t *template) *recommender.Resources { return &t.limits },
 	} {
-		expr := s.ofNewest("resource_"+m.what, window, []matcher{resources}, "resource")
-		instant("kube_pod_container_resource_"+m.what, m.what, expr, func(sample *model.Sample) {
-			k := key{x.owners.of(sample.Metric), string(sample.Metric["container"])}
-			x.now.amount(m.into, k, sample.Metric["resource"], float64(sample.Value))
+		expr := s.ofNewest("resource_"+what, window, []matcher{resources}, "resource")
+		instant("kube_pod_container_resource_"+what, what, expr, func(sample *model.Sample) {
+			t := x.fresh.pod(x.owners.of(sample.Metric)).container(string(sample.Metric["container"]))
+			t.amount(into(t), sample.Metric["resource"], float64(sample.Value))
 		})
 	}
 	instant("page_cache", "memory with page cache", s.usageWithCache(recently), func(sample *model.Sample) {
-		x.now.mu.Lock()
-		defer x.now.mu.Unlock()
-		x.now.cached[key{x.owners.of(sample.Metric), string(sample.Metric["container"])}] = float64(sample.Value)
+		x.fresh.cached[key{x.owners.of(sample.Metric), string(sample.Metric["container"])}] = float64(sample.Value)
 	})
+	if window == x.grids.coarse.step {
+		instant("kube_pod_created", "when the newest pods were seen", s.lastSeen(window, x.grids.fine.step), x.noteSeen)
+	}
 	return append(tasks, x.selectorTasks()...)
 }
 
-func (x *collection) noteExisting(sample *model.Sample) {
-	w, ok := x.controller(sample.Metric)
-	if !ok {
-		return
+// noteSeen notes when a pod was seen last: within the step after the newest
+// point of the grid at which it was still there.
+func (x *collection) noteSeen(sample *model.Sample) {
+	step := x.grids.fine.step
+	at := time.UnixMilli(int64(math.Round(float64(sample.Value) * 1000))).Add(step - 1).UTC().Truncate(step).Add(step)
+	if at.Before(x.grids.fine.end) {
+		x.fresh.pod(x.owners.of(sample.Metric)).seen = at
 	}
-	x.owners.exists(w)
-	x.now.mu.Lock()
-	defer x.now.mu.Unlock()
-	x.now.existing[w] = true
 }
 
-func (x *collection) noteContainer(sample *model.Sample) {
-	x.now.mu.Lock()
-	defer x.now.mu.Unlock()
-	w := x.owners.of(sample.Metric)
-	if x.now.containers[w] == nil {
-		x.now.containers[w] = map[string]bool{}
-	}
-	name := string(sample.Metric["container"])
-	x.now.containers[w][name] = true
-	if sample.Metric[labelSidecar] != "" {
-		x.now.sidecars[key{w, name}] = true
+func (x *collection) noteExisting(sample *model.Sample) {
+	if w, ok := x.controller(sample.Metric); ok {
+		x.owners.exists(w, x.grids.fine.end)
+		x.fresh.existing[w] = true
 	}
 }
 
@@ -127,17 +122,17 @@ func (x *collection) selectorTasks() []task {
 		ms = append(ms, r.matcher())
 		present = append(present, notEqual(labelSeries(r.key), ""))
 	}
-	s, window := x.scope, x.coarse.step
-	x.now.selected = map[recommender.Workload]bool{}
+	s, window := x.scope, x.grids.coarse.step
+	x.fresh.selected = map[recommender.Workload]bool{}
 	one := fmt.Sprintf("max by (%s) (last_over_time(%s[%s]))", s.pod(), s.state("kube_pod_labels", ms...), promDuration(window))
 	tasks := []task{{
 		signal: "kube_pod_labels", required: true,
-		call: call{what: "pods by their labels", expr: s.perOwner("max", one, s.owners(window)), end: x.fine.end},
+		call: call{what: "pods by their labels", expr: s.perOwner("max", one, s.owners(window)), end: x.grids.fine.end},
 		vector: func(v model.Vector) {
-			x.now.mu.Lock()
-			defer x.now.mu.Unlock()
+			x.fresh.mu.Lock()
+			defer x.fresh.mu.Unlock()
 			for _, sample := range v {
-				x.now.selected[x.owners.of(sample.Metric)] = true
+				x.fresh.selected[x.owners.of(sample.Metric)] = true
 			}
 		},
 	}}
@@ -148,7 +143,7 @@ func (x *collection) selectorTasks() []task {
 	}
 	return append(tasks, task{
 		signal: "kube_pod_labels", required: true,
-		call: call{what: "exported labels", expr: strings.Join(exported, " or "), end: x.fine.end},
+		call: call{what: "exported labels", expr: strings.Join(exported, " or "), end: x.grids.fine.end},
 		vector: func(v model.Vector) {
 			seen := map[string]bool{}
 			for _, sample := range v {
@@ -173,22 +168,22 @@ func (x *collection) noteUnexported(r requirement) {
 // narrow applies the selector once the owners are known: to whole workloads,
 // older ReplicaSets included, and to the namespaces that are read.
 func (x *collection) narrow() error {
-	if x.now.selected == nil {
+	if x.fresh.selected == nil {
 		return nil
 	}
 	if err := x.failed["selector"]; err != nil {
 		return err
 	}
 	selected, namespaces := map[recommender.Workload]bool{}, map[string]bool{}
-	for raw := range x.now.selected {
+	for raw := range x.fresh.selected {
 		w := x.owners.resolve(raw)
 		selected[w] = true
 		namespaces[w.Namespace] = true
 	}
 	if len(selected) == 0 {
-		return fmt.Errorf("selector %q selects no pod that ran in the %s before %s", x.cfg.Selector, x.coarse.step, x.fine.end.Format(time.RFC3339))
+		return fmt.Errorf("selector %q selects no pod that ran in the %s before %s", x.cfg.Selector, x.grids.coarse.step, x.grids.fine.end.Format(time.RFC3339))
 	}
-	x.now.selected = selected
+	x.fresh.selected = selected
 	only := oneOf("namespace", slices.Sorted(maps.Keys(namespaces)))
 	x.scope.common = x.scope.common.and(only)
 	var loads []namespaceLoad
@@ -203,5 +198,5 @@ func (x *collection) narrow() error {
 
 // wanted says whether a workload is to be read.
 func (x *collection) wanted(w recommender.Workload) bool {
-	return x.now.selected == nil || x.now.selected[w]
+	return x.fresh.selected == nil || x.fresh.selected[w]
 }

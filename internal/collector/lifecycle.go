@@ -40,6 +40,25 @@ type Run struct {
 	CPUSeconds map[string]float64
 }
 
+// knownRun is a run that may not have ended, and when anything was last said of
+// it.
+type knownRun struct {
+	Run
+	seen time.Time
+}
+
+// Timed is what durations are of.
+type Timed string
+
+// What durations are of.
+const (
+	// TimedRequests: whole requests, TimedFirstTokens and TimedNextTokens: tokens
+	// of a language model.
+	TimedRequests    Timed = "requests"
+	TimedFirstTokens Timed = "first_tokens"
+	TimedNextTokens  Timed = "next_tokens"
+)
+
 // Bucket is how much of something took at most a number of seconds.
 type Bucket struct {
 	// Seconds is the upper bound, included; +Inf for all.
@@ -89,42 +108,26 @@ func (s scope) deadlines(window time.Duration) string {
 		s.by("namespace", "cronjob"), last("kube_cronjob_next_schedule_time"), last("kube_cronjob_status_last_schedule_time"))
 }
 
-// lifecycle is what was read about runs and durations.
-type lifecycle struct {
-	runs map[recommender.Workload]map[string]Run
-	// deadlines are in seconds.
-	deadlines map[recommender.Workload]float64
-	durations map[recommender.Workload]map[string]*histogram
-}
-
-func newLifecycle() lifecycle {
-	return lifecycle{
-		runs:      map[recommender.Workload]map[string]Run{},
-		deadlines: map[recommender.Workload]float64{},
-		durations: map[recommender.Workload]map[string]*histogram{},
-	}
-}
-
-// runTasks ask about the runs of Jobs.
-func (x *collection) runTasks() []task {
+// runTasks ask about the runs of Jobs at the points of a grid, each of which
+// tells of the time since the one before it.
+func (x *collection) runTasks(g grid) []task {
 	n := x.found.series["kube_job_status_completion_time"]
-	if n == 0 {
+	if n == 0 || g.n == 0 {
 		return nil
 	}
-	window := x.coarse.step
-	tasks := x.ranges(task{signal: "runs", call: call{what: "runs of Jobs"}, series: x.noteRuns}, x.coarse, x.scaled(n), weight{3, 0},
-		func(s scope) string { return s.runSeconds(window) })
-	tasks = append(tasks, x.ranges(task{signal: "runs", call: call{what: "CPU time of Jobs"}, series: x.noteRunCPU}, x.coarse, x.groups, weightUsage(),
-		func(s scope) string { return s.runCPU(window) })...)
+	tasks := x.ranges(task{signal: tableRuns, call: call{what: "runs of Jobs"}, series: x.noteRuns}, g, x.scaled(n), weight{3, 0},
+		func(s scope) string { return s.runSeconds(g.step) })
+	tasks = append(tasks, x.ranges(task{signal: tableRuns, call: call{what: "CPU time of Jobs"}, series: x.noteRunCPU}, g, x.groups, weightUsage(),
+		func(s scope) string { return s.runCPU(g.step) })...)
 	return append(tasks, task{
-		signal: "runs", call: call{what: "deadlines of Jobs", expr: x.scope.deadlines(window), end: x.fine.end},
+		signal: tableRuns, call: call{what: "deadlines of Jobs", expr: x.scope.deadlines(x.grids.coarse.step), end: x.grids.fine.end},
 		vector: func(v model.Vector) {
 			x.mu.Lock()
 			defer x.mu.Unlock()
 			for _, sample := range v {
 				w := x.jobOrCronJob(sample.Metric)
-				if d := float64(sample.Value); d > x.life.deadlines[w] && !math.IsInf(d, 0) {
-					x.life.deadlines[w] = d
+				if d := float64(sample.Value); d > x.fresh.deadlines[w] && !math.IsInf(d, 0) {
+					x.fresh.deadlines[w] = d
 				}
 			}
 		},
@@ -147,12 +150,8 @@ func (x *collection) noteRuns(matrix model.Matrix) {
 		}
 		for _, p := range s.Values {
 			if v := float64(p.Value); v >= 0 && !math.IsInf(v, 0) {
-				x.editRun(w, string(s.Metric["job_name"]), func(r *Run) {
-					r.Seconds = max(r.Seconds, v)
-					if at := p.Timestamp.Time().UTC(); at.After(r.Day) {
-						r.Day = at
-					}
-				})
+				at := p.Timestamp.Time().UTC()
+				x.noteRun(w, knownRun{Run{Job: string(s.Metric["job_name"]), Seconds: v, Day: at}, at})
 			}
 		}
 	}
@@ -167,36 +166,66 @@ func (x *collection) noteRunCPU(matrix model.Matrix) {
 		}
 		for _, p := range s.Values {
 			if v := float64(p.Value); v >= 0 && !math.IsInf(v, 0) {
-				x.editRun(w, job.Name, func(r *Run) {
-					if r.CPUSeconds == nil {
-						r.CPUSeconds = map[string]float64{}
-					}
-					container := string(s.Metric["container"])
-					r.CPUSeconds[container] = max(r.CPUSeconds[container], v)
-				})
+				x.noteRun(w, knownRun{Run{Job: job.Name, CPUSeconds: map[string]float64{string(s.Metric["container"]): v}}, p.Timestamp.Time().UTC()})
 			}
 		}
 	}
 }
 
-func (x *collection) editRun(w recommender.Workload, job string, edit func(*Run)) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.life.runs[w] == nil {
-		x.life.runs[w] = map[string]Run{}
-	}
-	r := x.life.runs[w][job]
-	r.Job = job
-	edit(&r)
-	x.life.runs[w][job] = r
+func (x *collection) noteRun(w recommender.Workload, r knownRun) {
+	x.Archive.mu.Lock()
+	defer x.Archive.mu.Unlock()
+	x.addRun(w, r)
 }
 
+// addRun lays what is said of a run over what is known of it: of each number the
+// largest.
+func (a *Archive) addRun(w recommender.Workload, r knownRun) {
+	if a.runs[w] == nil {
+		a.runs[w] = map[string]knownRun{}
+	}
+	is := a.runs[w][r.Job]
+	is.Job, is.Seconds = r.Job, max(is.Seconds, r.Seconds)
+	if r.Day.After(is.Day) {
+		is.Day = r.Day
+	}
+	if r.seen.After(is.seen) {
+		is.seen = r.seen
+	}
+	used := maps.Clone(is.CPUSeconds)
+	for container, v := range r.CPUSeconds {
+		if used == nil {
+			used = map[string]float64{}
+		}
+		used[container] = max(used[container], v)
+	}
+	is.CPUSeconds = used
+	a.runs[w][r.Job] = is
+}
+
+// forgetRuns drops the runs of a workload that are older than the history.
+func (a *Archive) forgetRuns(w recommender.Workload) {
+	runs, start := a.runs[w], a.grids.start()
+	maps.DeleteFunc(runs, func(_ string, r knownRun) bool { return r.seen.Before(start) })
+	if extra := len(runs) - 2*runsMost; extra > 0 {
+		oldest := slices.SortedFunc(maps.Values(runs), byDay)
+		for _, r := range oldest[:extra] {
+			delete(runs, r.Job)
+		}
+	}
+	if len(runs) == 0 {
+		delete(a.runs, w)
+	}
+}
+
+func byDay(a, b knownRun) int { return cmp.Or(a.seen.Compare(b.seen), cmp.Compare(a.Job, b.Job)) }
+
 // runsOf are the newest runs of a workload that ended, oldest first.
-func (x *collection) runsOf(w recommender.Workload) []Run {
+func (a *Archive) runsOf(w recommender.Workload) []Run {
 	var out []Run
-	for r := range maps.Values(x.life.runs[w]) {
+	for _, r := range a.runs[w] {
 		if !r.Day.IsZero() { // One of which only CPU time is known has not ended.
-			out = append(out, r)
+			out = append(out, r.Run)
 		}
 	}
 	slices.SortFunc(out, func(a, b Run) int { return cmp.Or(a.Day.Compare(b.Day), cmp.Compare(a.Job, b.Job)) })

@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"maps"
 	"regexp"
 	"sync"
 	"time"
@@ -18,8 +19,8 @@ type owners struct {
 	// parents leads from a ReplicaSet or Job to its controller. Where there
 	// were several, the latest wins.
 	parents map[recommender.Workload]parent
-	// known are the controllers that are named anywhere.
-	known map[recommender.Workload]bool
+	// known are the controllers that are named anywhere, and when they last were.
+	known map[recommender.Workload]model.Time
 }
 
 type parent struct {
@@ -28,7 +29,7 @@ type parent struct {
 }
 
 func newOwners(cluster string) *owners {
-	return &owners{cluster: model.LabelName(cluster), parents: map[recommender.Workload]parent{}, known: map[recommender.Workload]bool{}}
+	return &owners{cluster: model.LabelName(cluster), parents: map[recommender.Workload]parent{}, known: map[recommender.Workload]model.Time{}}
 }
 
 // id reads a workload from the labels of a series.
@@ -59,15 +60,24 @@ func (o *owners) learn(kind string, label model.LabelName, matrix model.Matrix) 
 		if !ok || seen > old.seen || (seen == old.seen && p.workload.String() < old.workload.String()) {
 			o.parents[child] = p
 		}
-		o.known[p.workload] = true
+		o.known[p.workload] = max(o.known[p.workload], seen)
 	}
 }
 
 // exists notes that a controller is there.
-func (o *owners) exists(w recommender.Workload) {
+func (o *owners) exists(w recommender.Workload, at time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.known[w] = true
+	o.known[w] = max(o.known[w], model.TimeFromUnixNano(at.UnixNano()))
+}
+
+// forget drops what was last seen before an instant.
+func (o *owners) forget(before time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	oldest := model.TimeFromUnixNano(before.UnixNano())
+	maps.DeleteFunc(o.parents, func(_ recommender.Workload, p parent) bool { return p.seen < oldest })
+	maps.DeleteFunc(o.known, func(_ recommender.Workload, seen model.Time) bool { return seen < oldest })
 }
 
 // resolve follows an owner of pods to the top-most controller. A ReplicaSet or
@@ -99,54 +109,9 @@ func (o *owners) guess(w recommender.Workload, kind, pattern string) recommender
 	if m := regexp.MustCompile(pattern).FindStringSubmatch(w.Name); m != nil {
 		up := w
 		up.Kind, up.Name = kind, m[1]
-		if o.known[up] {
+		if _, ok := o.known[up]; ok {
 			return up
 		}
 	}
 	return w
-}
-
-// current is what the newest pods say about each of their owners.
-type current struct {
-	mu sync.Mutex
-	// created is when the newest pod of an owner was created.
-	created map[recommender.Workload]time.Time
-	// containers are those of the newest pods.
-	containers map[recommender.Workload]map[string]bool
-	requests   map[key]recommender.Resources
-	limits     map[key]recommender.Resources
-	gpus       map[key]int
-	// cached is memory with page cache.
-	cached map[key]float64
-	// sidecars are those containers that are init containers.
-	sidecars map[key]bool
-	// existing are the controllers that say themselves that they exist.
-	existing map[recommender.Workload]bool
-	// selected are the workloads that the selector selects; nil means all.
-	selected map[recommender.Workload]bool
-}
-
-func newCurrent() *current {
-	return &current{
-		created: map[recommender.Workload]time.Time{}, containers: map[recommender.Workload]map[string]bool{},
-		requests: map[key]recommender.Resources{}, limits: map[key]recommender.Resources{}, gpus: map[key]int{}, cached: map[key]float64{},
-		sidecars: map[key]bool{}, existing: map[recommender.Workload]bool{},
-	}
-}
-
-// amount stores one request or limit.
-func (c *current) amount(into map[key]recommender.Resources, k key, resource model.LabelValue, v float64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r := into[k]
-	switch resource {
-	case "cpu":
-		r.CPU = recommender.FromCores(v)
-	case "memory":
-		r.Memory = recommender.FromBytes(v)
-	default:
-		c.gpus[k] = max(c.gpus[k], int(v))
-		return
-	}
-	into[k] = r
 }

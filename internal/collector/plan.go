@@ -129,6 +129,92 @@ func newGrid(end time.Time, step, history time.Duration) grid {
 	return grid{end: end, step: step, n: max(1, int(history/step))}
 }
 
+// gridOf is the grid of the multiples of a step since the zero time that are
+// within a history that ends at end.
+func gridOf(end time.Time, step, history time.Duration) grid {
+	last := end.Truncate(step)
+	left := history - end.Sub(last)
+	return grid{end: last, step: step, n: max(1, int((left+step-1)/step))}
+}
+
+// kind tells which of the grids a table is on.
+type kind int
+
+// The kinds of grids.
+const (
+	onFine kind = iota
+	onEvents
+	onCoarse
+	onStarts
+)
+
+// grids are those of a history. Their points are multiples of their steps,
+// whenever the history ends, so that histories of different ends share them.
+type grids struct{ fine, events, coarse, starts grid }
+
+func (c *Config) grids(at time.Time) grids {
+	step, history := time.Duration(c.Step), time.Duration(c.History)
+	end := at.UTC().Truncate(step)
+	return grids{
+		fine:   newGrid(end, step, history),
+		events: gridOf(end, min(max(step, eventStep), history), history),
+		coarse: gridOf(end, min(max(step, coarseStep), history), history),
+		starts: gridOf(end, startStep, min(startSpan, history)),
+	}
+}
+
+func (g grids) of(k kind) grid {
+	switch k {
+	case onEvents:
+		return g.events
+	case onCoarse:
+		return g.coarse
+	case onStarts:
+		return g.starts
+	case onFine:
+	}
+	return g.fine
+}
+
+// start is where the history begins: at the end of what is before its first
+// point.
+func (g grids) start() time.Time { return g.fine.end.Add(-g.fine.over()) }
+
+// rest is the span after the last point of a grid that its next point will
+// tell of, with a point at its end: up to the end of the history for events, up
+// to the newest point of events for what is coarser. False where there is none.
+func (g grids) rest(k kind) (grid, bool) {
+	end := g.fine.end
+	if k == onCoarse {
+		end = g.events.end
+	}
+	left := end.Sub(g.of(k).end)
+	return grid{end: end, step: left, n: 1}, (k == onEvents || k == onCoarse) && left > 0
+}
+
+// window is a span of time, without its beginning.
+type window struct{ from, to time.Time }
+
+// within is the part of the grid in a window; it may have no points.
+func (g grid) within(w window) grid {
+	first := max(0, int((w.from.Sub(g.start())+g.step)/g.step))
+	if w.from.Before(g.start()) {
+		first = 0
+	}
+	last := g.n - 1
+	if w.to.Before(g.end) {
+		last = g.n - 1 - int((g.end.Sub(w.to)+g.step-1)/g.step)
+	}
+	return grid{end: g.at(last), step: g.step, n: max(0, last-first+1)}
+}
+
+// number is that of the first point among all multiples of the step. Those of
+// two grids of one step can be compared.
+func (g grid) number() int64 {
+	const zero = 62135596800 // From the zero time of Truncate to that of Unix.
+	return (g.start().Unix() + zero) / int64(g.step/time.Second)
+}
+
 func (g grid) start() time.Time    { return g.at(0) }
 func (g grid) at(i int) time.Time  { return g.end.Add(-time.Duration(g.n-1-i) * g.step) }
 func (g grid) over() time.Duration { return time.Duration(g.n) * g.step }

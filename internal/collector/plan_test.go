@@ -124,17 +124,14 @@ func TestTable(t *testing.T) {
 		return model.SamplePair{Timestamp: model.Time(s * 1000), Value: model.SampleValue(v)}
 	}
 	for m, want := range map[merge]string{mergeSum: "[NaN 3 4 NaN]", mergeMax: "[NaN 2 4 NaN]"} {
-		tab := newTable(newGrid(end, 10*time.Second, 40*time.Second), m)
+		tab := newTable(onFine, newGrid(end, 10*time.Second, 40*time.Second), m)
 		c := tab.add(k, []model.SamplePair{at(980, 1), at(985, 9), at(990, 4), at(1010, 9), at(960, 9)})
 		c2 := tab.add(k, []model.SamplePair{at(980, 2), at(1000, -1)})
-		if got := fmt.Sprint(tab.series(k).Values); got != want {
+		if got := fmt.Sprint(tab.values[k]); got != want {
 			t.Errorf("merge %d gives %s, want %s", m, got, want)
 		}
 		if c != (counts{future: 1}) || c2 != (counts{invalid: 1}) {
 			t.Errorf("dropped %v and %v", c, c2)
-		}
-		if s := tab.series(k); !s.Start.Equal(end.Add(-30*time.Second)) || !s.End().Equal(end) {
-			t.Errorf("series is from %s to %s", s.Start, s.End())
 		}
 	}
 }

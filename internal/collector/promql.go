@@ -15,8 +15,12 @@ type scope struct {
 	common, ksm, cadvisor matchers
 	// namespaces restricts to a set; nil means all.
 	namespaces matchers
-	// window is that of rates.
-	window time.Duration
+	// window is that of rates and of whose a pod is; recent, where set, is that
+	// of rates alone.
+	window, recent time.Duration
+	// before is how far back of a window the value of a counter before it is
+	// looked for; zero means as long as the window.
+	before time.Duration
 	// sidecars says that there are init containers that keep running.
 	sidecars bool
 }
@@ -77,10 +81,18 @@ func (s scope) perOwner(agg, inner, owners string, extra ...string) string {
 	return fmt.Sprintf("%s by (%s) (%s * on (%s) group_left (owner_kind,owner_name) %s)", agg, s.owner(extra...), inner, s.pod(), owners)
 }
 
+// rates is the window of rates.
+func (s scope) rates() string {
+	if s.recent > 0 {
+		return promDuration(s.recent)
+	}
+	return promDuration(s.window)
+}
+
 // rate is the rate of a cAdvisor counter for each container. Two scrapes of
 // one cAdvisor, and two runs of one container, count once.
 func (s scope) rate(metric string) string {
-	return fmt.Sprintf("max by (%s) (rate(%s[%s]))", s.container(), s.usage(metric), promDuration(s.window))
+	return fmt.Sprintf("max by (%s) (rate(%s[%s]))", s.container(), s.usage(metric), s.rates())
 }
 
 func (s scope) cpu(agg string) string {
@@ -122,7 +134,7 @@ func (s scope) over(function string, selectors []string, window, offset time.Dur
 // in the window before starts from its smallest value.
 func (s scope) growth(selectors []string, window time.Duration) string {
 	return fmt.Sprintf("clamp_min(%s - (%s or %s), 0)", s.over("max_over_time", selectors, window, 0),
-		s.over("max_over_time", selectors, window, window), s.over("min_over_time", selectors, window, 0))
+		s.over("max_over_time", selectors, max(window, s.before), window), s.over("min_over_time", selectors, window, 0))
 }
 
 // statuses selects series of kube_pod_container_status_… of containers and,
@@ -227,6 +239,13 @@ func (s scope) ownersOf(metric, label string, window time.Duration) string {
 func (s scope) newest(window time.Duration) string {
 	return fmt.Sprintf("topk by (%[1]s) (1, max by (%[2]s) (last_over_time(%[3]s[%[4]s])) * on (%[2]s) group_left (owner_kind,owner_name) %[5]s)",
 		s.owner(), s.pod(), s.state("kube_pod_created"), promDuration(window), s.owners(window))
+}
+
+// lastSeen is when the newest pod of each owner was last seen, at the points of
+// a grid.
+func (s scope) lastSeen(window, step time.Duration) string {
+	return fmt.Sprintf("max by (%s) (max_over_time(timestamp(%s)[%s:%s])) * on (%[1]s) group_left (owner_kind,owner_name) (%[5]s * 0 + 1)",
+		s.pod(), s.state("kube_pod_created"), promDuration(window), promDuration(step), s.newest(window))
 }
 
 // labelSidecar marks containers of the newest pods that are sidecars.

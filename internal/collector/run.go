@@ -54,9 +54,13 @@ func (r *run) finished() {
 
 // fact notes something about the data as a whole; the same fact counts once.
 func (r *run) fact(code recommender.FactCode, signal, format string, args ...any) {
+	r.note(recommender.Fact{Code: code, Signal: signal, Message: fmt.Sprintf(format, args...)})
+}
+
+func (r *run) note(f recommender.Fact) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.facts[recommender.Fact{Code: code, Signal: signal, Message: fmt.Sprintf(format, args...)}] = true
+	r.facts[f] = true
 }
 
 // skew notes by how much the server's clock is ahead of ours.
@@ -68,15 +72,17 @@ func (r *run) skew(d time.Duration) {
 	}
 }
 
-// warnings keeps what the server said about an answer.
-func (r *run) warnings(what string, warnings []string) {
+// warnings keeps what the server said about an answer, and says whether that
+// was a part only.
+func (r *run) warnings(what string, warnings []string) (partial bool) {
 	for _, w := range warnings {
 		code := recommender.FactWarning
 		if partialWarning(w) {
-			code = recommender.FactPartial
+			code, partial = recommender.FactPartial, true
 		}
 		r.fact(code, "", "%s: %s", what, oneLine(w, 300))
 	}
+	return partial
 }
 
 // partialWarning tells warnings about data that is missing (Thanos stores,

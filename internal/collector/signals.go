@@ -17,6 +17,8 @@ var signalsYAML []byte
 type catalogue struct {
 	Templates map[string]string `yaml:"templates"`
 	Signals   []signalSpec      `yaml:"signals"`
+	Answers   []answerSpec      `yaml:"answers"`
+	Latencies []latencySpec     `yaml:"latencies"`
 }
 
 // signalSpec is one signal with the names it is found under.
@@ -40,8 +42,6 @@ type aliasSpec struct {
 	Note           string `yaml:"note"`
 	// Coarse says that the metric reads high.
 	Coarse bool `yaml:"coarse"`
-	// Milliseconds says that durations are in these, not in seconds.
-	Milliseconds bool `yaml:"milliseconds"`
 
 	match matchers
 }
@@ -70,12 +70,15 @@ func parseCatalogue(data []byte) (*catalogue, error) {
 			return nil, fmt.Errorf("signal %s: %w", s.Name, err)
 		}
 	}
+	if err := c.checkEvidence(); err != nil {
+		return nil, err
+	}
 	return &c, nil
 }
 
 func (c *catalogue) check(s *signalSpec) error {
 	switch s.Role {
-	case RoleDemand, RoleQueue, RoleInFlight, RoleCache, RoleLatency, RoleGPU, RoleRuntime, RoleDurations:
+	case RoleDemand, RoleQueue, RoleInFlight, RoleCache, RoleLatency, RoleGPU, RoleRuntime:
 	default:
 		return fmt.Errorf("role %q is unknown", s.Role)
 	}
@@ -148,21 +151,20 @@ func (s scope) signalMatchers(a aliasSpec) matchers {
 }
 
 // signal is the query of an alias: one series for each owner, and for each of
-// its containers where it is about their runtimes, for each bucket where it is
-// about durations.
+// its containers where it is about their runtimes, or bucket where it is about a
+// histogram.
 func (c *catalogue) signal(s scope, spec signalSpec, a aliasSpec, step string) string {
 	by, pod := s.by(a.NamespaceLabel, a.PodLabel, "job"), s.pod()
 	var extra []string
-	window := s.window
-	switch spec.Role { //nolint:exhaustive // The others are of workloads.
+	switch spec.Role {
 	case RoleRuntime:
 		by, pod, extra = by+",container", s.container(), []string{"container"}
-	case RoleDurations:
+	case RoleQuantile:
 		by, pod, extra = by+",le", s.by("namespace", "pod", "le"), []string{"le"}
-		window = durationsSpan
+	case RoleDemand, RoleQueue, RoleInFlight, RoleCache, RoleLatency, RoleGPU, RoleErrors:
 	}
 	perJob := strings.NewReplacer("$metric", a.Metric, "$match", s.signalMatchers(a).String(), "$by", by,
-		"$rate", promDuration(window), "$step", step).Replace(c.Templates[a.Template])
+		"$rate", s.rates(), "$step", step).Replace(c.Templates[a.Template])
 	perPod := fmt.Sprintf("max by (%s) (%s)", pod,
 		replaceLabel(replaceLabel("("+perJob+")", "namespace", a.NamespaceLabel), "pod", a.PodLabel))
 	return s.perOwner(spec.Pods, perPod, s.owners(s.window), extra...)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/common/model"
 
-	"github.com/rightsize-dev/rightsize/forecaster"
+	"github.com/rightsize-dev/rightsize/internal/pack"
 	"github.com/rightsize-dev/rightsize/recommender"
 )
 
@@ -25,8 +25,9 @@ const (
 	mergeMax
 )
 
-// table is one signal of all workloads on one grid.
+// table is one signal of all workloads on one grid, as it is read.
 type table struct {
+	kind  kind
 	grid  grid
 	merge merge
 
@@ -34,7 +35,9 @@ type table struct {
 	values map[key][]float64
 }
 
-func newTable(g grid, m merge) *table { return &table{grid: g, merge: m, values: map[key][]float64{}} }
+func newTable(k kind, g grid, m merge) *table {
+	return &table{kind: k, grid: g, merge: m, values: map[key][]float64{}}
+}
 
 // counts is how many samples were dropped, and why.
 type counts struct{ invalid, future int }
@@ -63,21 +66,31 @@ func (t *table) add(k key, samples []model.SamplePair) counts {
 			values = gaps(t.grid.n)
 			t.values[k] = values
 		}
-		switch {
-		case math.IsNaN(values[i]):
-			values[i] = v
-		case t.merge == mergeSum:
-			values[i] += v
-		default:
-			values[i] = max(values[i], v)
-		}
+		values[i] = t.merge.both(values[i], v)
 	}
 	return c
 }
 
-// series is the signal of one key; without any sample it has no values.
-func (t *table) series(k key) forecaster.Series {
-	return forecaster.Series{Start: t.grid.start(), Step: t.grid.step, Values: t.values[k]}
+// both is what two values come to, of which the first may be a gap.
+func (m merge) both(a, b float64) float64 {
+	switch {
+	case math.IsNaN(a):
+		return b
+	case math.IsNaN(b):
+		return a
+	case m == mergeSum:
+		return a + b
+	default:
+		return max(a, b)
+	}
+}
+
+// value is that of a table of one point, NaN where there is none.
+func (t *table) value(k key) float64 {
+	if t == nil || len(t.values[k]) == 0 {
+		return math.NaN()
+	}
+	return pack.Round(t.values[k][0])
 }
 
 // gaps is a history of nothing.

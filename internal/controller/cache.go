@@ -22,7 +22,7 @@ import (
 
 // Indexes of the caches.
 const (
-	// indexTarget finds RightSizes by what they name: group/kind/name.
+	// indexTarget finds RightSizes and HPAs by what they name: group/kind/name.
 	indexTarget = "target"
 	// indexOwner finds objects by the UID of their controller.
 	indexOwner = "owner"
@@ -128,6 +128,14 @@ func index(ctx context.Context, indexer client.FieldIndexer) error {
 				return nil
 			}
 			return []string{targetKey(targetKind(rs.Spec.TargetRef), rs.Spec.TargetRef.Name)}
+		}},
+		{&autoscalingv2.HorizontalPodAutoscaler{}, indexTarget, func(o client.Object) []string {
+			h, ok := o.(*autoscalingv2.HorizontalPodAutoscaler)
+			if !ok {
+				return nil
+			}
+			r := h.Spec.ScaleTargetRef
+			return []string{targetKey(schema.FromAPIVersionAndKind(r.APIVersion, r.Kind).GroupKind(), r.Name)}
 		}},
 		{&corev1.Pod{}, indexOwner, owner},
 		{&corev1.Pod{}, indexNode, func(o client.Object) []string {

@@ -31,8 +31,9 @@ func (e *events) transitions(rs *v1alpha1.RightSize, before, after v1alpha1.Righ
 		if c.Type == v1alpha1.ConditionReady || c.Type == v1alpha1.ConditionReconciling {
 			continue
 		}
-		if was := condition(&before, c.Type); was != nil && was.Status == c.Status && was.Reason == c.Reason {
-			continue
+		was := condition(&before, c.Type)
+		if was != nil && was.Status == c.Status && was.Reason == c.Reason || was == nil && !bad(c.Reason) {
+			continue // Nothing new, or a beginning that is as it should be.
 		}
 		kind := corev1.EventTypeNormal
 		if bad(c.Reason) {

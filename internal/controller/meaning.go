@@ -76,7 +76,7 @@ func recommendationChanged(before, after v1alpha1.Recommendation) bool {
 		was := before.Containers[i]
 		if was.Name != now.Name || !holds(was.Requests.CPU, now.Requests.CPU, now.LowerBound.CPU, now.UpperBound.CPU) ||
 			!holds(was.Requests.Memory, now.Requests.Memory, now.LowerBound.Memory, now.UpperBound.Memory) ||
-			!near(was.Limits.CPU, now.Limits.CPU, drift) || !near(was.Limits.Memory, now.Limits.Memory, drift) {
+			!near(was.Limits.CPU, now.Limits.CPU) || !near(was.Limits.Memory, now.Limits.Memory) {
 			return true
 		}
 	}
@@ -93,15 +93,15 @@ func holds(was, now, lower, upper *resource.Quantity) bool {
 	if was.Cmp(*now) == 0 {
 		return true
 	}
-	return near(was, now, drift) && (lower == nil || was.Cmp(*lower) >= 0) && (upper == nil || was.Cmp(*upper) <= 0)
+	return near(was, now) && (lower == nil || was.Cmp(*lower) >= 0) && (upper == nil || was.Cmp(*upper) <= 0)
 }
 
-// near says whether two amounts differ by no more than a share.
-func near(a, b *resource.Quantity, share float64) bool {
+// near says whether two amounts differ by no more than the drift.
+func near(a, b *resource.Quantity) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil
 	}
-	return nearly(a.AsApproximateFloat64(), b.AsApproximateFloat64(), share)
+	return nearly(a.AsApproximateFloat64(), b.AsApproximateFloat64(), drift)
 }
 
 func nearly(a, b, share float64) bool {
@@ -111,7 +111,7 @@ func nearly(a, b, share float64) bool {
 // drifted says whether what explains a recommendation is no longer right.
 func drifted(before, after v1alpha1.RightSizeStatus) bool {
 	f, g := before.Forecast, after.Forecast
-	if f.Signal != g.Signal || f.Unit != g.Unit || !near(f.Upper, g.Upper, drift) || !near(f.Median, g.Median, drift) {
+	if f.Signal != g.Signal || f.Unit != g.Unit || !near(f.Upper, g.Upper) || !near(f.Median, g.Median) {
 		return true
 	}
 	if a, b := before.Savings.PerMonth, after.Savings.PerMonth; (a == nil) != (b == nil) || a != nil && !nearly(float64(*a), float64(*b), drift) {
@@ -124,7 +124,7 @@ func drifted(before, after v1alpha1.RightSizeStatus) bool {
 	for i, c := range after.Recommendation.Containers {
 		was := before.Recommendation.Containers[i]
 		for _, pair := range [][2]v1alpha1.Amounts{{was.LowerBound, c.LowerBound}, {was.UpperBound, c.UpperBound}, {was.Uncapped, c.Uncapped}} {
-			if !near(pair[0].CPU, pair[1].CPU, drift) || !near(pair[0].Memory, pair[1].Memory, drift) {
+			if !near(pair[0].CPU, pair[1].CPU) || !near(pair[0].Memory, pair[1].Memory) {
 				return true
 			}
 		}

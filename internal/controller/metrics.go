@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/rightsize-dev/rightsize/api/v1alpha1"
+	"github.com/rightsize-dev/rightsize/internal/collector"
 	"github.com/rightsize-dev/rightsize/internal/telemetry"
 )
 
@@ -103,15 +105,21 @@ func (m *metrics) count(name string, by float64, labels ...string) {
 
 func (m *metrics) observe(name string, d time.Duration) { m.histograms[name].Observe(d.Seconds()) }
 
+// queried counts a query to Prometheus.
+func (m *metrics) queried(result collector.QueryResult, took time.Duration) {
+	m.count(telemetry.Queries, 1, string(result))
+	if result != collector.QueryRetried {
+		m.observe(telemetry.QueryDuration, took)
+	}
+}
+
 // tell replaces the series of some metrics of a RightSize.
 func (m *metrics) tell(key types.NamespacedName, mode string, of map[string][]series) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	w := m.entry(key)
 	w.mode = mode
-	for name, s := range of {
-		w.series[name] = s
-	}
+	maps.Copy(w.series, of)
 }
 
 // tellConditions replaces the series of those conditions that are of one role.

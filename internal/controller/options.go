@@ -43,15 +43,20 @@ type Options struct {
 	LeaseDuration time.Duration
 	Metrics       string
 	Health        string
-	ConfigFile    string
-	Namespaces    []string
-	Kubeconfig    string
-	LogLevel      string
-	Pulse         time.Duration
-	Warmup        time.Duration
-	Concurrency   int
-	Grace         time.Duration
-	Version       string
+	// External is where external.metrics.k8s.io is served, empty for nowhere, with
+	// the certificate in the folder ExternalCertificates.
+	External             string
+	ExternalCertificates string
+	ConfigFile           string
+	Namespaces           []string
+	Kubeconfig           string
+	LogLevel             string
+	Record               string
+	Pulse                time.Duration
+	Warmup               time.Duration
+	Concurrency          int
+	Grace                time.Duration
+	Version              string
 	// Log is the program's, Quiet that of the libraries, which tell only what is
 	// wrong unless everything is logged.
 	Log, Quiet logr.Logger
@@ -65,10 +70,13 @@ func (o *Options) bind(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.LeaseDuration, "lease-duration", 15*time.Second, "how long a lease holds that is not renewed")
 	fs.StringVar(&o.Metrics, "metrics-bind-address", ":8080", "address of /metrics; 0 serves none")
 	fs.StringVar(&o.Health, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 serves none")
+	fs.StringVar(&o.External, "external-metrics-bind-address", "", "address of external.metrics.k8s.io, which offers forecasts to HPAs (default: not served)")
+	fs.StringVar(&o.ExternalCertificates, "external-metrics-cert-dir", "/etc/rightsize/external-metrics", "folder of tls.crt and tls.key for it, read again when they change")
 	fs.StringVar(&o.ConfigFile, "config", "", "settings file (docs/config.md), read again when it changes; the connection to Prometheus takes a restart")
 	fs.StringSliceVar(&o.Namespaces, "watch-namespaces", nil, "namespaces to work in, comma-separated (default all)")
 	fs.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig file, to run outside of a cluster (default: the service account, else $KUBECONFIG)")
 	fs.StringVar(&o.LogLevel, "log-level", "info", "debug, info, warn or error")
+	fs.StringVar(&o.Record, "record-decisions", "", "folder for the snapshot that the last decision about each workload was made from, and the decision, as JSON (default none)")
 	fs.DurationVar(&o.Pulse, "pulse-interval", 15*time.Second, "how often the newest demand of all workloads is looked at between rounds; the scrape interval of Prometheus; 0 never")
 	fs.DurationVar(&o.Warmup, "warm-up", 5*time.Minute, "how long after a start only what cannot wait is changed")
 	fs.IntVar(&o.Concurrency, "concurrency", 2, "decisions, and plans, that are made at once, 1 to 32")

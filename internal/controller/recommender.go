@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/rightsize-dev/rightsize/api/v1alpha1"
+	"github.com/rightsize-dev/rightsize/internal/metricsapi"
 	"github.com/rightsize-dev/rightsize/internal/snapshot"
 	"github.com/rightsize-dev/rightsize/internal/telemetry"
 	"github.com/rightsize-dev/rightsize/recommender"
@@ -41,8 +42,15 @@ type recommends struct {
 	events   *events
 	tracer   trace.Tracer
 	traces   *traces
-	grace    time.Duration
-	decider  recommender.Recommender
+	shared   *shared
+	// folder is where decisions are recorded; empty for nowhere.
+	folder string
+	// alone says that the actuator is another program, or none.
+	alone bool
+	// board holds what is offered as external metrics; nil where nothing is.
+	board   *metricsapi.Board
+	grace   time.Duration
+	decider recommender.Recommender
 
 	mu sync.Mutex
 	// memory is what the last decision about a RightSize left behind: newer than
@@ -95,7 +103,10 @@ func (r *recommends) forget(key types.NamespacedName) {
 	delete(r.uids, key)
 	r.statuses.forget(uid)
 	r.traces.forget(uid)
+	r.shared.forget(uid)
+	r.data.unwatch(uid)
 	r.metrics.forget(key)
+	r.board.Remove(key)
 }
 
 // decide does what is to be done about a RightSize now.
@@ -110,9 +121,17 @@ func (r *recommends) decide(ctx context.Context, rs *v1alpha1.RightSize) (reconc
 		r.keepConditions(c)
 		return reconcile.Result{}, r.publish(ctx, rs, before, after, nil, now)
 	}
-	found, err := r.world.resolve(ctx, rs, now)
+	found, err := r.world.resolve(ctx, rs)
 	if err != nil {
 		return reconcile.Result{}, err
+	}
+	if found.reason == v1alpha1.ReasonResolved {
+		if err := r.data.watch(rs); err != nil {
+			found.reason, found.message = v1alpha1.ReasonUnknownSignal, firstLine(err)
+		}
+	}
+	if how, _ := r.data.state(); how == knownNothing && before.ObservedGeneration == rs.Generation {
+		return reconcile.Result{}, nil // After a restart there is nothing new to tell before the history has been read.
 	}
 	ok := found.reason == v1alpha1.ReasonResolved
 	c.set(v1alpha1.ConditionTargetResolved, ok, found.reason, found.message)
@@ -210,7 +229,7 @@ func (r *recommends) policy(rs *v1alpha1.RightSize, now time.Time) (settled, err
 // recommend decides and lays the decision into a status. Nil where there is
 // nothing to decide by.
 func (r *recommends) recommend(ctx context.Context, rs *v1alpha1.RightSize, found resolved, p settled, after *v1alpha1.RightSizeStatus, c conditions) *recommender.Decision {
-	how, _, failure := r.data.state()
+	how, failure := r.data.state()
 	id, several := r.data.workload(rs.Namespace, rs.Spec.TargetRef.Kind, rs.Spec.TargetRef.Name)
 	switch {
 	case how == knownNothing:
@@ -233,6 +252,7 @@ func (r *recommends) recommend(ctx context.Context, rs *v1alpha1.RightSize, foun
 		c.set(v1alpha1.ConditionRecommendationAvailable, false, v1alpha1.ReasonNoData, "Prometheus has no series of "+id.Kind+" "+id.Name)
 		return nil
 	}
+	r.shared.held(rs.UID, peaksOf(s))
 	snapshot.Observe(&s, found.objects)
 	s.Windows, s.Floors = p.windows, p.floors
 	s.State = r.state(ctx, rs, after.State)
@@ -255,7 +275,11 @@ func (r *recommends) recommend(ctx context.Context, rs *v1alpha1.RightSize, foun
 	if ignored := snapshot.Ignored(rs.Spec); len(ignored) > 0 && d.Action != recommender.ActionNone {
 		c.set(v1alpha1.ConditionRecommendationAvailable, true, v1alpha1.ReasonRecommended, "not looked at: "+strings.Join(ignored, ", "))
 	}
+	if err := record(r.folder, s, d); err != nil {
+		log.FromContext(ctx).Error(err, "decisions are not recorded")
+	}
 	r.measure(rs, s, d)
+	r.board.Post(types.NamespacedName{Namespace: rs.Namespace, Name: rs.Name}, s, d)
 	return &d
 }
 
@@ -280,8 +304,9 @@ func (r *recommends) state(ctx context.Context, rs *v1alpha1.RightSize, text str
 // program is to end.
 func (r *recommends) publish(ctx context.Context, rs *v1alpha1.RightSize, before, after v1alpha1.RightSizeStatus, d *recommender.Decision, now time.Time) error {
 	r.tell(rs, after)
-	confirms := d != nil && unfinished(rs, after) && (before.DecisionTime == nil || now.Sub(before.DecisionTime.Time) >= confirmEvery)
+	confirms := d != nil && r.alone && unfinished(rs, after) && (before.DecisionTime == nil || now.Sub(before.DecisionTime.Time) >= confirmEvery)
 	if !confirms && !changed(before, after, now) {
+		r.confirm(rs, d)
 		return nil
 	}
 	if d != nil && d.Action != recommender.ActionNone {
@@ -294,9 +319,18 @@ func (r *recommends) publish(ctx context.Context, rs *v1alpha1.RightSize, before
 	if err := r.statuses.apply(spanned, rs, after); err != nil {
 		return err
 	}
+	r.confirm(rs, d)
 	r.traces.keep(rs.UID, trace.SpanContextFromContext(ctx))
 	r.events.transitions(rs, before, after)
 	return nil
+}
+
+// confirm tells the actuator of this program that what the status recommends
+// stands.
+func (r *recommends) confirm(rs *v1alpha1.RightSize, d *recommender.Decision) {
+	if d != nil && d.Action != recommender.ActionNone {
+		r.shared.confirm(rs, d.At)
+	}
 }
 
 // unfinished says whether pods are to have the recommendation and do not.

@@ -36,7 +36,7 @@ const (
 type rounds struct {
 	data    *data
 	reader  client.Reader
-	queue   *queue
+	queues  []*queue
 	metrics *metrics
 	tracer  trace.Tracer
 	log     logr.Logger
@@ -53,8 +53,8 @@ type rounds struct {
 // Start goes round until the context ends. It runs in the leader alone.
 func (r *rounds) Start(ctx context.Context) error {
 	var group sync.WaitGroup
-	if past, ok := r.data.history.(pulsing); ok && r.pulse > 0 {
-		group.Go(func() { r.pulses(ctx, past) })
+	if r.pulse > 0 {
+		group.Go(func() { r.pulses(ctx) })
 	}
 	wait := retryLeast
 	for {
@@ -93,7 +93,9 @@ func (r *rounds) round(ctx context.Context, at time.Time) error {
 	if r.every != nil {
 		r.every(ctx)
 	}
-	before, _, _ := r.data.state()
+	if err := r.name(ctx); err != nil {
+		return err
+	}
 	spanned, span := r.tracer.Start(ctx, "collect", trace.WithAttributes(attribute.String("at", at.UTC().Format(time.RFC3339))))
 	err := r.data.history.Refresh(spanned, at)
 	if err != nil {
@@ -103,24 +105,50 @@ func (r *rounds) round(ctx context.Context, at time.Time) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	r.data.refreshed(at, err)
+	_, failed := r.data.state()
+	turned := r.data.refreshed(time.Now(), err)
 	frozen := 0.0
-	if err != nil {
+	switch {
+	case err != nil:
 		frozen = 1
-		if before != knownStale {
-			r.log.Error(err, "the history cannot be read; recommendations stay as they are")
+		if failed == nil {
+			r.log.Error(err, "the history cannot be read; nothing is lowered meanwhile")
 		}
-	} else if before == knownStale {
+	case failed != nil:
 		r.log.Info("the history can be read again")
 	}
 	r.metrics.gauge(telemetry.Frozen, frozen, frozenMetrics)
-	if err != nil && before == knownStale {
-		return err // They have been told.
+	if err != nil && !turned {
+		return err // There is nothing new to decide by, or to tell.
 	}
 	if listed := r.enqueue(ctx, at); listed != nil {
 		return listed
 	}
 	return err
+}
+
+// name has the signals that RightSizes name read from now on, so that the first
+// reading has them already. Of several about one target, the oldest names them.
+// What is wrong with them is told when each is looked at.
+func (r *rounds) name(ctx context.Context) error {
+	var all v1alpha1.RightSizeList
+	if err := r.reader.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("list RightSizes: %w", err)
+	}
+	oldest := map[string]*v1alpha1.RightSize{}
+	for i := range all.Items {
+		rs := &all.Items[i]
+		key := rs.Namespace + " " + targetKey(targetKind(rs.Spec.TargetRef), rs.Spec.TargetRef.Name)
+		if was := oldest[key]; was == nil || rs.CreationTimestamp.Before(&was.CreationTimestamp) {
+			oldest[key] = rs
+		}
+	}
+	for _, rs := range oldest {
+		if len(rs.Spec.Demand.Signals) > 0 {
+			_ = r.data.watch(rs) // Told by its own reconciliation.
+		}
+	}
+	return nil
 }
 
 // enqueue spreads all RightSizes over a part of the step, in an order that is the
@@ -139,7 +167,10 @@ func (r *rounds) enqueue(ctx context.Context, at time.Time) error {
 	r.mu.Unlock()
 	for i := range all.Items {
 		q := reconcile.Request{NamespacedName: keyOf(&all.Items[i])}
-		r.queue.add(priorityRound, share(q, spread), q)
+		for n, to := range r.queues {
+			// The roles take turns: what one writes, the other sees.
+			to.add(priorityRound, share(q, spread)+time.Duration(n)*time.Second, q)
+		}
 	}
 	return nil
 }
@@ -165,13 +196,13 @@ func (r *rounds) done(q reconcile.Request) {
 	}
 }
 
-// pulses has surprises looked at at once.
-func (r *rounds) pulses(ctx context.Context, past pulsing) {
+// pulses has surprises looked at without delay.
+func (r *rounds) pulses(ctx context.Context) {
 	for sleep(ctx, r.pulse) {
-		if how, _, _ := r.data.state(); how == knownNothing {
+		if how, _ := r.data.state(); how == knownNothing {
 			continue
 		}
-		surprised, err := past.Pulse(ctx, time.Now())
+		surprised, err := r.data.history.Pulse(ctx, time.Now())
 		if err != nil {
 			r.log.V(1).Info("the newest demand cannot be read", "error", err.Error())
 			continue
@@ -184,7 +215,7 @@ func (r *rounds) pulses(ctx context.Context, past pulsing) {
 			}
 			for i := range named.Items {
 				if ref := named.Items[i].Spec.TargetRef; ref.Kind == w.Kind && ref.Name == w.Name {
-					r.queue.add(prioritySurprise, 0, reconcile.Request{NamespacedName: keyOf(&named.Items[i])})
+					r.queues[0].add(prioritySurprise, 0, reconcile.Request{NamespacedName: keyOf(&named.Items[i])})
 				}
 			}
 		}

@@ -11,14 +11,18 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/discovery"
+	"k8s.io/klog/v2" //nolint:depguard // The client logs by it, whatever logger it is given.
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -26,6 +30,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"github.com/rightsize-dev/rightsize/actuator"
+	"github.com/rightsize-dev/rightsize/actuator/kube"
 	"github.com/rightsize-dev/rightsize/api/v1alpha1"
 	"github.com/rightsize-dev/rightsize/internal/history"
 	"github.com/rightsize-dev/rightsize/recommender"
@@ -40,6 +46,11 @@ type program struct {
 	metrics  *metrics
 	events   *events
 	data     *data
+	// writer changes workloads, discovery asks what the cluster serves, which was
+	// last done at asked.
+	writer    *kube.Writer
+	discovery *discovery.DiscoveryClient
+	asked     time.Time
 	tracing
 	health *health
 	step   time.Duration
@@ -48,15 +59,19 @@ type program struct {
 // Run runs the program until the context ends.
 func Run(ctx context.Context, o Options) (err error) {
 	ctrl.SetLogger(o.Quiet)
+	klog.SetLogger(o.Log.WithName("client-go"))
 	p := &program{options: o, health: &health{address: o.Health}}
 	if p.settings, err = readSettings(o.ConfigFile, o.Log.WithName("settings")); err != nil {
 		return err
 	}
-	read, step, err := connect(p.settings.get(), o.dir(), o.Namespaces)
+	if p.metrics, err = newMetrics(ctrlmetrics.Registry, o.Version, o.Role); err != nil {
+		return err
+	}
+	read, step, err := connect(p.settings.get(), o.dir(), o.Namespaces, p.metrics.queried)
 	if err != nil {
 		return err
 	}
-	p.step, p.data = step, &data{history: history.New(read, history.Options{})}
+	p.step, p.data = step, &data{history: history.New(read, history.Options{ScrapeInterval: o.Pulse})}
 	if p.tracing, err = newTracing(ctx, o.Version, o.Role); err != nil {
 		return err
 	}
@@ -84,9 +99,6 @@ func (p *program) prepare(ctx context.Context) error {
 	if p.manager, err = ctrl.NewManager(connection, p.managerOptions()); err != nil {
 		return fmt.Errorf("prepare: %w", err)
 	}
-	if p.metrics, err = newMetrics(ctrlmetrics.Registry, p.options.Version, p.options.Role); err != nil {
-		return err
-	}
 	p.events = &events{to: p.manager.GetEventRecorder("rightsize-" + string(p.options.Role))}
 	if err := index(ctx, p.manager.GetFieldIndexer()); err != nil {
 		return err
@@ -104,10 +116,11 @@ func (p *program) prepare(ctx context.Context) error {
 	if err := p.manager.Add(p.settings); err != nil {
 		return err
 	}
-	if p.options.Role.recommends() {
-		if err := p.recommender(); err != nil {
-			return err
-		}
+	if p.discovery, err = discovery.NewDiscoveryClientForConfigAndClient(connection, p.manager.GetHTTPClient()); err != nil {
+		return fmt.Errorf("prepare: %w", err)
+	}
+	if err := p.roles(ctx); err != nil {
+		return err
 	}
 	return p.probes()
 }
@@ -156,7 +169,6 @@ func (p *program) warm(ctx context.Context) error {
 			return fmt.Errorf("watch %T: %w", o, err)
 		}
 	}
-	p.world.discover(ctx)
 	return nil
 }
 
@@ -178,28 +190,114 @@ func (f always) Start(ctx context.Context) error { return f(ctx) }
 // NeedLeaderElection implements the manager's interface.
 func (f always) NeedLeaderElection() bool { return false }
 
-// recommender sets the role up.
-func (p *program) recommender() error {
-	q := &queue{}
+// roles sets up what this program does.
+func (p *program) roles(ctx context.Context) error {
 	goes := &rounds{
-		data: p.data, reader: p.manager.GetCache(), queue: q, metrics: p.metrics, tracer: p.tracer, log: p.options.Log.WithName("rounds"),
-		step: p.step, pulse: p.options.Pulse, every: p.world.discover,
+		data: p.data, reader: p.manager.GetCache(), metrics: p.metrics, tracer: p.tracer, log: p.options.Log.WithName("rounds"),
+		step: p.step, pulse: p.options.Pulse, every: p.ask,
 	}
+	p.writer = kube.NewWriter(p.manager.GetClient(), p.manager.GetAPIReader())
+	p.ask(ctx)
+	together := newShared()
+	if p.options.Role.recommends() {
+		if err := p.recommender(goes, together); err != nil {
+			return err
+		}
+		if err := p.optIn(ctx); err != nil {
+			return err
+		}
+	}
+	if p.options.Role.actuates() {
+		if err := p.actuator(goes, together); err != nil {
+			return err
+		}
+	}
+	return p.manager.Add(goes)
+}
+
+// askEvery is how often the cluster is asked what it can do.
+const askEvery = time.Hour
+
+// ask finds out what the cluster can do, and which other autoscalers it serves.
+func (p *program) ask(ctx context.Context) {
+	p.world.discover(ctx)
+	if time.Since(p.asked) < askEvery {
+		return
+	}
+	var pods corev1.PodList
+	options := []client.ListOption{client.Limit(100)}
+	if len(p.options.Namespaces) > 0 {
+		options = append(options, client.InNamespace(p.options.Namespaces[0]))
+	}
+	err := p.manager.GetAPIReader().List(ctx, &pods, options...)
+	if err == nil {
+		var f actuator.Features
+		if f, err = p.writer.Discover(ctx, p.discovery, pointers(pods.Items)); err == nil {
+			p.asked = time.Now()
+			p.world.mu.Lock()
+			p.world.features = f
+			p.world.mu.Unlock()
+			p.options.Log.Info("the cluster can", "resizeInPlace", f.Resize, "lowerMemoryLimits", f.MemoryLimitShrink, "sizeNewPods", f.SizedAtCreation)
+			return
+		}
+	}
+	p.options.Log.Error(err, "cannot ask the cluster what it can do; asked again with the next round")
+}
+
+func (p *program) recommender(goes *rounds, together *shared) error {
+	q := &queue{}
+	goes.queues = append(goes.queues, q)
 	r := &recommends{
 		world: p.world, settings: p.settings, data: p.data, rounds: goes, metrics: p.metrics, events: p.events, tracer: p.tracer, traces: p.traces,
 		statuses: newStatuses(p.manager.GetClient(), managerRecommender, ofRecommender), grace: p.options.Grace,
+		folder: p.options.Record, shared: together, alone: !p.options.Role.actuates(),
 		memory: map[types.UID]recommender.State{}, uids: map[types.NamespacedName]types.UID{},
+	}
+	var err error
+	if r.board, err = p.externalMetrics(); err != nil {
+		return err
 	}
 	c, err := controller.New("rightsize-recommender", p.manager, controller.Options{Reconciler: r, LogConstructor: p.logger("recommender")})
 	if err != nil {
 		return err
 	}
-	w := &watcher{reader: p.manager.GetCache(), after: 2 * time.Second}
-	if err := p.watch(c, w, q); err != nil {
+	return p.watch(c, &watcher{reader: p.manager.GetCache(), after: 2 * time.Second}, q, predicate.TypedGenerationChangedPredicate[*v1alpha1.RightSize]{})
+}
+
+func (p *program) actuator(goes *rounds, together *shared) error {
+	q := &queue{}
+	goes.queues = append(goes.queues, q)
+	a := &actuates{
+		world: p.world, settings: p.settings, data: p.data, rounds: goes, shared: together, metrics: p.metrics, events: p.events, tracer: p.tracer,
+		traces: p.traces, statuses: newStatuses(p.manager.GetClient(), managerActuator, ofActuator), writer: p.writer, budgets: &budgets{},
+		grace: p.options.Grace, warmup: p.options.Warmup, memory: map[types.UID]*acting{}, uids: map[types.NamespacedName]types.UID{},
+	}
+	c, err := controller.New("rightsize-actuator", p.manager, controller.Options{Reconciler: a, LogConstructor: p.logger("actuator")})
+	if err != nil {
 		return err
 	}
-	return p.manager.Add(goes)
+	p.settings.changed = func() { a.look(q) }
+	if err := p.manager.Add(leads(func(ctx context.Context) error {
+		a.begin(ctx, q)
+		return nil
+	})); err != nil {
+		return err
+	}
+	return p.watch(c, &watcher{reader: p.manager.GetCache(), after: 500 * time.Millisecond, progress: true}, q, predicate.TypedFuncs[*v1alpha1.RightSize]{
+		UpdateFunc: func(e event.TypedUpdateEvent[*v1alpha1.RightSize]) bool {
+			return e.ObjectOld.Generation != e.ObjectNew.Generation ||
+				!apiequality.Semantic.DeepEqual(ofRecommender(e.ObjectOld.Status), ofRecommender(e.ObjectNew.Status))
+		},
+	})
 }
+
+// leads runs in the leader alone.
+type leads func(context.Context) error
+
+func (f leads) Start(ctx context.Context) error { return f(ctx) }
+
+// NeedLeaderElection implements the manager's interface.
+func (f leads) NeedLeaderElection() bool { return true }
 
 // logger is what the controller itself logs by, and each reconciliation.
 func (p *program) logger(role string) func(*reconcile.Request) logr.Logger {
@@ -213,12 +311,11 @@ func (p *program) logger(role string) func(*reconcile.Request) logr.Logger {
 }
 
 // watch adds the sources of a controller: its RightSizes and what they are about.
-func (p *program) watch(c controller.Controller, w *watcher, q *queue) error {
+func (p *program) watch(c controller.Controller, w *watcher, q *queue, of predicate.TypedPredicate[*v1alpha1.RightSize]) error {
 	caches := p.manager.GetCache()
 	sources := []source.Source{
 		q.source(),
-		source.Kind(caches, &v1alpha1.RightSize{}, &handler.TypedEnqueueRequestForObject[*v1alpha1.RightSize]{},
-			predicate.TypedGenerationChangedPredicate[*v1alpha1.RightSize]{}),
+		source.Kind(caches, &v1alpha1.RightSize{}, &handler.TypedEnqueueRequestForObject[*v1alpha1.RightSize]{}, of),
 		source.Kind(caches, &v1alpha1.RightSize{}, w.siblings()),
 		source.Kind(caches, &corev1.Pod{}, w.pods()),
 		source.Kind(caches, &autoscalingv2.HorizontalPodAutoscaler{}, rivals[*autoscalingv2.HorizontalPodAutoscaler](w)),

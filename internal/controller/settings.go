@@ -102,7 +102,9 @@ func (s *settings) look() {
 
 // connect makes the collector that the settings ask for. In some namespaces
 // only, it reads no others.
-func connect(c config.Config, dir string, namespaces []string) (*collector.Collector, time.Duration, error) {
+func connect(
+	c config.Config, dir string, namespaces []string, observe func(collector.QueryResult, time.Duration),
+) (*collector.Collector, time.Duration, error) {
 	cfg := collector.DefaultConfig()
 	cfg.RateWindow = 0 // It follows the step.
 	if c.Prometheus != nil {
@@ -118,6 +120,7 @@ func connect(c config.Config, dir string, namespaces []string) (*collector.Colle
 	if len(cfg.Namespaces) == 0 {
 		cfg.Namespaces = namespaces
 	}
+	cfg.Observe = observe
 	made, err := collector.New(cfg)
 	if err != nil {
 		return nil, 0, fmt.Errorf("settings: prometheus: %w", err)

@@ -4,12 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/rightsize-dev/rightsize/api/v1alpha1"
@@ -36,7 +34,7 @@ func protectedNamespaces() []string { return []string{"kube-system", "kube-publi
 
 // resolve finds the target of a RightSize and what is in the way of sizing it. An
 // error is about the API server.
-func (w *world) resolve(ctx context.Context, rs *v1alpha1.RightSize, now time.Time) (resolved, error) {
+func (w *world) resolve(ctx context.Context, rs *v1alpha1.RightSize) (resolved, error) {
 	ref := rs.Spec.TargetRef
 	target, err := w.target(ctx, rs.Namespace, ref)
 	switch {
@@ -58,9 +56,13 @@ func (w *world) resolve(ctx context.Context, rs *v1alpha1.RightSize, now time.Ti
 	if err != nil {
 		return resolved{}, err
 	}
+	counting, first := precedence(rs, o.RightSizes)
+	o.RightSizes = counting
 	r := resolved{objects: o, found: true, reason: v1alpha1.ReasonResolved, message: ref.Kind + " " + ref.Name}
 	changes := rs.Spec.Mode == v1alpha1.ModeInitial || rs.Spec.Mode == v1alpha1.ModeApply
 	switch {
+	case first != nil:
+		r.reason, r.message = v1alpha1.ReasonConflict, fmt.Sprintf("RightSize %s has the same target", first.Name)
 	case changes && slices.Contains(protectedNamespaces(), rs.Namespace):
 		r.reason, r.message = v1alpha1.ReasonProtected, "nothing is changed in "+rs.Namespace+": only DryRun works there"
 	case changes && optedOut(o):
@@ -112,10 +114,4 @@ func noScale(o snapshot.Objects) bool {
 	}
 	_, watched := watchedKind(o.Target.GroupVersionKind().GroupKind())
 	return watched || o.Scale == nil
-}
-
-// replicasOf is spec.replicas of a target; false where it has none.
-func replicasOf(o *unstructured.Unstructured) (int64, bool) {
-	n, found, err := unstructured.NestedInt64(o.Object, "spec", "replicas")
-	return n, found && err == nil
 }

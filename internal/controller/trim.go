@@ -107,7 +107,7 @@ func trimTarget(in any) (any, error) {
 	}
 	var scalers []metav1.ManagedFieldsEntry
 	for _, f := range o.GetManagedFields() {
-		if f.Subresource == "scale" || f.FieldsV1 != nil && strings.Contains(string(f.FieldsV1.Raw), `"f:replicas"`) && f.Subresource == "" {
+		if f.Subresource == "scale" || f.FieldsV1 != nil && strings.Contains(f.FieldsV1.GetRawString(), `"f:replicas"`) && f.Subresource == "" {
 			scalers = append(scalers, f)
 		}
 	}

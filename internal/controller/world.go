@@ -129,7 +129,8 @@ func (w *world) objects(ctx context.Context, rs *v1alpha1.RightSize, target *uns
 	if o.Nodes, err = w.allNodes(ctx); err != nil {
 		return o, err
 	}
-	return o, w.namespaced(ctx, rs.Namespace, &o)
+	err = w.namespaced(ctx, rs.Namespace, &o)
+	return o, err
 }
 
 // ownedDepth is how far owners of owners are followed: a LeaderWorkerSet owns a
@@ -166,13 +167,19 @@ func (w *world) owned(ctx context.Context, o *snapshot.Objects, uid types.UID, d
 			return err
 		}
 	}
-	kind := o.Target.GetKind()
-	for _, between := range targetKinds() {
-		if !(between.Kind == "Job" && kind == "CronJob" || between.Kind == "StatefulSet" && kind == "LeaderWorkerSet") {
+	return w.between(ctx, o, uid, depth)
+}
+
+// between follows the objects that stand between a target and its pods, of the
+// kinds of which that is known.
+func (w *world) between(ctx context.Context, o *snapshot.Objects, uid types.UID, depth int) error {
+	kinds := map[string]string{"CronJob": "Job", "LeaderWorkerSet": "StatefulSet"}
+	for _, k := range targetKinds() {
+		if k.Kind != kinds[o.Target.GetKind()] {
 			continue
 		}
 		all := &unstructured.UnstructuredList{}
-		all.SetGroupVersionKind(between)
+		all.SetGroupVersionKind(k)
 		if err := w.list(ctx, all, o.RightSize.Namespace, client.MatchingFields{indexOwner: string(uid)}); err != nil {
 			return err
 		}
@@ -213,14 +220,16 @@ func (w *world) namespaced(ctx context.Context, namespace string, o *snapshot.Ob
 	var budgets policyv1.PodDisruptionBudgetList
 	var hpas autoscalingv2.HorizontalPodAutoscalerList
 	var others v1alpha1.RightSizeList
-	for _, into := range []client.ObjectList{&quotas, &ranges, &budgets, &hpas} {
+	for _, into := range []client.ObjectList{&quotas, &ranges, &budgets} {
 		if err := w.list(ctx, into, namespace); err != nil {
 			return err
 		}
 	}
 	ref := o.RightSize.Spec.TargetRef
-	if err := w.list(ctx, &others, namespace, client.MatchingFields{indexTarget: targetKey(targetKind(ref), ref.Name)}); err != nil {
-		return err
+	for _, into := range []client.ObjectList{&hpas, &others} {
+		if err := w.list(ctx, into, namespace, client.MatchingFields{indexTarget: targetKey(targetKind(ref), ref.Name)}); err != nil {
+			return err
+		}
 	}
 	o.Quotas, o.LimitRanges, o.PDBs = pointers(quotas.Items), pointers(ranges.Items), pointers(budgets.Items)
 	o.HPAs, o.RightSizes = pointers(hpas.Items), pointers(others.Items)

@@ -4,7 +4,9 @@ package history
 
 import (
 	"context"
-	"slices"
+	"fmt"
+	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,70 +20,124 @@ type Options struct {
 	// Full makes the forecasts full ones, as the CLI's are by default: for
 	// hundreds of workloads, not for thousands.
 	Full bool
+	// ScrapeInterval is that of the metrics, zero means 15 s. Pulse looks at the
+	// last four scrapes.
+	ScrapeInterval time.Duration
 }
+
+// pulseWindow is the window of the rates of Pulse.
+func (o Options) pulseWindow() time.Duration {
+	if o.ScrapeInterval <= 0 {
+		return pulseScrapes * 15 * time.Second
+	}
+	return (pulseScrapes*o.ScrapeInterval + time.Second - 1).Truncate(time.Second)
+}
+
+// pulseScrapes is how many scrapes a rate of Pulse is over: one may be missing,
+// and a surge shows in the first.
+const pulseScrapes = 4
 
 // Store holds the history of all workloads of one Prometheus. Its methods may
 // be called from several goroutines.
 type Store struct {
-	collector *collector.Collector
-	options   Options
+	archive *collector.Archive
+	options Options
 
-	// refreshing serializes Refresh.
-	refreshing sync.Mutex
-
-	mu        sync.RWMutex
-	at        time.Time
-	workloads map[recommender.Workload]collector.Workload
-	ids       []recommender.Workload
-	facts     []recommender.Fact
+	mu sync.RWMutex
+	// failure is why the newest Refresh failed, nil where it did not.
+	failure error
+	// newest is what Pulse measured last, expected what the newest snapshots
+	// foretold.
+	newest   map[recommender.Workload]*collector.Newest
+	expected map[recommender.Workload]*expectation
+	// evidence are the newest minutes, up to evidenceAt.
+	evidence   map[recommender.Workload][]collector.Minute
+	evidenceAt time.Time
 }
 
 // New returns an empty store that reads by c.
 func New(c *collector.Collector, o Options) *Store {
-	return &Store{collector: c, options: o}
+	return &Store{
+		archive: c.NewArchive(), options: o,
+		expected: map[recommender.Workload]*expectation{}, evidence: map[recommender.Workload][]collector.Minute{},
+	}
 }
 
 // Refresh brings the history up to the instant, rounded down to the step of the
-// collector. An error leaves what was known.
+// collector: the first time by all of it, later by what came since, however
+// long ago that was. An error leaves what was known, and tells every snapshot
+// that there is more to know.
 func (s *Store) Refresh(ctx context.Context, at time.Time) error {
-	s.refreshing.Lock()
-	defer s.refreshing.Unlock()
-	fleet, err := s.collector.Collect(ctx, at, nil)
-	if err != nil {
-		return err
-	}
-	workloads := make(map[recommender.Workload]collector.Workload, len(fleet.Workloads))
-	ids := make([]recommender.Workload, 0, len(fleet.Workloads))
-	for _, w := range fleet.Workloads {
-		workloads[w.ID] = w
-		ids = append(ids, w.ID)
-	}
+	_, err := s.archive.Read(ctx, at, nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.at, s.workloads, s.ids, s.facts = fleet.At, workloads, ids, fleet.Facts
-	return nil
+	s.failure = err
+	if err == nil {
+		s.tidy()
+	}
+	return err
+}
+
+// tidy forgets what was expected of workloads that are gone. Kills that were
+// told of are in the history now.
+func (s *Store) tidy() {
+	there := map[recommender.Workload]bool{}
+	for _, id := range s.archive.Workloads() {
+		there[id] = true
+	}
+	for id, e := range s.expected {
+		if !there[id] {
+			delete(s.expected, id)
+			continue
+		}
+		maps.DeleteFunc(e.told, func(name string, _ float64) bool { return strings.HasPrefix(name, ofOOM) })
+	}
 }
 
 // Workloads lists what there is, sorted by cluster, namespace, kind and name.
-func (s *Store) Workloads() []recommender.Workload {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return slices.Clone(s.ids)
+func (s *Store) Workloads() []recommender.Workload { return s.archive.Workloads() }
+
+// Watch says which signals of a workload its owner named (snapshot.Signals of a
+// RightSize), in place of what was said before; none for none. Queries see the
+// workload's namespace only and are read with the next Refresh: one query each,
+// the first time for the whole history. Errors name the field and what is in it;
+// then nothing changes. What a query cannot give is a fact of the snapshot.
+func (s *Store) Watch(id recommender.Workload, signals []collector.UserSignal) error {
+	return s.archive.Watch(id, signals)
 }
 
-// Snapshot is snapshot.Build on the history of a workload; false where there is
-// no such workload.
+// Snapshot is snapshot.Build on the history of a workload, with the newest
+// values of Pulse where they are newer; false where there is no such workload.
 func (s *Store) Snapshot(id recommender.Workload, now time.Time, p recommender.Policy) (recommender.Snapshot, bool) {
-	s.mu.RLock()
-	w, ok := s.workloads[id]
-	facts := s.facts
-	s.mu.RUnlock()
+	w, ok := s.archive.Workload(id)
 	if !ok {
 		return recommender.Snapshot{}, false
 	}
-	w.Facts = snapshot.Facts(facts, w.Facts)
-	if s.options.Full {
-		return snapshot.Build(w, now, p), true
+	w.Facts = snapshot.Facts(s.facts(), w.Facts)
+	var options []snapshot.Option
+	if !s.options.Full {
+		options = append(options, snapshot.Light())
 	}
-	return snapshot.Build(w, now, p, snapshot.Light()), true
+	snap := snapshot.Build(w, now, p, options...)
+	s.mu.RLock()
+	n := s.newest[id]
+	s.mu.RUnlock()
+	if n != nil && !n.At.After(now) && now.Sub(n.At) < newestAge && n.At.After(s.archive.At()) {
+		renew(&snap, w, n)
+	}
+	s.expect(w, &snap)
+	return snap, true
+}
+
+// facts are those about the data as a whole.
+func (s *Store) facts() []recommender.Fact {
+	facts := s.archive.Facts()
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.failure != nil {
+		facts = append(facts, recommender.Fact{
+			Code: recommender.FactPartial, Message: fmt.Sprintf("nothing is known after %s: %v", s.archive.At().Format(time.RFC3339), s.failure),
+		})
+	}
+	return facts
 }

@@ -9,10 +9,12 @@ import (
 )
 
 // Course is what a page shows of a run besides its series, minute by minute
-// from the scored start, as its policy could see it.
+// from the scored start: what was, whatever metrics showed of it.
 type Course struct {
 	// Latency is the largest of the minute of what the objective's percentile
-	// of requests did not exceed in a step, in seconds; 0 for none.
+	// of requests did not exceed in a step, in seconds; 0 where none finished.
+	// Of inference services it is the mean of what has an objective: the time to
+	// the first token, or between tokens.
 	Latency []float64 `json:"latency"`
 	// Capacity is the least demand of the minute that the ready pods serve at
 	// the objective.
@@ -20,8 +22,10 @@ type Course struct {
 	// CPU is the largest CPU in use, in cores; Request that of new pods.
 	CPU     []float64 `json:"cpu"`
 	Request []float64 `json:"request"`
-	// Bad says that something was dropped, late or cut off: 1, else 0.
-	Bad []int `json:"bad"`
+	// Bad says that the minute counts as violated: 1, else 0. Blind says that
+	// the policy had to decide in it without metrics.
+	Bad   []int `json:"bad"`
+	Blind []int `json:"blind"`
 	// Changes are the decisions that changed something.
 	Changes []Change `json:"changes"`
 	// MoreChanges counts those beyond the first two thousand.
@@ -73,22 +77,40 @@ func (w constrainedWatcher) Decide(o simulator.Observation) simulator.Action {
 	return w.watcher.Decide(o)
 }
 
-// watched is a policy whose course is kept. It decides as the policy does.
-func watched(p simulator.Policy, sc *simulator.Scenario) (simulator.Policy, *Course) {
-	course := &Course{Changes: []Change{}}
+// watched is a policy whose course is kept, and who keeps it. It decides as the
+// policy does.
+func watched(p simulator.Policy, sc *simulator.Scenario) (simulator.Policy, *watcher) {
+	w := &watcher{
+		sc: sc, start: sc.Start(), course: &Course{Changes: []Change{}, Blind: make([]int, minutesOf(sc))},
+		serves: map[recommender.Resources]float64{},
+	}
 	out := p
 	out.New = func(s simulator.Setup) (simulator.Decider, error) {
 		d, err := p.New(s)
 		if err != nil {
 			return nil, err
 		}
-		w := &watcher{Decider: d, sc: sc, start: s.Start, course: course, serves: map[recommender.Resources]float64{}}
+		w.Decider = d
 		if c, ok := d.(simulator.Constrained); ok {
 			return constrainedWatcher{watcher: w, Constrained: c}, nil
 		}
 		return w, nil
 	}
-	return out, course
+	return out, w
+}
+
+// minutesOf is the number of minutes that begin in the scored span.
+func minutesOf(sc *simulator.Scenario) int { return int((sc.Duration + time.Minute - 1) / time.Minute) }
+
+// finish takes the violated minutes over.
+func (w *watcher) finish(r simulator.Result) *Course {
+	w.course.Bad = make([]int, len(r.Violated))
+	for i, v := range r.Violated {
+		if v {
+			w.course.Bad[i] = 1
+		}
+	}
+	return w.course
 }
 
 // Decide asks the policy and keeps what it saw and did.
@@ -97,7 +119,9 @@ func (w *watcher) Decide(o simulator.Observation) simulator.Action {
 	if !o.Scored {
 		return a
 	}
-	w.see(o)
+	if minute := int(o.Now.Sub(w.start) / time.Minute); o.MetricsAt.IsZero() && minute < len(w.course.Blind) {
+		w.course.Blind[minute] = 1
+	}
 	c := Change{
 		At: o.Now.Sub(w.start).Seconds(), Replicas: [2]int{o.Desired, w.sc.Bounds.ClampReplicas(a.Replicas)},
 		Demand: w.demand(o), Used: o.CPUCores, Ready: o.Ready, Resized: len(a.Resize), Evicted: len(a.Evict),
@@ -133,24 +157,36 @@ func (w *watcher) demand(o simulator.Observation) float64 {
 	return o.CPUCores
 }
 
-// see brings the minute of an observation up to date. It is of the step that
-// has just ended, which counts for the minute in which it began.
+// see brings the minute of a step that has just ended up to date: the one in
+// which it began, or more where a step is longer.
 func (w *watcher) see(o simulator.Observation) {
+	end := o.Now.Sub(w.start)
+	if end <= 0 {
+		return // Not scored.
+	}
 	c := w.course
-	minute := max(0, int((o.Now.Sub(w.start)-1)/time.Minute))
+	minute := min(int((end-1)/time.Minute), minutesOf(w.sc)-1)
 	capacity := w.capacity(o)
 	for len(c.Latency) <= minute {
 		c.Latency = append(c.Latency, 0)
 		c.Capacity = append(c.Capacity, capacity)
 		c.CPU = append(c.CPU, 0)
 		c.Request = append(c.Request, o.Template.CPU.Cores())
-		c.Bad = append(c.Bad, 0)
 	}
-	c.Latency[minute] = max(c.Latency[minute], o.LatencySeconds)
+	c.Latency[minute] = max(c.Latency[minute], w.latency(o))
 	c.Capacity[minute] = min(c.Capacity[minute], capacity)
 	c.CPU[minute] = max(c.CPU[minute], o.CPUCores)
-	if w.bad(o) {
-		c.Bad[minute] = 1
+}
+
+// latency is what is shown of a step.
+func (w *watcher) latency(o simulator.Observation) float64 {
+	switch {
+	case w.sc.Service.Inference == nil:
+		return o.LatencySeconds
+	case w.sc.Objective.TTFTSeconds > 0:
+		return o.TTFTSeconds
+	default:
+		return o.ITLSeconds
 	}
 }
 
@@ -174,24 +210,4 @@ func (w *watcher) capacity(o simulator.Observation) float64 {
 		sum += v
 	}
 	return sum
-}
-
-// bad says whether requests were dropped or too late in a step, or pods of a
-// usage service at their ceiling.
-func (w *watcher) bad(o simulator.Observation) bool {
-	goal := w.sc.Objective
-	switch s := w.sc.Service; {
-	case s.HTTP != nil:
-		return o.DroppedRate > 0 || o.LatencySeconds > goal.LatencySeconds
-	case s.Queue != nil:
-		return o.LatencySeconds > goal.WaitSeconds
-	case s.Inference != nil:
-		return goal.TTFTSeconds > 0 && o.LatencySeconds > goal.TTFTSeconds
-	}
-	for i := range o.Pods {
-		if o.Pods[i].Ready && o.Pods[i].Throttled {
-			return true
-		}
-	}
-	return false
 }

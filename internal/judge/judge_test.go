@@ -156,7 +156,7 @@ func TestCourse(t *testing.T) {
 	}
 	for i, r := range watched.Runs {
 		c := r.Course
-		if len(c.Latency) != 30 || len(c.Capacity) != 30 || len(c.Bad) != 30 || len(c.Changes) == 0 {
+		if len(c.Latency) != 30 || len(c.Capacity) != 30 || len(c.Bad) != 30 || len(c.Blind) != 30 || len(c.Changes) == 0 {
 			t.Errorf("%v: %d minutes, %d changes", watched.Tasks[i], len(c.Latency), len(c.Changes))
 		}
 		if watched.Tasks[i].Policy == "rightsize" && len(c.Changes[0].Reasons) == 0 {
@@ -171,6 +171,39 @@ func TestCourse(t *testing.T) {
 		if n != r.Score.ScaleEvents {
 			t.Errorf("%v: %d changes of replicas, %d scale events", watched.Tasks[i], n, r.Score.ScaleEvents)
 		}
+	}
+}
+
+// TestCourseIsWhatWas: an outage of metrics hides nothing from a course, and
+// shows where the policy was blind.
+func TestCourseIsWhatWas(t *testing.T) {
+	t.Parallel()
+	courseOf := func(outages ...simulator.Outage) *judge.Course {
+		sc := usageScenario("a", 2)
+		sc.Metrics.Outages = outages
+		p, err := judge.NewPlan([]simulator.Scenario{sc}, judge.Options{
+			Mode: judge.Scores, Policies: []string{"static"}, Series: true, Course: true,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return runAll(t, p, judge.Shard{}, 1).Runs[1].Course
+	}
+	light, dark := courseOf(), courseOf(simulator.Outage{At: 10 * time.Minute, For: 5 * time.Minute})
+	want := make([]int, 30)
+	want[0] = 1 // Without a warm-up nothing has been measured yet.
+	for i := range 5 {
+		want[10+i] = 1
+	}
+	if diff := cmp.Diff(want, dark.Blind); diff != "" {
+		t.Errorf("blind: %s", diff)
+	}
+	if slices.Contains(light.Blind[1:], 1) || !slices.Contains(light.Bad, 1) {
+		t.Errorf("without an outage: blind %v, bad %v", light.Blind, light.Bad)
+	}
+	dark.Blind = light.Blind
+	if diff := cmp.Diff(light, dark); diff != "" {
+		t.Errorf("the outage changes what was: %s", diff)
 	}
 }
 
@@ -194,6 +227,10 @@ func TestParetoReport(t *testing.T) {
 	add("x", "rightsize", "", 20, 0.03)
 	add("x", "rightsize", "safe", 30, 0.003)
 	add("y", "oracle", "", 10, 0)
+	add("y", "oracle", "violated 0.5 %", 8, 0.004)
+	add("y", "oracle", "violated 5 %", 7.5, 0.05)
+	add("y", "oracle", "violated 0.5 %, free changes", 1, 0.004)
+	f.Tasks[len(f.Tasks)-1].Free = true
 	add("y", "static", "", 20, 0.3)
 	add("y", "rightsize", "", 15, 0.001)
 	add("y", "rightsize", "safe", 30, 0.0001)
@@ -208,14 +245,26 @@ func TestParetoReport(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	at := r.AtLevels[slices.IndexFunc(r.AtLevels, func(a judge.AtLevel) bool { return a.Policy == "rightsize" && a.Level == 0.005 })]
-	// x only when safe: 3, y and z as configured: 1.5 and 2.
+	// x only when safe: 3, y and z as configured: 1.5 and 2. Of the last two y's
+	// oracle could have had 0.5 % for 0.8 - 0.05·(0.005-0.004)/(0.05-0.004).
 	want := judge.AtLevel{
-		Level: 0.005, Policy: "rightsize", Scenarios: 3, Meets: 3, CostToOracle: new(math.Cbrt(9)), ScaleEventsPerDay: new(3.0),
+		Level: 0.005, Policy: "rightsize", Scenarios: 3, Meets: 3, CostToOracle: new(math.Cbrt(9)), CostToFrontier: new(math.Cbrt(3 * 1.5 / (0.8 - 0.05/46) * 2)), ScaleEventsPerDay: new(3.0),
 		ResizesPerDay: new(10.0), OneKnob: judge.OneKnob{Knob: "", Meets: 2, CostToOracle: new(math.Sqrt(3))},
 	}
 	approx := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-9 })
 	if diff := cmp.Diff(want, at, approx); diff != "" {
 		t.Errorf("at 0.5 %%: %s", diff)
+	}
+	// As configured: y violates 0.1 %, for which the line from 0 % at 1 to 0.4 %
+	// at 0.8 has 0.95; x and z have but the oracle itself.
+	configured := r.AsConfigured[slices.IndexFunc(r.AsConfigured, func(a judge.AsConfigured) bool { return a.Policy == "rightsize" })]
+	wantConfigured := judge.AsConfigured{
+		Policy: "rightsize", Scenarios: 3, CostToOracle: new(math.Cbrt(6)), CostToFrontier: new(math.Cbrt(2 * 1.5 / 0.95 * 2)),
+		Dearest: "x", DearestRatio: new(2.0), ViolatedRatio: new(0.032 / 3), MostViolated: "x", MostViolatedRatio: new(0.03), Meets: 2,
+		ChangesPerDay: new((4.5 + 4.5 + 30) / 3),
+	}
+	if diff := cmp.Diff(wantConfigured, configured, approx); diff != "" {
+		t.Errorf("as configured: %s", diff)
 	}
 	// 4.5 changes a day each but for z as configured, of 30: at most 24 leaves x
 	// and y.

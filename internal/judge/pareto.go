@@ -30,16 +30,22 @@ type ParetoReport struct {
 	// number.
 	Churns []float64 `json:"churns"`
 	// Reference is the policy that the others are paired with.
-	Reference string        `json:"reference"`
-	Runs      []ParetoRun   `json:"runs"`
-	AtLevels  []AtLevel     `json:"atLevels"`
-	Paired    []PairedRatio `json:"paired"`
+	Reference string      `json:"reference"`
+	Runs      []ParetoRun `json:"runs"`
+	// AsConfigured are the policies without a turn of their knobs.
+	AsConfigured []AsConfigured `json:"asConfigured"`
+	AtLevels     []AtLevel      `json:"atLevels"`
+	Paired       []PairedRatio  `json:"paired"`
+	frontiers    map[place]frontier
 }
 
 // ParetoRun is one point of a policy's curve.
 type ParetoRun struct {
 	Task
-	CostToOracle            *float64 `json:"costToOracle"`
+	CostToOracle *float64 `json:"costToOracle"`
+	// CostToFrontier is the cost over that of an oracle which accepts as many
+	// violations.
+	CostToFrontier          *float64 `json:"costToFrontier"`
 	SLOViolatedRequestRatio *float64 `json:"sloViolatedRequestRatio"`
 	SLOViolationSeconds     float64  `json:"sloViolationSeconds"`
 	OOMKills                int      `json:"oomKills"`
@@ -63,9 +69,11 @@ type AtLevel struct {
 	// of them some knob meets the level.
 	Scenarios int `json:"scenarios"`
 	Meets     int `json:"meets"`
-	// CostToOracle is the geometric mean over those that meet it, the other
+	// CostToOracle is the geometric mean over those that meet it, CostToFrontier
+	// that of the cost over an oracle's which accepts the level, too. The other
 	// figures are means over them.
 	CostToOracle      *float64 `json:"costToOracle"`
+	CostToFrontier    *float64 `json:"costToFrontier"`
 	ScaleEventsPerDay *float64 `json:"scaleEventsPerDay"`
 	ResizesPerDay     *float64 `json:"resizesPerDay"`
 	OOMKills          int      `json:"oomKills"`
@@ -86,10 +94,21 @@ func NewParetoReport(f ShardFile) ParetoReport {
 		APIVersion: simulator.APIVersion, Kind: ParetoKind, Policies: f.Policies, Bursts: f.Bursts, Levels: levels(), Churns: churns(),
 		Reference: f.Policies[0], Runs: paretoRuns(f), AtLevels: []AtLevel{}, Paired: []PairedRatio{},
 	}
+	r.frontiers = frontiers(r.Runs)
+	for i := range r.Runs {
+		run := &r.Runs[i]
+		if cost, ok := r.frontiers[place{run.Scenario, run.Burst}].at(run.violated()); ok && run.CostToOracle != nil {
+			v := *run.CostToOracle / cost
+			run.CostToFrontier = &v
+		}
+	}
 	if slices.Contains(f.Policies, baseline.Rightsize) {
 		r.Reference = baseline.Rightsize
 	}
 	for _, burst := range f.Bursts {
+		for _, policy := range r.Policies {
+			r.AsConfigured = append(r.AsConfigured, r.asConfigured(burst, policy))
+		}
 		for _, level := range r.Levels {
 			for _, churn := range r.Churns {
 				r.compare(burst, level, churn)
@@ -97,6 +116,15 @@ func NewParetoReport(f ShardFile) ParetoReport {
 		}
 	}
 	return r
+}
+
+// violated is the share of violated requests. Nothing demanded is nothing
+// violated.
+func (r ParetoRun) violated() float64 {
+	if r.SLOViolatedRequestRatio == nil {
+		return 0
+	}
+	return *r.SLOViolatedRequestRatio
 }
 
 // compare adds what every policy costs at a level and churn, and the reference
@@ -123,7 +151,7 @@ func paretoRuns(f ShardFile) []ParetoRun {
 	var oracle *float64
 	for i, t := range f.Tasks {
 		s := f.Runs[i].Score
-		if t.Policy == baseline.Oracle { // It comes first.
+		if t.Policy == baseline.Oracle && t.Knob == "" { // It comes first.
 			oracle = s.Cost
 		}
 		days := math.Max(1e-9, f.days(t.Scenario))
@@ -139,11 +167,8 @@ func paretoRuns(f ShardFile) []ParetoRun {
 	return out
 }
 
-// meets says whether a run stays within a share of violations. Nothing
-// demanded is nothing violated.
-func (r ParetoRun) meets(level float64) bool {
-	return r.SLOViolatedRequestRatio == nil || *r.SLOViolatedRequestRatio <= level
-}
+// meets says whether a run stays within a share of violations.
+func (r ParetoRun) meets(level float64) bool { return r.violated() <= level }
 
 // atLevel sums a policy up, and returns its cheapest run of each scenario that
 // meets the level.
@@ -154,10 +179,10 @@ func (r *ParetoReport) atLevel(burst, level, churn float64, policy string) (AtLe
 	knobs := map[string][]float64{}
 	var order []string
 	for _, run := range r.Runs {
-		if run.Burst != burst || run.CostToOracle == nil {
+		if run.Burst != burst || run.CostToOracle == nil || run.Free {
 			continue
 		}
-		if run.Policy == baseline.Oracle {
+		if run.Policy == baseline.Oracle && run.Knob == "" {
 			at.Scenarios++
 		}
 		if run.Policy != policy {
@@ -181,7 +206,7 @@ func (r *ParetoReport) atLevel(burst, level, churn float64, policy string) (AtLe
 		}
 	}
 	at.Meets = len(cheapest)
-	at.sum(cheapest)
+	at.sum(cheapest, r.frontiers)
 	for _, knob := range order {
 		one := OneKnob{Knob: knob, Meets: len(knobs[knob]), CostToOracle: geometricMean(knobs[knob])}
 		if one.better(at.OneKnob) {
@@ -192,19 +217,22 @@ func (r *ParetoReport) atLevel(burst, level, churn float64, policy string) (AtLe
 }
 
 // sum fills the means.
-func (at *AtLevel) sum(runs []ParetoRun) {
+func (at *AtLevel) sum(runs []ParetoRun, best map[place]frontier) {
 	if len(runs) == 0 {
 		return
 	}
-	costs, scalings, resizes := make([]float64, len(runs)), 0.0, 0.0
+	costs, overs, scalings, resizes := make([]float64, len(runs)), make([]float64, len(runs)), 0.0, 0.0
 	n := float64(len(runs))
 	for i, run := range runs {
 		costs[i] = *run.CostToOracle
+		least, _ := best[place{run.Scenario, run.Burst}].at(at.Level)
+		overs[i] = costs[i] / least // The oracle itself is there, or there would be no cost over its own.
 		scalings += run.ScaleEventsPerDay / n
 		resizes += run.ResizesPerDay / n
 		at.OOMKills += run.OOMKills
 	}
-	at.CostToOracle, at.ScaleEventsPerDay, at.ResizesPerDay = geometricMean(costs), &scalings, &resizes
+	at.CostToOracle, at.CostToFrontier = geometricMean(costs), geometricMean(overs)
+	at.ScaleEventsPerDay, at.ResizesPerDay = &scalings, &resizes
 }
 
 // better says whether a setting meets the level in more scenarios, or in as

@@ -35,6 +35,9 @@ type Options struct {
 	Policies []string
 	// Bursts are the values of cluster.burst to run at, of [Pareto] plans.
 	Bursts []float64
+	// AsConfigured leaves the other settings of their knobs out of [Pareto]
+	// plans.
+	AsConfigured bool
 	// Series asks for the scores' series of each run, Course for what a page
 	// shows of it besides.
 	Series bool
@@ -50,6 +53,8 @@ type Task struct {
 	// Knob is the setting of the policy's knobs, empty for what the scenario
 	// and the policy's defaults say.
 	Knob string `json:"knob,omitempty"`
+	// Free says that changes take no time: for the oracle's own curve.
+	Free bool `json:"free,omitempty"`
 }
 
 // String is the task for messages.
@@ -65,6 +70,7 @@ func (t Task) String() string {
 // the oracle first.
 type Plan struct {
 	Options
+	oracles   *baseline.Frontier
 	Tasks     []Task
 	scenarios []simulator.Scenario // Of each task: they share the demand.
 	policies  []simulator.Policy
@@ -75,7 +81,7 @@ type Plan struct {
 // NewPlan makes the policies for the scenarios. The oracle is always among
 // them, since costs are compared with its own.
 func NewPlan(scenarios []simulator.Scenario, o Options) (*Plan, error) {
-	p := &Plan{Options: o}
+	p := &Plan{Options: o, oracles: baseline.NewFrontier()}
 	bursts := o.Bursts
 	if o.Mode != Pareto {
 		bursts = []float64{0}
@@ -109,8 +115,11 @@ func (p *Plan) addScenario(sc simulator.Scenario, burst float64) error {
 	if p.Mode == Pareto {
 		sc.Cluster.Burst = burst
 	}
-	if err := p.add(sc, burst, baseline.Oracle, baseline.Knob{}); err != nil {
-		return err
+	for i, point := range p.oracles.Points(sc) {
+		if i == 0 || p.Mode == Pareto {
+			p.put(Task{Scenario: sc.Name, Burst: burst, Policy: baseline.Oracle, Knob: point.Label, Free: point.Free},
+				point.Scenario, point.Policy)
+		}
 	}
 	for _, policy := range p.Policies {
 		if err := p.addPolicy(sc, burst, policy); err != nil {
@@ -125,7 +134,7 @@ func (p *Plan) addPolicy(sc simulator.Scenario, burst float64, policy string) er
 	if policy == baseline.Oracle {
 		return nil
 	}
-	if err := p.add(sc, burst, policy, baseline.Knob{}); err != nil || p.Mode != Pareto {
+	if err := p.add(sc, burst, policy, baseline.Knob{}); err != nil || p.Mode != Pareto || p.AsConfigured {
 		return err
 	}
 	for _, k := range baseline.Knobs(policy) {
@@ -148,14 +157,18 @@ func (p *Plan) add(sc simulator.Scenario, burst float64, policy string, k baseli
 		settings[policy] = own
 		sc.Policies = settings
 	}
-	p.scenarios = append(p.scenarios, sc)
-	made, err := baseline.New(policy, &p.scenarios[len(p.scenarios)-1])
+	made, err := baseline.New(policy, &sc)
 	if err != nil {
 		return fmt.Errorf("scenario %s: %w", sc.Name, err)
 	}
-	p.policies = append(p.policies, made)
-	p.Tasks = append(p.Tasks, Task{Scenario: sc.Name, Burst: burst, Policy: policy, Knob: k.Label})
+	p.put(Task{Scenario: sc.Name, Burst: burst, Policy: policy, Knob: k.Label}, sc, made)
 	return nil
+}
+
+func (p *Plan) put(t Task, sc simulator.Scenario, policy simulator.Policy) {
+	p.Tasks = append(p.Tasks, t)
+	p.scenarios = append(p.scenarios, sc)
+	p.policies = append(p.policies, policy)
 }
 
 // digest adds everything of a scenario to a hash.

@@ -48,17 +48,19 @@ func (p *Plan) run(ctx context.Context, task int, progress func(task int, share 
 	}
 	began := time.Now()
 	policy, sc := p.policies[task], &p.scenarios[task]
-	var course *Course
-	if p.Course {
-		policy, course = watched(policy, sc)
-	}
-	r, err := simulator.Run(*sc, policy, simulator.Options{
+	options := simulator.Options{
 		Series: p.Series,
 		Progress: func(share float64) bool {
 			progress(task, share)
 			return ctx.Err() == nil
 		},
-	})
+	}
+	var keeper *watcher
+	if p.Course {
+		policy, keeper = watched(policy, sc)
+		options.Watch = keeper.see
+	}
+	r, err := simulator.Run(*sc, policy, options)
 	if errors.Is(err, simulator.ErrStopped) {
 		return Run{}, context.Cause(ctx)
 	}
@@ -66,7 +68,11 @@ func (p *Plan) run(ctx context.Context, task int, progress func(task int, share 
 		return Run{}, fmt.Errorf("%v: %w", p.Tasks[task], err)
 	}
 	progress(task, 1)
-	return Run{Task: task, Score: r.Score, Series: r.Series, Course: course, Took: time.Since(began)}, nil
+	out := Run{Task: task, Score: r.Score, Series: r.Series, Took: time.Since(began)}
+	if keeper != nil {
+		out.Course = keeper.finish(r)
+	}
+	return out, nil
 }
 
 // longestFirst orders places in tasks by how long they are likely to take, so

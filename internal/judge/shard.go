@@ -39,22 +39,28 @@ type About struct {
 	Days  float64   `json:"days"`
 	// Unit is that of the demand.
 	Unit string `json:"unit"`
-	// GoalSeconds is the objective of GoalOf, 0 for none.
+	// GoalSeconds is the objective of GoalOf, 0 for none. Statistic says what
+	// the courses show of it: what a share of requests does not exceed, or the
+	// mean.
 	GoalSeconds float64 `json:"goalSeconds"`
 	GoalOf      string  `json:"goalOf"`
+	Statistic   string  `json:"statistic,omitempty"`
 }
 
 func about(sc *simulator.Scenario) About {
 	a := About{Name: sc.Name, Start: sc.Start(), Days: sc.Duration.Hours() / 24, Unit: "requests/s"}
+	a.Statistic = "at the objective's percentile"
 	switch s, o := sc.Service, sc.Objective; {
 	case s.HTTP != nil:
 		a.GoalOf, a.GoalSeconds = "latency", o.LatencySeconds
 	case s.Queue != nil:
-		a.Unit, a.GoalOf, a.GoalSeconds = "items/s", "wait", o.WaitSeconds
+		a.Unit, a.GoalOf, a.GoalSeconds = "items/s", "wait and work", o.WaitSeconds
+	case s.Inference != nil && o.TTFTSeconds > 0:
+		a.Statistic, a.GoalOf, a.GoalSeconds = "on average", "time to first token", o.TTFTSeconds
 	case s.Inference != nil:
-		a.GoalOf = "end-to-end latency"
+		a.Statistic, a.GoalOf, a.GoalSeconds = "on average", "time between tokens", o.ITLSeconds
 	default:
-		a.Unit = "cores"
+		a.Unit, a.Statistic = "cores", ""
 	}
 	return a
 }

@@ -60,7 +60,7 @@ func offeredHorizons() map[string]time.Duration {
 }
 
 // Board holds the values of the newest decision about each RightSize. It may be
-// used from several goroutines.
+// used from several goroutines; a nil one takes what nobody reads.
 type Board struct {
 	mu     sync.RWMutex
 	values map[types.NamespacedName][]Value
@@ -71,6 +71,9 @@ func NewBoard() *Board { return &Board{values: map[types.NamespacedName][]Value{
 
 // Post replaces what is known about a RightSize by what a decision rests on.
 func (b *Board) Post(rs types.NamespacedName, s recommender.Snapshot, d recommender.Decision) {
+	if b == nil {
+		return
+	}
 	values := Values(rs.Name, s, d)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -79,6 +82,9 @@ func (b *Board) Post(rs types.NamespacedName, s recommender.Snapshot, d recommen
 
 // Remove forgets a RightSize.
 func (b *Board) Remove(rs types.NamespacedName) {
+	if b == nil {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.values, rs)

@@ -69,13 +69,13 @@ func runs(w collector.Workload, container string) *recommender.Runs {
 func outcome(w collector.Workload, o recommender.Objective) *recommender.Outcome {
 	worst, known := 0.0, false
 	for _, part := range []struct {
-		signal  string
+		of      collector.Timed
 		seconds float64
-	}{{"request_durations", o.LatencySeconds}, {"first_token_durations", o.TTFTSeconds}, {"token_durations", o.ITLSeconds}} {
+	}{{collector.TimedRequests, o.LatencySeconds}, {collector.TimedFirstTokens, o.TTFTSeconds}, {collector.TimedNextTokens, o.ITLSeconds}} {
 		if !(part.seconds > 0) {
 			continue
 		}
-		if late, ok := lateShare(w.Durations[part.signal], part.seconds); ok {
+		if late, ok := lateShare(w.Durations[part.of], part.seconds); ok {
 			worst, known = max(worst, late), true
 		}
 	}

@@ -58,13 +58,13 @@ func TestRuns(t *testing.T) {
 func TestOutcome(t *testing.T) {
 	t.Parallel()
 	inf := math.Inf(1)
-	requests := map[string][]collector.Bucket{"request_durations": {{Seconds: 0.1, Rate: 8}, {Seconds: 0.5, Rate: 9}, {Seconds: inf, Rate: 10}}}
-	tokens := map[string][]collector.Bucket{
-		"first_token_durations": {{Seconds: 1, Rate: 9.9}, {Seconds: inf, Rate: 10}},
-		"token_durations":       {{Seconds: 0.05, Rate: 80}, {Seconds: inf, Rate: 100}},
+	requests := map[collector.Timed][]collector.Bucket{collector.TimedRequests: {{Seconds: 0.1, Rate: 8}, {Seconds: 0.5, Rate: 9}, {Seconds: inf, Rate: 10}}}
+	tokens := map[collector.Timed][]collector.Bucket{
+		collector.TimedFirstTokens: {{Seconds: 1, Rate: 9.9}, {Seconds: inf, Rate: 10}},
+		collector.TimedNextTokens:  {{Seconds: 0.05, Rate: 80}, {Seconds: inf, Rate: 100}},
 	}
 	for name, c := range map[string]struct {
-		durations map[string][]collector.Bucket
+		durations map[collector.Timed][]collector.Bucket
 		objective recommender.Objective
 		want      float64 // Negative: unknown.
 	}{
@@ -76,8 +76,8 @@ func TestOutcome(t *testing.T) {
 		"no histogram":                 {nil, recommender.Objective{LatencySeconds: 0.5}, -1},
 		"the worse of both":            {tokens, recommender.Objective{TTFTSeconds: 1, ITLSeconds: 0.05}, 0.2},
 		"one of both":                  {tokens, recommender.Objective{TTFTSeconds: 1}, 0.01},
-		"all within the finite bounds": {map[string][]collector.Bucket{"request_durations": {{Seconds: 0.1, Rate: 8}, {Seconds: inf, Rate: 8}}}, recommender.Objective{LatencySeconds: 1}, 0},
-		"too few requests":             {map[string][]collector.Bucket{"request_durations": {{Seconds: 0.1, Rate: 0}, {Seconds: inf, Rate: 0.02}}}, recommender.Objective{LatencySeconds: 0.1}, -1},
+		"all within the finite bounds": {map[collector.Timed][]collector.Bucket{collector.TimedRequests: {{Seconds: 0.1, Rate: 8}, {Seconds: inf, Rate: 8}}}, recommender.Objective{LatencySeconds: 1}, 0},
+		"too few requests":             {map[collector.Timed][]collector.Bucket{collector.TimedRequests: {{Seconds: 0.1, Rate: 0}, {Seconds: inf, Rate: 0.02}}}, recommender.Objective{LatencySeconds: 0.1}, -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -9,9 +9,13 @@ import (
 // buildOracle makes the policy that knows the demand of the scenario, but not
 // the random draws.
 func buildOracle(sc *simulator.Scenario, _ *settings) (simulator.Policy, error) {
+	return oracleOf(sc, oracleRatio, newWork()), nil
+}
+
+func oracleOf(sc *simulator.Scenario, ratio float64, w *work) simulator.Policy {
 	return simulator.Policy{Name: Oracle, New: func(setup simulator.Setup) (simulator.Decider, error) {
-		return planOracle(sc, setup.Alive)
-	}}, nil
+		return planOracle(sc, ratio, w, setup.Alive)
+	}}
 }
 
 // oracle follows a plan.

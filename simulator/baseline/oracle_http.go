@@ -24,11 +24,17 @@ const (
 	killRisk = 1e-3
 )
 
-// httpPods holds what a pod of each size costs and misses at each rate.
-type httpPods struct {
-	sc    *simulator.Scenario
+// httpTables hold what a pod of each size costs and misses at each rate. They
+// do not change once they are made.
+type httpTables struct {
 	rungs []httpRung
 	rates []float64 // Per pod, ascending in equal ratio.
+}
+
+// httpPods picks from the tables.
+type httpPods struct {
+	*httpTables
+	sc *simulator.Scenario
 	// best[q] is the rung to take at each rate where a node holds q pods, or
 	// under a quota where there are q.
 	best    map[int][]int16
@@ -45,14 +51,18 @@ type httpRung struct {
 	late   []float64           // Violated requests a second, by rate.
 }
 
-// newHTTPPods computes the tables. Rates that pods can meet go up to the
+func newHTTPPods(sc *simulator.Scenario, tables *httpTables) *httpPods {
+	return &httpPods{httpTables: tables, sc: sc, best: map[int][]int16{}, only: -1}
+}
+
+// newHTTPTables computes the tables. Rates that pods can meet go up to the
 // largest demand on the fewest pods. Requests is how many there are in all,
 // and memoryFull says that every pod gets memory for as many requests as it
 // may hold.
-func newHTTPPods(sc *simulator.Scenario, largest, requests float64, memoryFull bool) *httpPods {
+func newHTTPTables(sc *simulator.Scenario, largest, requests float64, memoryFull bool) *httpTables {
 	h := sc.Service.HTTP
 	m := newPodModel(h.CPUSecondsPerRequest, h.CPUCV, h.BaseCPU.Cores(), h.ConcurrencyPerPod, sc.Objective.LatencySeconds)
-	p := &httpPods{sc: sc, best: map[int][]int16{}, only: -1}
+	p := &httpTables{}
 	largest = max(largest, 1e-6)
 	for rate := largest / rateSpan; ; rate *= rateRatio {
 		p.rates = append(p.rates, rate)
@@ -61,18 +71,18 @@ func newHTTPPods(sc *simulator.Scenario, largest, requests float64, memoryFull b
 		}
 	}
 	risk := min(1e-4, max(1e-15, killRisk/max(1, requests)))
-	for _, cpu := range p.ladder() {
-		p.rungs = append(p.rungs, p.rung(m, cpu, risk, memoryFull))
+	for _, cpu := range ladder(sc) {
+		p.rungs = append(p.rungs, p.rung(sc, m, cpu, risk, memoryFull))
 	}
 	return p
 }
 
 // ladder lists CPU requests within bounds.
-func (p *httpPods) ladder() []recommender.MilliCPU {
-	b, ratio := p.sc.Bounds, ceilingRatio(p.sc)
-	top := min(b.MaxAllowed.CPU, p.sc.Cluster.Node.CPU)
+func ladder(sc *simulator.Scenario) []recommender.MilliCPU {
+	b, ratio := sc.Bounds, ceilingRatio(sc)
+	top := min(b.MaxAllowed.CPU, sc.Cluster.Node.CPU)
 	out := []recommender.MilliCPU{top}
-	if in := p.sc.Initial.Requests.CPU; in >= b.MinAllowed.CPU && in <= top {
+	if in := sc.Initial.Requests.CPU; in >= b.MinAllowed.CPU && in <= top {
 		out = append(out, in)
 	}
 	for c := b.MinAllowed.CPU.Cores(); c < top.Cores(); c = max(c*ladderRatio, c+0.001) {
@@ -91,11 +101,11 @@ func (p *httpPods) ladder() []recommender.MilliCPU {
 }
 
 // rung computes one size at every rate.
-func (p *httpPods) rung(m podModel, cpu recommender.MilliCPU, risk float64, memoryFull bool) httpRung {
+func (p *httpTables) rung(sc *simulator.Scenario, m podModel, cpu recommender.MilliCPU, risk float64, memoryFull bool) httpRung {
 	n := len(p.rates)
 	r := httpRung{cpu: cpu, memory: make([]recommender.Bytes, n), cost: make([]float64, n), late: make([]float64, n)}
-	ceiling := p.sc.Ceiling(recommender.Resources{CPU: cpu, Memory: p.sc.Initial.Requests.Memory})
-	h := p.sc.Service.HTTP
+	ceiling := sc.Ceiling(recommender.Resources{CPU: cpu, Memory: sc.Initial.Requests.Memory})
+	h := sc.Service.HTTP
 	speed := ceiling - h.BaseCPU.Cores()
 	violated := p.violated(m, ceiling)
 	for i, rate := range p.rates {
@@ -104,14 +114,14 @@ func (p *httpPods) rung(m podModel, cpu recommender.MilliCPU, risk float64, memo
 		if !memoryFull {
 			room = m.inPod(ceiling, rate, risk)
 		}
-		request, ok := p.memory(room)
+		request, ok := memoryFor(sc, room)
 		r.memory[i] = request
 		used := min(ceiling, h.BaseCPU.Cores()+rate*h.CPUSecondsPerRequest)
 		if speed <= 0 {
 			used = min(ceiling, h.BaseCPU.Cores())
 		}
 		memory := float64(h.BaseMemory) + float64(h.MemoryPerConcurrentRequest)*m.meanInPod(ceiling, rate)
-		r.cost[i] = costOf(p.sc.Prices, max(cpu.Cores(), used), max(float64(request), memory))
+		r.cost[i] = costOf(sc.Prices, max(cpu.Cores(), used), max(float64(request), memory))
 		if !ok {
 			r.cost[i] = math.Inf(1)
 		}
@@ -121,7 +131,7 @@ func (p *httpPods) rung(m podModel, cpu recommender.MilliCPU, risk float64, memo
 
 // violated is the share of violated requests at every rate: computed at some,
 // the last among them, and interpolated between them on logarithms.
-func (p *httpPods) violated(m podModel, ceiling float64) []float64 {
+func (p *httpTables) violated(m podModel, ceiling float64) []float64 {
 	const least, all = 1e-30, 0.9999
 	out := make([]float64, len(p.rates))
 	for i := range out {
@@ -141,18 +151,18 @@ func (p *httpPods) violated(m podModel, ceiling float64) []float64 {
 	return out
 }
 
-// memory is the request whose limit lets that many requests be in a pod. The
+// memoryFor is the request whose limit lets that many requests be in a pod. The
 // boolean is false where it is out of bounds.
-func (p *httpPods) memory(room int) (recommender.Bytes, bool) {
-	b := p.sc.Bounds
-	ratio := memoryRatio(p.sc)
+func memoryFor(sc *simulator.Scenario, room int) (recommender.Bytes, bool) {
+	b := sc.Bounds
+	ratio := memoryRatio(sc)
 	if ratio == 0 {
 		return b.MinAllowed.Memory, true
 	}
-	h := p.sc.Service.HTTP
-	need := leaked(p.sc) + float64(h.BaseMemory) + float64(h.MemoryPerConcurrentRequest)*float64(room)
+	h := sc.Service.HTTP
+	need := leaked(sc) + float64(h.BaseMemory) + float64(h.MemoryPerConcurrentRequest)*float64(room)
 	request := max(b.MinAllowed.Memory, recommender.FromBytes(need*memoryMargin/ratio))
-	most := min(b.MaxAllowed.Memory, p.sc.Cluster.Node.Memory)
+	most := min(b.MaxAllowed.Memory, sc.Cluster.Node.Memory)
 	return min(request, most), request <= most
 }
 
@@ -186,7 +196,7 @@ func (p *httpPods) pick(n int, l load) choice {
 	return c
 }
 
-func (p *httpPods) index(rate float64) int {
+func (p *httpTables) index(rate float64) int {
 	if rate <= p.rates[0] {
 		return 0
 	}

@@ -36,8 +36,8 @@ const (
 // again with a smaller or larger budget until the constraint is met and hardly
 // anything of it is left. A size that never changes is a plan, too, and the
 // better one where changes are dearer than the planner knows, or refused.
-func planOracle(sc *simulator.Scenario, alive func() bool) (simulator.Decider, error) {
-	s := newOracleSearch(sc)
+func planOracle(sc *simulator.Scenario, ratio float64, w *work, alive func() bool) (simulator.Decider, error) {
+	s := newOracleSearch(sc, ratio, w)
 	s.alive = alive
 	for range oracleTries {
 		o := s.next()
@@ -72,13 +72,13 @@ func planOracle(sc *simulator.Scenario, alive func() bool) (simulator.Decider, e
 func (s *oracleSearch) fixedPlan() (*fixedSize, error) {
 	sc := *s.sc
 	sc.Seed ^= oracleSeed
-	search := newStaticSearch(&sc)
+	search := newStaticSearch(&sc, s.ratio, s.work)
 	const worthTrying = 1.02 // The model does not know the price to the percent.
 	incumbent := s.bestCost
 	if s.best == nil {
 		incumbent = s.likelyCost // Infinite where there is none either.
 	}
-	if search.cheapest(oracleRatio, 1).cost > worthTrying*incumbent {
+	if search.cheapest(s.ratio, 1).cost > worthTrying*incumbent {
 		return nil, nil //nolint:nilnil // Nothing is no problem.
 	}
 	f, err := search.find(s.alive)
@@ -91,7 +91,9 @@ func (s *oracleSearch) fixedPlan() (*fixedSize, error) {
 // oracleSearch looks for the cheapest plan that meets the constraint.
 type oracleSearch struct {
 	sc         *simulator.Scenario
+	work       *work
 	alive      func() bool
+	ratio      float64 // Share of violations that is accepted.
 	total      float64 // Requests in the scored span, or core-seconds.
 	share      float64 // Share of violations to plan with.
 	memoryFull bool    // Memory for as many requests as a pod may hold.
@@ -106,11 +108,13 @@ type oracleSearch struct {
 	likelyCost float64
 }
 
-func newOracleSearch(sc *simulator.Scenario) *oracleSearch {
-	s := &oracleSearch{sc: sc, slack: 1, bestCost: math.Inf(1), likelyCost: math.Inf(1), total: newPlanner(sc).total}
-	s.share = oracleRatio
+func newOracleSearch(sc *simulator.Scenario, ratio float64, w *work) *oracleSearch {
+	s := &oracleSearch{
+		sc: sc, work: w, ratio: ratio, slack: 1, bestCost: math.Inf(1), likelyCost: math.Inf(1), total: newPlanner(sc).total,
+	}
+	s.share = ratio
 	if sc.Service.Requests() {
-		s.share = 0.97 * oracleRatio * max(0.3, 1-2*s.scatter(oracleRatio))
+		s.share = 0.97 * ratio * max(0.3, 1-2*s.scatter(ratio))
 	}
 	return s
 }
@@ -159,7 +163,10 @@ func (s *oracleSearch) newModel(p *planner) pods {
 func (s *oracleSearch) modelOf(sc *simulator.Scenario, p *planner) pods {
 	switch service := sc.Service; {
 	case service.HTTP != nil:
-		return newHTTPPods(sc, p.most()/float64(p.counts[0]), p.total, s.memoryFull)
+		if s.memoryFull {
+			return newHTTPPods(sc, newHTTPTables(sc, rounded(p.most())/float64(p.counts[0]), p.total, true))
+		}
+		return newHTTPPods(sc, s.work.httpTables(sc, p))
 	case service.Queue != nil:
 		return newQueuePods(sc)
 	case service.Inference != nil:
@@ -270,7 +277,8 @@ func (s *oracleSearch) try(o *oracle) (trial, error) {
 		if s.sc.Service.HTTP == nil {
 			most = queueRuns
 		}
-		runs = int(max(1, min(most, trialRequests/max(1, s.total))))
+		// The more violations are accepted, the less they scatter.
+		runs = int(math.Ceil(max(1, min(most, trialRequests/max(1, s.total))) * min(1, oracleRatio/s.ratio)))
 	}
 	var t trial
 	ratios := make([]float64, runs)
@@ -327,12 +335,12 @@ func (s *oracleSearch) learn(o *oracle, t trial) bool {
 		s.memoryFull, s.slack, s.model = true, s.slack*1.1, nil
 		return done
 	}
-	if t.expected <= oracleRatio && t.cost < s.likelyCost {
+	if t.expected <= s.ratio && t.cost < s.likelyCost {
 		s.likely, s.likelyCost = o, t.cost
 	}
-	if t.upper > oracleRatio {
+	if t.upper > s.ratio {
 		s.loosened = true // A smaller budget was too large: no larger one.
-		s.share *= min(0.85, max(0.3, 0.93*oracleRatio/t.upper))
+		s.share *= min(0.85, max(0.3, 0.93*s.ratio/t.upper))
 		return s.best != nil
 	}
 	if t.cost < s.bestCost {
@@ -341,10 +349,10 @@ func (s *oracleSearch) learn(o *oracle, t trial) bool {
 	}
 	const used = 0.8 // A budget of which so much is used is used up.
 	spare := o.plan.bad < 0.5*s.share*o.planner.total
-	if s.loosened || t.upper >= used*oracleRatio || spare {
+	if s.loosened || t.upper >= used*s.ratio || spare {
 		return true
 	}
 	s.loosened = s.total > trialRequests // Trying is not cheap then.
-	s.share *= min(5, 0.95*oracleRatio/max(t.upper, 1e-9))
+	s.share *= min(5, 0.95*s.ratio/max(t.upper, 1e-9))
 	return false
 }

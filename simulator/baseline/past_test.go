@@ -153,7 +153,7 @@ func TestOrderChangesNothing(t *testing.T) {
 func TestVerticalIsStaticOnGPUs(t *testing.T) {
 	t.Parallel()
 	sc := modelScenario(func(i int) float64 { return 12 + 8*math.Sin(float64(i)/20) })
-	for name, same := range map[string]string{"vpa": "static", "hpa+vpa": "hpa"} {
+	for name, same := range map[string]string{"vpa": "static", "krr": "static", "hpa+vpa": "hpa"} {
 		a, b := run(t, name, sc), run(t, same, sc)
 		a.Decisions, b.Decisions = 0, 0
 		if diff := cmp.Diff(a, b); diff != "" {

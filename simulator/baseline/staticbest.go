@@ -19,7 +19,7 @@ const staticBestTries = 6
 // are scored.
 func buildStaticBest(sc *simulator.Scenario, _ *settings) (simulator.Policy, error) {
 	return simulator.Policy{Name: StaticBest, New: func(setup simulator.Setup) (simulator.Decider, error) {
-		return newStaticSearch(sc).find(setup.Alive)
+		return newStaticSearch(sc, oracleRatio, newWork()).find(setup.Alive)
 	}}, nil
 }
 
@@ -55,7 +55,7 @@ func (f *fixedSize) MeetsConstraint() bool { return f.meets }
 // out, and looks again with a smaller or larger budget of violations.
 func (s *staticSearch) find(alive func() bool) (*fixedSize, error) {
 	var best, last *fixedSize
-	share, slack := oracleRatio, 1.0
+	share, slack := s.ratio, 1.0
 	for range staticBestTries {
 		f := s.cheapest(share, slack)
 		last = &f
@@ -66,17 +66,17 @@ func (s *staticSearch) find(alive func() bool) (*fixedSize, error) {
 		switch {
 		case kills > 0:
 			slack *= 1.25
-		case late > oracleRatio:
+		case late > s.ratio:
 			if best != nil {
 				return best, nil
 			}
-			share *= max(0.1, min(0.7, oracleRatio/late))
+			share *= max(0.1, min(0.7, s.ratio/late))
 		default:
 			if f.meets = true; best == nil || f.spent < best.spent {
 				best = &f
 			}
 			const used = 0.7 // A budget of which so much is used is used up.
-			if late >= used*oracleRatio || share > 100*oracleRatio {
+			if late >= used*s.ratio || share > 100*s.ratio {
 				return best, nil
 			}
 			share *= 3
@@ -114,6 +114,8 @@ func (f *fixedSize) try(sc *simulator.Scenario, alive func() bool) (late float64
 // is concerned: how long it was how high.
 type staticSearch struct {
 	sc     *simulator.Scenario
+	work   *work
+	ratio  float64 // Share of violations that is accepted.
 	plan   *planner
 	loads  []load    // Without memory, the highest rate last.
 	spans  []float64 // Seconds of each.
@@ -121,8 +123,8 @@ type staticSearch struct {
 	models []pods    // One per size.
 }
 
-func newStaticSearch(sc *simulator.Scenario) *staticSearch {
-	s := &staticSearch{sc: sc, plan: newPlanner(sc)}
+func newStaticSearch(sc *simulator.Scenario, ratio float64, w *work) *staticSearch {
+	s := &staticSearch{sc: sc, work: w, ratio: ratio, plan: newPlanner(sc)}
 	spans := map[load]float64{}
 	for t, l := range s.plan.loads {
 		s.memory = max(s.memory, l.memory)
@@ -153,8 +155,7 @@ func (s *staticSearch) sizes() []pods {
 	var out []pods
 	switch service := s.sc.Service; {
 	case service.HTTP != nil:
-		most := s.loads[len(s.loads)-1].rate / float64(s.plan.counts[0])
-		m := newHTTPPods(s.sc, most, s.plan.total, false)
+		m := newHTTPPods(s.sc, s.work.httpTables(s.sc, s.plan))
 		for k := range m.rungs {
 			fixed := *m
 			fixed.only = k

@@ -104,10 +104,11 @@ func (d *vpaDecider) Decide(o simulator.Observation) simulator.Action {
 	if len(o.Pods) < d.minReplicas {
 		return a
 	}
-	verdicts := map[vpaPod]bool{}
+	verdicts, round := map[vpaPod]bool{}, newVPARound(&o)
 	for i := range o.Pods {
 		p := &o.Pods[i]
-		if want := controlledOr(target, p.Wanted); want != p.Wanted && d.wants(p, o.Now, verdicts) {
+		if want := controlledOr(target, p.Wanted); want != p.Wanted && round.admits(p, want) && d.wants(p, o.Now, verdicts) {
+			round.initiated++
 			a.Resize = append(a.Resize, simulator.PodResize{ID: p.ID, Requests: want})
 		}
 	}

@@ -212,8 +212,9 @@ func TestVPAAnswersOOMKills(t *testing.T) {
 		return 2 * 800e6 // Twice 800 MB, the limits are 702 MB by then.
 	})
 	moments, vpa := record(t, sc, "vpa")
-	if n := vpa.Score.OOMKills; n < 1 || n > 4 {
-		t.Errorf("%d OOM kills, want one or two for each of two pods", n)
+	// One pod is resized in a round, and the other killed meanwhile.
+	if n := vpa.Score.OOMKills; n < 1 || n > 8 {
+		t.Errorf("%d OOM kills, want up to four for each of two pods", n)
 	}
 	// A kill at a request of 351 MB is a sample of 351 + 105 = 456 MB; but the
 	// pods had been seen at 800 MB while their like were down.

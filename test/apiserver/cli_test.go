@@ -14,14 +14,17 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/rightsize-dev/rightsize/internal/cli"
 	"github.com/rightsize-dev/rightsize/internal/testkit/controlplane"
 	"github.com/rightsize-dev/rightsize/internal/testkit/prometheus"
+	"github.com/rightsize-dev/rightsize/recommender"
 )
 
 // TestCommandsReadTheCluster runs the commands with a kubeconfig: against the
@@ -46,6 +49,7 @@ func TestCommandsReadTheCluster(t *testing.T) {
 		}},
 	})
 	ours.create("gone", "DryRun", nil)
+	running(t, c)
 
 	t.Run("the policy of a RightSize governs", func(t *testing.T) {
 		var report struct {
@@ -84,6 +88,43 @@ func TestCommandsReadTheCluster(t *testing.T) {
 		i := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, `"name":"web"`) })
 		if i < 0 || !strings.Contains(lines[i], `"min":4`) || !strings.Contains(lines[i], `"name":"sale"`) {
 			t.Errorf("the snapshot of web lacks its RightSize: %s", out)
+		}
+	})
+	t.Run("what the API server knows comes before what the Prometheus knows", func(t *testing.T) {
+		var web, cart recommender.Snapshot
+		collect := func(more ...string) {
+			t.Helper()
+			out, diagnostics, code := run(t, "rightsize", append([]string{"collect", "--prometheus", p.URL, "--kubeconfig", c.Kubeconfig}, more...)...)
+			if code != cli.ExitOK {
+				t.Fatalf("exit %d: %s", code, diagnostics)
+			}
+			for line := range strings.Lines(out) {
+				var s recommender.Snapshot
+				if err := json.Unmarshal([]byte(line), &s); err != nil {
+					t.Fatal(err)
+				}
+				if s.Workload.Name == "web" {
+					web = s
+				} else {
+					cart = s
+				}
+			}
+		}
+		collect()
+		want := recommender.Resources{CPU: 3000, Memory: 2 << 30}
+		if web.Replicas.Desired != 5 || web.Replicas.Ready != 1 || len(web.Containers) != 1 || web.Containers[0].Requests != want || !web.Policy.Vertical.InPlace {
+			t.Errorf("web has %+v and %+v, in place %t; want 5 pods, 1 ready, of %+v, in place", web.Replicas, web.Containers, web.Policy.Vertical.InPlace, want)
+		}
+		if len(web.Quotas) != 1 || web.Quotas[0].Name != "all" || len(web.Nodes) != 1 {
+			t.Errorf("quotas %+v and nodes %+v of web", web.Quotas, web.Nodes)
+		}
+		gone := recommender.Fact{Code: recommender.FactWarning, Message: "the cluster has no such object any more"}
+		if !slices.Contains(cart.Facts, gone) || cart.Replicas.Desired != 2 {
+			t.Errorf("cart, which the cluster does not have: %+v, %+v", cart.Facts, cart.Replicas)
+		}
+		collect("--at", end.Add(-time.Hour).Format(time.RFC3339))
+		if web.Replicas.Desired != 2 || web.Policy.Horizontal.Min != 4 {
+			t.Errorf("an hour ago web had %+v under %+v; want the pods of then under the policy of now", web.Replicas, web.Policy.Horizontal)
 		}
 	})
 	t.Run("without being asked for, no cluster is read", func(t *testing.T) {
@@ -132,6 +173,67 @@ func TestCommandsReadTheCluster(t *testing.T) {
 			t.Errorf("exit %d: %s", code, diagnostics)
 		}
 	})
+}
+
+// running makes the Deployment web with a ready pod, larger than the Prometheus
+// knows it, on a node, under a quota.
+func running(t *testing.T, c *controlplane.ControlPlane) {
+	t.Helper()
+	ctx, five, controls := t.Context(), int32(5), true
+	labels := map[string]string{"app": "web"}
+	size := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("3"), corev1.ResourceMemory: resource.MustParse("2Gi")}
+	spec := corev1.PodSpec{NodeName: "n1", Containers: []corev1.Container{{
+		Name: "app", Image: "app", Resources: corev1.ResourceRequirements{Requests: size},
+	}}}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	node, err := c.Client.CoreV1().Nodes().Create(ctx, &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: "n1"},
+		Status: corev1.NodeStatus{Allocatable: corev1.ResourceList{
+			corev1.ResourceCPU: resource.MustParse("16"), corev1.ResourceMemory: resource.MustParse("64Gi"), corev1.ResourcePods: resource.MustParse("110"),
+		}, Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}},
+	}, metav1.CreateOptions{})
+	must(err)
+	node.Spec.Taints = nil // Admission gives every new node that of one that is not ready.
+	_, err = c.Client.CoreV1().Nodes().Update(ctx, node, metav1.UpdateOptions{})
+	must(err)
+	d, err := c.Client.AppsV1().Deployments("shop").Create(ctx, &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: "web"},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: &five, Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: spec.Containers}},
+		},
+	}, metav1.CreateOptions{})
+	must(err)
+	set, err := c.Client.AppsV1().ReplicaSets("shop").Create(ctx, &appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{Name: "web-1", OwnerReferences: []metav1.OwnerReference{{
+			APIVersion: "apps/v1", Kind: "Deployment", Name: "web", UID: d.UID, Controller: &controls,
+		}}},
+		Spec: appsv1.ReplicaSetSpec{Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: d.Spec.Template},
+	}, metav1.CreateOptions{})
+	must(err)
+	pod, err := c.Client.CoreV1().Pods("shop").Create(ctx, &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "web-1-a", Labels: labels, OwnerReferences: []metav1.OwnerReference{{
+			APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-1", UID: set.UID, Controller: &controls,
+		}}},
+		Spec: spec,
+	}, metav1.CreateOptions{})
+	must(err)
+	pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}
+	_, err = c.Client.CoreV1().Pods("shop").UpdateStatus(ctx, pod, metav1.UpdateOptions{})
+	must(err)
+	quota, err := c.Client.CoreV1().ResourceQuotas("shop").Create(ctx, &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Name: "all"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"requests.cpu": resource.MustParse("40")}},
+	}, metav1.CreateOptions{})
+	must(err)
+	quota.Status = corev1.ResourceQuotaStatus{Hard: quota.Spec.Hard, Used: corev1.ResourceList{"requests.cpu": resource.MustParse("3")}}
+	_, err = c.Client.CoreV1().ResourceQuotas("shop").UpdateStatus(ctx, quota, metav1.UpdateOptions{})
+	must(err)
 }
 
 // run runs a command line and returns what it wrote.

@@ -12,10 +12,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -25,11 +25,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/yaml"
 
 	"github.com/rightsize-dev/rightsize/api/v1alpha1"
 	"github.com/rightsize-dev/rightsize/internal/testkit/controlplane"
 	"github.com/rightsize-dev/rightsize/internal/testkit/exporter"
+	"github.com/rightsize-dev/rightsize/internal/testkit/kubelet"
 	"github.com/rightsize-dev/rightsize/internal/testkit/process"
 	"github.com/rightsize-dev/rightsize/internal/testkit/prometheus"
 )
@@ -52,11 +54,13 @@ type env struct {
 	*controlplane.ControlPlane
 	client.Client
 	prometheus *prometheus.Server
+	kubelet    *kubelet.Kubelet
 	binary     string
 }
 
 func start(t *testing.T) *env {
 	t.Helper()
+	log.SetLogger(logr.Discard()) // Of the client here; programs log for themselves.
 	e := &env{ControlPlane: controlplane.Start(t, controlplane.Options{}), prometheus: prometheus.Start(t), binary: build(t)}
 	file, err := os.ReadFile(crdFile)
 	if err != nil {
@@ -76,42 +80,32 @@ func start(t *testing.T) *env {
 	if e.Client, err = client.New(e.Config, client.Options{Scheme: scheme}); err != nil {
 		t.Fatal(err)
 	}
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node"}}
+	e.create(t, node)
+	node.Status.Capacity = corev1.ResourceList{
+		corev1.ResourceCPU: resource.MustParse("500"), corev1.ResourceMemory: resource.MustParse("1Ti"), corev1.ResourcePods: resource.MustParse("500"),
+	}
+	node.Status.Allocatable = node.Status.Capacity
+	if err := e.Status().Update(t.Context(), node); err != nil {
+		t.Fatal(err)
+	}
+	e.kubelet = kubelet.Start(t, e.Config, kubelet.Options{})
 	return e
 }
 
-// build builds the program once.
+// build builds the program.
 func build(t *testing.T) string {
 	t.Helper()
-	path, err := builtOnce()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-var builtOnce = sync.OnceValues(func() (string, error) { //nolint:gochecknoglobals // One build for all tests.
-	dir, err := os.MkdirTemp("", "rightsize-controller")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "rightsize-controller")
+	path := filepath.Join(t.TempDir(), "rightsize-controller")
 	args := []string{"build", "-ldflags", "-X main.version=v0.0.0-test", "-o", path}
 	if raceEnabled {
 		args = append(args, "-race")
 	}
-	out, err := exec.CommandContext(context.Background(), "go", append(args, "../../cmd/rightsize-controller")...).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", append(args, "../../cmd/rightsize-controller")...).CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("build: %w: %s", err, out)
+		t.Fatalf("build: %v: %s", err, out)
 	}
-	return path, nil
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := builtOnce(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
-	}
-	os.Exit(code)
+	return path
 }
 
 // apply sends the objects of a rendered chart but its Deployments' pods, which
@@ -161,16 +155,26 @@ type program struct {
 	settings string
 }
 
+// how says how a program runs. Empty fields are the usual.
+type how struct {
+	// url is that of another Prometheus, settings more of them.
+	url, settings string
+	// env are variables of the environment.
+	env []string
+}
+
 // run runs the program as an account of the chart, in one namespace, and waits
 // until it is ready.
 func (e *env) run(t *testing.T, account, namespace string, args ...string) *program {
 	t.Helper()
-	return e.runOn(t, e.prometheus.URL, account, namespace, args...)
+	return e.runAs(t, how{}, account, namespace, args...)
 }
 
-// runOn does so with another Prometheus.
-func (e *env) runOn(t *testing.T, url, account, namespace string, args ...string) *program {
+func (e *env) runAs(t *testing.T, h how, account, namespace string, args ...string) *program {
 	t.Helper()
+	if h.url == "" {
+		h.url = e.prometheus.URL
+	}
 	dir := t.TempDir()
 	hour := int64(3600)
 	token, err := e.ControlPlane.Client.CoreV1().ServiceAccounts(system).CreateToken(t.Context(), account,
@@ -181,7 +185,7 @@ func (e *env) runOn(t *testing.T, url, account, namespace string, args ...string
 	ports := controlplane.FreePorts(t, 2)
 	metrics, health := fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])
 	p := &program{metrics: "http://" + metrics + "/metrics", settings: filepath.Join(dir, "config.yaml")}
-	p.write(t, url, "")
+	p.write(t, h.url, h.settings)
 	all := append([]string{
 		"--kubeconfig=" + e.TokenKubeconfig(filepath.Base(dir)+"-"+account, e.Server(), token.Status.Token), "--config=" + p.settings,
 		"--metrics-bind-address=" + metrics, "--health-probe-bind-address=" + health, "--warm-up=0s",
@@ -194,7 +198,7 @@ func (e *env) runOn(t *testing.T, url, account, namespace string, args ...string
 			t.Logf("log of the program:\n%s", p.Tail(60))
 		}
 	})
-	p.Process = process.Run(t, e.binary, dir, []string{"POD_NAMESPACE=" + system}, all...)
+	p.Process = process.Run(t, e.binary, dir, append(h.env, "POD_NAMESPACE="+system), all...)
 	p.WaitReady(t, soon, func(ctx context.Context) error {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+health+"/readyz", http.NoBody)
 		if err != nil {
@@ -309,7 +313,31 @@ func (e *env) deployment(t *testing.T, namespace, name string, replicas int32) *
 	for i := range replicas {
 		e.pod(t, rs, fmt.Sprintf("%s-%d", rs.Name, i))
 	}
-	return d
+	for end := time.Now().Add(soon); ; time.Sleep(50 * time.Millisecond) {
+		ready := int32(0)
+		for _, p := range e.pods(t, namespace) {
+			for _, c := range p.Status.Conditions {
+				if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue && p.Labels["app"] == name {
+					ready++
+				}
+			}
+		}
+		if ready == replicas {
+			return d
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d of %d pods of %s are ready", ready, replicas, name)
+		}
+	}
+}
+
+func (e *env) pods(t *testing.T, namespace string) []corev1.Pod {
+	t.Helper()
+	var pods corev1.PodList
+	if err := e.List(t.Context(), &pods, client.InNamespace(namespace)); err != nil {
+		t.Fatal(err)
+	}
+	return pods.Items
 }
 
 func (e *env) create(t *testing.T, o client.Object) {
@@ -319,7 +347,7 @@ func (e *env) create(t *testing.T, o client.Object) {
 	}
 }
 
-// pod makes a pod of a ReplicaSet that runs.
+// pod makes a pod of a ReplicaSet, which the kubelet runs.
 func (e *env) pod(t *testing.T, rs *appsv1.ReplicaSet, name string) {
 	t.Helper()
 	p := &corev1.Pod{
@@ -327,25 +355,11 @@ func (e *env) pod(t *testing.T, rs *appsv1.ReplicaSet, name string) {
 			Namespace: rs.Namespace, Name: name, Labels: rs.Spec.Template.Labels,
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(rs, appsv1.SchemeGroupVersion.WithKind("ReplicaSet"))},
 		},
-		Spec: rs.Spec.Template.Spec,
+		Spec: *rs.Spec.Template.Spec.DeepCopy(),
 	}
 	p.Spec.NodeName = "node"
 	e.create(t, p)
-	now := metav1.Now()
-	p.Status = corev1.PodStatus{
-		Phase: corev1.PodRunning, StartTime: &now, ObservedGeneration: p.Generation, QOSClass: corev1.PodQOSBurstable,
-		Conditions: []corev1.PodCondition{
-			{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: now},
-			{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: now},
-		},
-		ContainerStatuses: []corev1.ContainerStatus{{
-			Name: "app", Ready: true, Image: "example/app", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: now}},
-			Resources: p.Spec.Containers[0].Resources.DeepCopy(),
-		}},
-	}
-	if err := e.Status().Update(t.Context(), p); err != nil {
-		t.Fatal(err)
-	}
+	e.kubelet.Use(p.Namespace, p.Name, "app", 200<<20)
 }
 
 // rightSize makes a RightSize for a Deployment.

@@ -22,6 +22,9 @@ import (
 func TestController(t *testing.T) {
 	t.Parallel()
 	e := start(t)
+	// The one that looks at all namespaces comes before them.
+	e.Namespace("opt-in")
+	t.Run("opt-in", func(t *testing.T) { testOptIn(t, e, "opt-in") })
 	for name, scenario := range map[string]func(*testing.T, *env, string){
 		"dry-run":  testDryRun,
 		"missing":  testMissing,
@@ -29,7 +32,11 @@ func TestController(t *testing.T) {
 		"siblings": testSiblings,
 		"paused":   testPaused,
 		"invalid":  testInvalid,
+		"signals":  testSignals,
 		"outage":   testOutage,
+		"apply":    testApply,
+		"split":    testSplit,
+		"failover": testFailover,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -158,22 +165,14 @@ func (p *program) decided(t *testing.T) int {
 	return n
 }
 
-// touch has every RightSize of a namespace looked at: a pod that stops to be ready
-// and is again.
+// touch has every RightSize of a namespace looked at: a pod is not ready for a
+// moment.
 func (e *env) touch(t *testing.T, ns string) {
 	t.Helper()
-	var pods corev1.PodList
-	if err := e.List(t.Context(), &pods, client.InNamespace(ns)); err != nil {
-		t.Fatal(err)
-	}
+	pod := e.pods(t, ns)[0]
 	for _, status := range []corev1.ConditionStatus{corev1.ConditionFalse, corev1.ConditionTrue} {
-		p := &pods.Items[0]
-		for i := range p.Status.Conditions {
-			if p.Status.Conditions[i].Type == corev1.PodReady {
-				p.Status.Conditions[i].Status = status
-			}
-		}
-		if err := e.Status().Update(t.Context(), p); err != nil {
+		patch := fmt.Sprintf(`{"status": {"conditions": [{"type": "Ready", "status": %q}]}}`, status)
+		if err := e.Status().Patch(t.Context(), &pod, client.RawPatch(types.StrategicMergePatchType, []byte(patch))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -304,6 +303,80 @@ func testInvalid(t *testing.T, e *env, ns string) {
 	}
 }
 
+// testSignals: a signal that is not in the catalogue is told with its path; a
+// query is the demand, of the namespace alone.
+func testSignals(t *testing.T, e *env, ns string) {
+	for name, signal := range map[string]v1alpha1.Signal{
+		"preset": {Name: "work", Type: v1alpha1.SignalPreset, Preset: "no_such_signal"},
+		"query": {Name: "work", Type: v1alpha1.SignalPromQL, PromQL: v1alpha1.PromQLSignal{
+			Query: `sum(rate(http_requests_total{pod=~"query-.*"}[5m]))`, Role: v1alpha1.RoleDemand, Unit: "works/s",
+		}},
+	} {
+		e.past(t, ns, name, 2)
+		e.deployment(t, ns, name, 2)
+		e.create(t, &v1alpha1.RightSize{
+			ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name},
+			Spec: v1alpha1.RightSizeSpec{
+				TargetRef: v1alpha1.TargetRef{APIVersion: "apps/v1", Kind: "Deployment", Name: name},
+				Demand:    v1alpha1.Demand{Signals: []v1alpha1.Signal{signal}},
+			},
+		})
+	}
+	p := e.run(t, "rightsize", ns)
+	rs := e.await(t, ns, "preset", "without its signal", func(rs *v1alpha1.RightSize) bool {
+		return has(rs, v1alpha1.ConditionTargetResolved, metav1.ConditionFalse, v1alpha1.ReasonUnknownSignal)
+	})
+	for _, c := range rs.Status.Conditions {
+		if c.Type == v1alpha1.ConditionTargetResolved && !strings.Contains(c.Message, "spec.demand.signals[0].preset") {
+			t.Errorf("the message %q does not name the field", c.Message)
+		}
+	}
+	e.await(t, ns, "query", "recommended", recommended)
+	// As demand never changes here, sizes follow the CPU, but it is known.
+	if v, ok := p.metric(t, "rightsize_demand_observed", `rightsize="query",signal="work"`); !ok || v == "0" {
+		t.Errorf("the demand is %q:\n%s", v, p.page(t))
+	}
+}
+
+// testOptIn: the label of a namespace makes RightSizes in DryRun, to which one that
+// somebody makes does not give way; they stay when the label goes.
+func testOptIn(t *testing.T, e *env, ns string) {
+	e.past(t, ns, "web", 2)
+	e.deployment(t, ns, "web", 2)
+	p := e.run(t, "rightsize", "", "--leader-elect=false")
+	label := func(value string) {
+		t.Helper()
+		o := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}
+		if err := e.Patch(t.Context(), o, client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata": {"labels": {%q: %s}}}`, v1alpha1.OptInLabel, value))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	label(`"DryRun"`)
+	made := &v1alpha1.RightSize{}
+	key := types.NamespacedName{Namespace: ns, Name: "deployment-web"}
+	for end := time.Now().Add(soon); e.Get(t.Context(), key, made) != nil; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("no RightSize is made")
+		}
+	}
+	if made.Spec.Mode != v1alpha1.ModeDryRun || len(made.OwnerReferences) != 1 || made.OwnerReferences[0].Name != "web" {
+		t.Errorf("made %v", made)
+	}
+	e.await(t, ns, made.Name, "recommended", recommended)
+	e.rightSize(t, ns, "mine", "web", v1alpha1.ModeDryRun)
+	e.await(t, ns, "mine", "recommended", func(rs *v1alpha1.RightSize) bool {
+		return recommended(rs) && has(rs, v1alpha1.ConditionTargetResolved, metav1.ConditionTrue, v1alpha1.ReasonResolved)
+	})
+	e.await(t, ns, made.Name, "in conflict", func(rs *v1alpha1.RightSize) bool {
+		return has(rs, v1alpha1.ConditionTargetResolved, metav1.ConditionFalse, v1alpha1.ReasonConflict)
+	})
+	label("null")
+	p.Stop()
+	if err := e.Get(t.Context(), key, made); err != nil {
+		t.Errorf("when the label goes: %v", err)
+	}
+}
+
 // testOutage: while Prometheus cannot be reached, the recommendation stays and a
 // condition says why there is no newer one; a restart does not change that.
 func testOutage(t *testing.T, e *env, ns string) {
@@ -313,7 +386,7 @@ func testOutage(t *testing.T, e *env, ns string) {
 	p := e.run(t, "rightsize", ns)
 	first := e.await(t, ns, "web", "recommended", recommended)
 	p.Stop()
-	p = e.runOn(t, "http://127.0.0.1:1", "rightsize", ns)
+	p = e.runAs(t, how{url: "http://127.0.0.1:1"}, "rightsize", ns)
 	rs := e.await(t, ns, "web", "without metrics", func(rs *v1alpha1.RightSize) bool {
 		return has(rs, v1alpha1.ConditionRecommendationAvailable, metav1.ConditionFalse, v1alpha1.ReasonSourceUnavailable)
 	})

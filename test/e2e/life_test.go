@@ -22,7 +22,8 @@ func lasting() *workload {
 // one that runs in the end. After each the cluster is as it should be.
 func testLife(t *testing.T, c *cluster, p *program, w *workload) *program {
 	t.Helper()
-	t.Run("the leader fails in the middle of a plan", func(t *testing.T) { p = testFailover(t, c, p, w) })
+	next := func() *program { return c.run(t, release, false) } // It outlives the test that starts it.
+	t.Run("the leader fails in the middle of a plan", func(t *testing.T) { p = testFailover(t, c, p, next, w) })
 	t.Run("the API server restarts in the middle of a plan", func(t *testing.T) {
 		c.midway(t, w, "400m", "400Mi", func() {
 			c.StopAPIServer()
@@ -40,7 +41,7 @@ func testLife(t *testing.T, c *cluster, p *program, w *workload) *program {
 		p.alive(t)
 	})
 	t.Run("Prometheus restarts", func(t *testing.T) { testBlind(t, c, w); p.alive(t) })
-	t.Run("new pods are born right-sized while the controller is down", func(t *testing.T) { p = testBorn(t, c, p, w) })
+	t.Run("new pods are born right-sized while the controller is down", func(t *testing.T) { p = testBorn(t, c, p, next, w) })
 	return p
 }
 
@@ -92,10 +93,10 @@ func (c *cluster) midway(t *testing.T, w *workload, cpu, memory string, happens 
 }
 
 // testFailover: a second replica takes over what the first, killed, had begun.
-func testFailover(t *testing.T, c *cluster, leader *program, w *workload) *program {
+func testFailover(t *testing.T, c *cluster, leader *program, next func() *program, w *workload) *program {
 	t.Helper()
 	c.sized(t, patience, w, "300m/300Mi")
-	second := c.run(t, release, false)
+	second := next()
 	c.midway(t, w, "350m", "350Mi", leader.Kill)
 	second.alive(t)
 	return second
@@ -120,7 +121,7 @@ func testBlind(t *testing.T, c *cluster, w *workload) {
 
 // testBorn: with no controller at all, pods are made with the size that the
 // status recommends; a controller that comes back has nothing to do.
-func testBorn(t *testing.T, c *cluster, p *program, w *workload) *program {
+func testBorn(t *testing.T, c *cluster, p *program, next func() *program, w *workload) *program {
 	t.Helper()
 	p.Stop()
 	rs := c.rightsize(t, w)
@@ -140,7 +141,7 @@ func testBorn(t *testing.T, c *cluster, p *program, w *workload) *program {
 		return nil
 	})
 	since := time.Now()
-	again := c.run(t, release, true)
+	again := next()
 	c.condition(t, patience, w, "Applied", "True", "")
 	if got := c.audit.writes(t, since, of(w.Namespace, "pods/resize")); len(got) > 0 {
 		t.Errorf("pods that were born right-sized were resized%s", describe(got))

@@ -65,15 +65,25 @@ func (r release) command(ctx context.Context, p platform) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	name := fmt.Sprintf("rightsize_%s_%s_%s", r.version, p.os, p.arch)
-	if err := r.bom(ctx, path, name); err != nil {
+	if err := r.bom(ctx, path, r.name("rightsize", p)); err != nil {
 		return "", err
 	}
+	return r.archive(path, p)
+}
+
+// name is that of the files of a program for a platform.
+func (r release) name(program string, p platform) string {
+	return fmt.Sprintf("%s_%s_%s_%s", program, r.version, p.os, p.arch)
+}
+
+// archive packs the command that was built, and returns the checksum.
+func (r release) archive(path string, p platform) (string, error) {
+	var err error
 	entries := []entry{
-		{name: program, path: path, mode: 0o755},
+		{name: filepath.Base(path), path: path, mode: 0o755},
 		{name: "LICENSE", path: filepath.Join(r.root, "LICENSE"), mode: 0o644},
 	}
-	file := filepath.Join(r.out, archiveName(name, p))
+	file := filepath.Join(r.out, archiveName(r.name("rightsize", p), p))
 	if p.os == "windows" {
 		err = writeZip(file, entries, r.time)
 	} else {

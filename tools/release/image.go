@@ -26,7 +26,7 @@ const controllerName = "rightsize-controller"
 // static program needs but the authorities it may trust and the name of its
 // user.
 func (r release) controller(ctx context.Context) error {
-	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	images := map[platform]v1.Image{}
 	for _, p := range r.platforms {
 		if p.os != "linux" {
 			continue
@@ -36,9 +36,21 @@ func (r release) controller(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", p, err)
 		}
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{
-			Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: p.os, Architecture: p.arch}},
-		})
+		images[p] = image
+	}
+	return r.publish(images)
+}
+
+// publish writes the images as the archive of an OCI layout with one index of
+// all.
+func (r release) publish(images map[platform]v1.Image) error {
+	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	for _, p := range platforms() {
+		if images[p] != nil {
+			index = mutate.AppendManifests(index, mutate.IndexAddendum{
+				Add: images[p], Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: p.os, Architecture: p.arch}},
+			})
+		}
 	}
 	dir, err := os.MkdirTemp("", "rightsize-release")
 	if err != nil {
@@ -56,7 +68,7 @@ func (r release) controller(ctx context.Context) error {
 	return r.pack(dir, fmt.Sprintf("%s_%s_oci.tar", controllerName, r.version))
 }
 
-// image is the one of a platform.
+// image builds the one of a platform.
 func (r release) image(ctx context.Context, p platform) (v1.Image, error) {
 	dir, err := os.MkdirTemp("", "rightsize-release")
 	if err != nil {
@@ -67,9 +79,14 @@ func (r release) image(ctx context.Context, p platform) (v1.Image, error) {
 	if err := r.build(ctx, p, controllerName, program, "main.version="+r.version); err != nil {
 		return nil, err
 	}
-	if err := r.bom(ctx, program, fmt.Sprintf("%s_%s_%s_%s", controllerName, r.version, p.os, p.arch)); err != nil {
+	if err := r.bom(ctx, program, r.name(controllerName, p)); err != nil {
 		return nil, err
 	}
+	return r.imageOf(program, p)
+}
+
+// imageOf is the image that runs a program.
+func (r release) imageOf(program string, p platform) (v1.Image, error) {
 	files, err := tarBytes([]entry{
 		{name: controllerName, path: program, mode: 0o755},
 		{name: "etc/", mode: 0o755}, {name: "etc/ssl/", mode: 0o755}, {name: "etc/ssl/certs/", mode: 0o755},

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	_ "embed"
-	"fmt"
 	"os"
 	"path/filepath"
 	"text/template"
@@ -30,7 +29,7 @@ func (r release) krew(sums map[platform]string) error {
 		Platforms []krewPlatform
 	}{Version: r.version}
 	for _, p := range r.platforms {
-		name := archiveName(fmt.Sprintf("rightsize_%s_%s_%s", r.version, p.os, p.arch), p)
+		name := archiveName(r.name("rightsize", p), p)
 		k := krewPlatform{
 			OS: p.os, Arch: p.arch, URI: downloads + "/" + r.version + "/" + name, Sum: sums[p], Program: "rightsize", Installed: "kubectl-rightsize",
 		}

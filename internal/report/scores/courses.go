@@ -2,6 +2,7 @@ package scores
 
 import (
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/rightsize-dev/rightsize/internal/judge"
@@ -19,6 +20,7 @@ type pageCourses struct {
 	Unit     string       `json:"unit"`
 	Goal     float64      `json:"goal"`
 	GoalOf   string       `json:"goalOf"`
+	GoalHow  string       `json:"goalHow"`
 	Demand   []number4    `json:"demand"`
 	Policies []pageCourse `json:"policies"`
 }
@@ -34,6 +36,7 @@ type pageCourse struct {
 	Capacity []number4      `json:"capacity"`
 	Latency  []number4      `json:"latency"`
 	Bad      []number4      `json:"bad"`
+	Blind    []number4      `json:"blind,omitempty"` // Nothing for never.
 	Changes  []judge.Change `json:"changes"`
 	More     int            `json:"more,omitempty"`
 }
@@ -54,7 +57,8 @@ func (n number4) MarshalJSON() ([]byte, error) {
 // courses are those of the items that have one.
 func courses(l simulator.ScoreList, result judge.ShardFile, about judge.About) pageCourses {
 	p := pageCourses{
-		Start: about.Start.Unix(), Step: 60, Unit: about.Unit, Goal: about.GoalSeconds, GoalOf: about.GoalOf, Policies: []pageCourse{},
+		Start: about.Start.Unix(), Step: 60, Unit: about.Unit, Goal: about.GoalSeconds, GoalOf: about.GoalOf,
+		GoalHow: about.Statistic, Policies: []pageCourse{},
 	}
 	part := 1
 	for i, item := range l.Items {
@@ -75,6 +79,9 @@ func courses(l simulator.ScoreList, result judge.ShardFile, about judge.About) p
 		if course := courseOf(result, l.Scenario, item.Policy); course != nil {
 			c.Size, c.Capacity = byParts(course.Request, part, maxOf), byParts(course.Capacity, part, minOf)
 			c.Latency, c.Bad = byParts(course.Latency, part, maxOf), byParts(floats(course.Bad), part, maxOf)
+			if slices.Contains(course.Blind, 1) {
+				c.Blind = byParts(floats(course.Blind), part, maxOf)
+			}
 			c.Changes, c.More = course.Changes, course.MoreChanges
 		}
 		p.Policies = append(p.Policies, c)

@@ -27,11 +27,12 @@ type page struct {
 	Columns                []string
 	Scenarios              []pageScenario
 	// Of a Pareto page.
-	Policies  []pagePolicy
-	Reference string
-	Plots     []pagePlots
-	Levels    pageTable
-	Pairs     pageTable
+	Policies   []pagePolicy
+	Reference  string
+	Plots      []pagePlots
+	Configured pageTable
+	Levels     pageTable
+	Pairs      pageTable
 }
 
 type pageScenario struct {

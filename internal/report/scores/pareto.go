@@ -23,7 +23,7 @@ func ParetoJSON(w io.Writer, r judge.ParetoReport) error {
 
 // levelHeader and levelCells are the columns of costs at equal violations.
 func levelHeader() []string {
-	return []string{"BURST", "VIOLATED<=", "CHANGES/D<=", "POLICY", "MEETS", "/ORACLE", "SCALINGS/D", "RESIZES/D", "OOM", "ONE-KNOB-MEETS", "ONE-KNOB/ORACLE", "ONE-KNOB"}
+	return []string{"BURST", "VIOLATED<=", "CHANGES/D<=", "POLICY", "MEETS", "/ORACLE", "/FRONTIER", "SCALINGS/D", "RESIZES/D", "OOM", "ONE-KNOB-MEETS", "ONE-KNOB/ORACLE", "ONE-KNOB"}
 }
 
 func levelCells(a judge.AtLevel) []string {
@@ -36,9 +36,37 @@ func levelCells(a judge.AtLevel) []string {
 	}
 	return []string{
 		number(a.Burst), percentLevel(a.Level), churnLevel(a.Churn), a.Policy, share(a.Meets, a.Scenarios), fixed(a.CostToOracle),
-		short(a.ScaleEventsPerDay), short(a.ResizesPerDay), strconv.Itoa(a.OOMKills), share(a.OneKnob.Meets, a.Scenarios),
+		fixed(a.CostToFrontier), short(a.ScaleEventsPerDay), short(a.ResizesPerDay), strconv.Itoa(a.OOMKills), share(a.OneKnob.Meets, a.Scenarios),
 		fixed(a.OneKnob.CostToOracle), one,
 	}
+}
+
+// configuredHeader and configuredCells are the columns of policies without a
+// turn of their knobs.
+func configuredHeader() []string {
+	return []string{"BURST", "POLICY", "SCENARIOS", "/ORACLE", "/FRONTIER", "DEAREST", "DEAREST/FRONTIER", "VIOLATED", "MOST-VIOLATED", "OF-IT", "MEETS-0.1%", "OOM", "CHANGES/D"}
+}
+
+func configuredCells(a judge.AsConfigured) []string {
+	name := func(s string) string {
+		if s == "" {
+			return none
+		}
+		return word(s)
+	}
+	return []string{
+		number(a.Burst), a.Policy, strconv.Itoa(a.Scenarios), fixed(a.CostToOracle), fixed(a.CostToFrontier), name(a.Dearest),
+		fixed(a.DearestRatio), percent(a.ViolatedRatio), name(a.MostViolated), percent(a.MostViolatedRatio),
+		share(a.Meets, a.Scenarios), strconv.Itoa(a.OOMKills), short(a.ChangesPerDay),
+	}
+}
+
+func configuredRows(r judge.ParetoReport) [][]string {
+	out := make([][]string, len(r.AsConfigured))
+	for i, a := range r.AsConfigured {
+		out[i] = configuredCells(a)
+	}
+	return out
 }
 
 // pairHeader and pairCells are the columns of the paired comparison.
@@ -117,17 +145,20 @@ func pairRows(r judge.ParetoReport) [][]string {
 	return out
 }
 
-// ParetoTable writes two tables: costs at equal violations, and the reference
-// against each other policy. No cell holds a space.
+// ParetoTable writes three tables: policies as they are configured, costs at
+// equal violations, and the reference against each other policy. No cell holds a
+// space.
 func ParetoTable(w io.Writer, r judge.ParetoReport, width int) error {
-	_, err := fmt.Fprintf(w, "%s\n\n%s\n", grid(levelHeader(), levelRows(r), width), grid(pairHeader(r), pairRows(r), width))
+	_, err := fmt.Fprintf(w, "%s\n\n%s\n\n%s\n", grid(configuredHeader(), configuredRows(r), width), grid(levelHeader(), levelRows(r), width), grid(pairHeader(r), pairRows(r), width))
 	return err
 }
 
 // ParetoMarkdown writes the same for comments on changes.
 func ParetoMarkdown(w io.Writer, r judge.ParetoReport) error {
 	var b strings.Builder
-	b.WriteString("### Cost at equal violations\n\n")
+	b.WriteString("### As configured\n\n")
+	markdownGrid(&b, configuredHeader(), configuredRows(r))
+	b.WriteString("\n### Cost at equal violations\n\n")
 	markdownGrid(&b, levelHeader(), levelRows(r))
 	fmt.Fprintf(&b, "\n### %s against the others, scenario by scenario\n\n", r.Reference)
 	markdownGrid(&b, pairHeader(r), pairRows(r))

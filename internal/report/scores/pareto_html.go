@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/rightsize-dev/rightsize/internal/judge"
+	"github.com/rightsize-dev/rightsize/simulator/baseline"
 )
 
 // pagePlots are the plots of one burst: every policy's settings averaged over
@@ -28,19 +29,51 @@ type pagePlot struct {
 // ParetoHTML writes one page that needs neither network nor scripts.
 func ParetoHTML(w io.Writer, r judge.ParetoReport) error {
 	p := page{Reference: r.Reference}
-	for i, name := range r.Policies {
-		p.Policies = append(p.Policies, pagePolicy{i % colours, name})
+	shown := shownPolicies(r)
+	for i, c := range shown {
+		p.Policies = append(p.Policies, pagePolicy{i % colours, c.name()})
 	}
 	for _, burst := range r.Bursts {
-		plots := pagePlots{Burst: short(&burst), Overall: scatter(overall(r, burst), false)}
+		plots := pagePlots{Burst: short(&burst), Overall: scatter(overall(r, shown, burst), false)}
 		for _, name := range scenariosOf(r) {
-			plots.Scenarios = append(plots.Scenarios, pagePlot{name, scatter(curves(r, burst, name), false)})
+			plots.Scenarios = append(plots.Scenarios, pagePlot{name, scatter(curves(r, shown, burst, name), false)})
 		}
 		p.Plots = append(p.Plots, plots)
 	}
+	p.Configured = pageTable{lowered(configuredHeader()), configuredRows(r)}
 	p.Levels = pageTable{lowered(levelHeader()), levelRows(r)}
 	p.Pairs = pageTable{lowered(pairHeader(r)), pairRows(r)}
 	return p.write(w, "pareto.html.tmpl")
+}
+
+// shownPolicy is a policy with a curve of its own: the oracle has one more, of
+// what it would have cost if changes took no time.
+type shownPolicy struct {
+	policy string
+	free   bool
+}
+
+func (s shownPolicy) name() string {
+	if s.free {
+		return s.policy + ", free changes"
+	}
+	return s.policy
+}
+
+// of says whether a run is on the curve.
+func (s shownPolicy) of(run judge.ParetoRun) bool {
+	return run.Policy == s.policy && run.Free == s.free
+}
+
+// shownPolicies are those that were asked for, and the oracle's curves.
+func shownPolicies(r judge.ParetoReport) []shownPolicy {
+	var out []shownPolicy
+	for _, name := range r.Policies {
+		if name != baseline.Oracle {
+			out = append(out, shownPolicy{policy: name})
+		}
+	}
+	return append(out, shownPolicy{policy: baseline.Oracle}, shownPolicy{policy: baseline.Oracle, free: true})
 }
 
 func lowered(words []string) []string {
@@ -62,17 +95,17 @@ func scenariosOf(r judge.ParetoReport) []string {
 }
 
 // curves are the points of every policy in one scenario.
-func curves(r judge.ParetoReport, burst float64, scenario string) []point {
+func curves(r judge.ParetoReport, shown []shownPolicy, burst float64, scenario string) []point {
 	var out []point
-	for i, policy := range r.Policies {
+	for i, policy := range shown {
 		var own []point
 		for _, run := range r.Runs {
-			if run.Scenario != scenario || run.Burst != burst || run.Policy != policy || run.CostToOracle == nil {
+			if run.Scenario != scenario || run.Burst != burst || !policy.of(run) || run.CostToOracle == nil {
 				continue
 			}
 			own = append(own, point{
 				colour: i % colours, large: run.Knob == "", x: *run.CostToOracle, y: orZero(run.SLOViolatedRequestRatio),
-				label: fmt.Sprintf("%s, %s, %s scalings and %s resizes a day, %d OOM kills", policy, knobName(run.Knob),
+				label: fmt.Sprintf("%s, %s, %s scalings and %s resizes a day, %d OOM kills", policy.policy, knobName(run.Knob),
 					short(&run.ScaleEventsPerDay), short(&run.ResizesPerDay), run.OOMKills),
 			})
 		}
@@ -83,17 +116,17 @@ func curves(r judge.ParetoReport, burst float64, scenario string) []point {
 
 // overall are the points of every policy's settings, over all scenarios that
 // have a cost: the geometric mean of costs and the mean of violations.
-func overall(r judge.ParetoReport, burst float64) []point {
+func overall(r judge.ParetoReport, shown []shownPolicy, burst float64) []point {
 	type sums struct {
 		logs, violated, n float64
 	}
 	var out []point
-	for i, policy := range r.Policies {
+	for i, policy := range shown {
 		byKnob := map[string]*sums{}
 		var order []string
 		most := 0.0
 		for _, run := range r.Runs {
-			if run.Burst != burst || run.Policy != policy || run.CostToOracle == nil || *run.CostToOracle <= 0 {
+			if run.Burst != burst || !policy.of(run) || run.CostToOracle == nil || *run.CostToOracle <= 0 {
 				continue
 			}
 			s := byKnob[run.Knob]
@@ -112,7 +145,7 @@ func overall(r judge.ParetoReport, burst float64) []point {
 			if s := byKnob[knob]; s.n == most { // Others are not of the same scenarios.
 				own = append(own, point{
 					colour: i % colours, large: knob == "", x: math.Exp(s.logs / s.n), y: s.violated / s.n,
-					label: fmt.Sprintf("%s, %s, over %v scenarios", policy, knobName(knob), s.n),
+					label: fmt.Sprintf("%s, %s, over %v scenarios", policy.policy, knobName(knob), s.n),
 				})
 			}
 		}

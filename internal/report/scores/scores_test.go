@@ -122,10 +122,10 @@ func TestHTML(t *testing.T) {
 	for want, n := range map[string]int{
 		"<h2>web &amp; &lt;shop&gt;</h2>": 1, "<svg ": 1, `<circle class="f0"`: 1, `<circle class="f1"`: 1,
 		`<td class="best">10.0</td>`: 1, `<td class="bad">1.000%</td>`: 1, "<script": 3, "</script>": 3, "NaN": 0, "ZgotmplZ": 0,
-		`"start":3600,"step":60,"unit":"requests/s","goal":0.5,"goalOf":"latency","demand":[10,0]`:         1,
-		`"name":"hpa","colour":0,"replicas":[2,3],"ready":[2,2],"cores":[1,1.5],"memory":[0.5,0.75]`:       1,
-		`"latency":[0.1,0.75],"bad":[0,1],"changes":[{"at":60,"replicas":[2,3],"cpu":[0,0],`:               1,
-		`"name":"oracle","colour":1,"replicas":[2,3],"ready":[2,2],"cores":[1,1.5],"memory":[0.5,0.75],"s`: 1,
+		`"start":3600,"step":60,"unit":"requests/s","goal":0.5,"goalOf":"latency","goalHow":"","demand":[10,0]`: 1,
+		`"name":"hpa","colour":0,"replicas":[2,3],"ready":[2,2],"cores":[1,1.5],"memory":[0.5,0.75]`:            1,
+		`"latency":[0.1,0.75],"bad":[0,1],"changes":[{"at":60,"replicas":[2,3],"cpu":[0,0],`:                    1,
+		`"name":"oracle","colour":1,"replicas":[2,3],"ready":[2,2],"cores":[1,1.5],"memory":[0.5,0.75],"s`:      1,
 	} {
 		if got := strings.Count(page, want); got != n {
 			t.Errorf("%q appears %d times, want %d", want, got, n)

@@ -4,6 +4,8 @@ package chart_test
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"flag"
 	"maps"
 	"os"
@@ -19,7 +21,9 @@ import (
 	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"helm.sh/helm/v4/pkg/engine"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -112,6 +116,7 @@ func settings() map[string]string {
 		"split":      "roles: {split: true}\nscaleTargets: [{group: argoproj.io, resources: [rollouts]}]\ncredentialsSecret: prometheus-token\n",
 		"ha":         "replicas: 2\nserviceMonitor: {enabled: true}\nprometheusRule: {enabled: true}\ndashboard: {enabled: true}\n",
 		"readonly":   "roles: {actuator: false}\nadmission: {enabled: false}\n",
+		"external":   "roles: {split: true}\nexternalMetrics: {enabled: true, secret: certificate, caBundle: PEM}\n",
 		"no-crds":    "crds: {install: false}\nnetworkPolicy: {enabled: false}\nserviceAccount: {create: false, names: {recommender: mine}}\n",
 	}
 }
@@ -241,5 +246,33 @@ func TestAdmissionNeedsTheCluster(t *testing.T) {
 		if got != tc.want {
 			t.Errorf("%s: policy rendered: %t, want %t", name, got, tc.want)
 		}
+	}
+}
+
+// Without a certificate, one is made whose authority the API server is told, for
+// the name by which it calls.
+func TestExternalMetricsHaveACertificate(t *testing.T) {
+	t.Parallel()
+	var secret corev1.Secret
+	var service apiregistrationv1.APIService
+	for _, d := range render(t, "externalMetrics: {enabled: true}\n", kubernetes137) {
+		switch d.Kind {
+		case "Secret":
+			decode(t, d.raw, &secret)
+		case "APIService":
+			decode(t, d.raw, &service)
+		}
+	}
+	pair, err := tls.X509KeyPair(secret.Data["tls.crt"], secret.Data["tls.key"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(service.Spec.CABundle) || service.Spec.InsecureSkipTLSVerify {
+		t.Fatalf("the API server trusts %+v", service.Spec)
+	}
+	name := service.Spec.Service.Name + "." + service.Spec.Service.Namespace + ".svc"
+	if _, err := pair.Leaf.Verify(x509.VerifyOptions{Roots: roots, DNSName: name}); err != nil {
+		t.Error(err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 )
 
 // newObject returns an empty object of the kind, nil for a kind that the chart
@@ -21,6 +22,8 @@ func newObject(apiVersion, kind string) any {
 	switch apiVersion + " " + kind {
 	case "v1 ConfigMap":
 		return &corev1.ConfigMap{}
+	case "apiregistration.k8s.io/v1 APIService":
+		return &apiregistrationv1.APIService{}
 	case "v1 Service":
 		return &corev1.Service{}
 	case "v1 ServiceAccount":

@@ -12,6 +12,8 @@
     return t.slice(11, 16) === "00:00" ? t.slice(5, 10) : t.slice(11, v % 60 ? 19 : 16);
   });
 
+  const most = 4; // Times the objective that the axis of latency reaches.
+
   // The quantities, from top to bottom. Each is a line for every policy.
   const quantities = [
     { key: "capacity", title: "Demand and capacity", note: "filled: demand; lines: what the ready pods serve at the objective", demand: true },
@@ -19,7 +21,7 @@
     { key: "size", title: "Size of a pod", note: "cores that a new pod requests", steps: true },
     { key: "cores", title: "Requested CPU", note: "cores of all pods", steps: true },
     { key: "memory", title: "Requested memory", note: "GiB of all pods", steps: true },
-    { key: "latency", title: "Latency", note: "at the objective's percentile, the worst of a minute; dashed: the objective", goal: true },
+    { key: "latency", title: "Latency", note: "", goal: true },
   ];
 
   document.querySelectorAll("section.scenario").forEach((section) => {
@@ -38,6 +40,12 @@
     const host = course.querySelector(".charts");
     const reset = course.querySelector(".reset");
     const charts = [];
+    // Where policies had to decide without metrics: pairs of first and last point.
+    const dark = [];
+    times.forEach((_, i) => {
+      if (!data.policies.some((p) => p.blind && p.blind[i])) return;
+      if (dark.length && dark[dark.length - 1][1] === i - 1) dark[dark.length - 1][1] = i; else dark.push([i, i]);
+    });
     const sync = uPlot.sync(section.id);
     let zooming = false;
 
@@ -64,6 +72,18 @@
       return div;
     }
 
+    // Shades the spans without metrics, below everything else.
+    function shade(u) {
+      const left = u.bbox.left, right = left + u.bbox.width;
+      u.ctx.save();
+      u.ctx.fillStyle = css("--dark");
+      dark.forEach(([first, last]) => {
+        const from = Math.max(left, u.valToPos(times[first], "x", true)), to = Math.min(right, u.valToPos(times[last] + data.step, "x", true));
+        if (to > from) u.ctx.fillRect(from, u.bbox.top, to - from, u.bbox.height);
+      });
+      u.ctx.restore();
+    }
+
     function add(div, series, values, height, extra) {
       const axis = { stroke: css("--soft"), grid: { stroke: css("--grid"), width: 1 }, ticks: { stroke: css("--grid"), width: 1 }, font: "11px system-ui" };
       const options = {
@@ -72,7 +92,7 @@
         tzDate: (ts) => uPlot.tzDate(new Date(ts * 1e3), "Etc/UTC"),
         scales: { x: { time: true }, y: { range: (_, lo, hi) => [0, hi > 0 ? hi * 1.08 : 1] } },
         axes: [Object.assign({ size: 26, gap: 4, space: 64, values: ticks }, axis), Object.assign({ size: 88, gap: 4, values: (_, splits) => splits.map(short) }, axis)],
-        hooks: Object.assign({ setScale: [(u, key) => { if (key === "x") zoom(u.scales.x.min, u.scales.x.max); }], setCursor: [(u) => read(u.cursor.idx)] }, extra && extra.hooks),
+        hooks: Object.assign({ drawClear: [shade], setScale: [(u, key) => { if (key === "x") zoom(u.scales.x.min, u.scales.x.max); }], setCursor: [(u) => read(u.cursor.idx)] }, extra && extra.hooks),
       };
       if (extra && extra.axes) options.axes = [options.axes[0], Object.assign(options.axes[1], extra.axes)];
       if (extra && extra.y) options.scales.y = extra.y;
@@ -82,10 +102,11 @@
       return u;
     }
 
+    const latencyNote = () => data.goalOf + " " + data.goalHow + ", the worst of a minute" + (data.goal ? "; dashed: the objective; cut off at " + most + " times it" : "");
     quantities.forEach((q) => {
       const has = (p) => p[q.key] && p[q.key].some((v) => v);
       if (!data.policies.some(has) && !q.demand) return;
-      const note = q.demand ? data.unit + "; " + q.note : q.note + (q.goal && data.goalOf ? " of " + data.goalOf : "");
+      const note = q.demand ? data.unit + "; " + q.note : q.goal ? latencyNote() : q.note;
       const series = [{}], values = [];
       if (q.demand) {
         series.push({ stroke: css("--soft"), fill: css("--band"), width: 1 });
@@ -111,7 +132,7 @@
           u.ctx.stroke();
           u.ctx.restore();
         }];
-        extra.y = { range: (_, lo, hi) => [0, Math.max(data.goal * 1.3, Math.min(hi || 0, data.goal * 8))] };
+        extra.y = { range: (_, lo, hi) => [0, Math.max(data.goal * 1.3, Math.min(hi || 0, data.goal * most))] };
       }
       const u = add(frame(q.title, note), series, values, q.demand ? 210 : 150, extra);
       u.firstPolicy = first;
@@ -123,7 +144,7 @@
       if (!data.policies.some((p) => p.bad && p.bad.length)) return;
       const row = 16;
       const names = data.policies.map((p) => p.name);
-      const u = add(frame("Violations", "minutes with something dropped, too late or cut off"), [{}, { show: false }], [data.demand], row * names.length + 42, {
+      const u = add(frame("Violations", "minutes that miss the objective"), [{}, { show: false }], [data.demand], row * names.length + 42, {
         y: { range: () => [0, names.length] },
         axes: { splits: () => names.map((_, i) => names.length - i - 0.5), values: () => names, grid: { show: false } },
         hooks: {
@@ -166,6 +187,7 @@
       });
       chips.append(b);
     });
+    course.querySelector(".unseen").hidden = !dark.length;
     reset.addEventListener("click", () => zoom(times[0], times[times.length - 1]));
 
     // What was at an instant, and the last decision of each policy before it.
@@ -199,6 +221,7 @@
         cell(row, short((policy.capacity || [])[at]));
         const late = cell(row, seconds((policy.latency || [])[at]));
         if (policy.bad && policy.bad[at]) late.className = "bad";
+        if (policy.blind && policy.blind[at]) late.textContent += ", unseen";
         const change = before(policy.changes, at * data.step + data.step);
         if (change) {
           const line = document.createElement("p");

@@ -1,0 +1,53 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/rightsize-dev/rightsize/api/v1alpha1"
+	"github.com/rightsize-dev/rightsize/internal/telemetry"
+)
+
+// begin starts the time of warming up, in the leader, and looks at everything once
+// it is over.
+func (a *actuates) begin(ctx context.Context, q *queue) {
+	a.mu.Lock()
+	a.started = time.Now()
+	a.mu.Unlock()
+	a.frozen()
+	if a.warmup <= 0 {
+		return
+	}
+	a.metrics.gauge(telemetry.Frozen, 1, frozenWarmUp)
+	if sleep(ctx, a.warmup) {
+		a.metrics.gauge(telemetry.Frozen, 0, frozenWarmUp)
+		a.look(q)
+	}
+}
+
+// frozen tells whether the kill switch is on.
+func (a *actuates) frozen() {
+	on := 0.0
+	if a.settings.get().KillSwitch {
+		on = 1
+	}
+	a.metrics.gauge(telemetry.Frozen, on, frozenKillSwitch)
+}
+
+// look has every RightSize looked at by the actuator: the settings have changed,
+// or it has warmed up.
+func (a *actuates) look(q *queue) {
+	a.frozen()
+	ctx := context.Background() // Of a cache, which does not wait.
+	var all v1alpha1.RightSizeList
+	if err := a.world.list(ctx, &all, ""); err != nil {
+		log.Log.Error(err, "cannot look at all RightSizes")
+		return
+	}
+	for i := range all.Items {
+		q.add(0, 0, reconcile.Request{NamespacedName: keyOf(&all.Items[i])})
+	}
+}
