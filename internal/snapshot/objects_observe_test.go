@@ -17,7 +17,7 @@ import (
 
 // sized is a pod of one container, ready, that asks for and has these cores in
 // thousandths and MiB.
-func sized(t *testing.T, name string, created string, asks, has [2]int) *corev1.Pod {
+func sized(t *testing.T, name, created string, asks, has [2]int) *corev1.Pod {
 	t.Helper()
 	return object[corev1.Pod](t, fmt.Sprintf(`
 metadata: {name: %s, uid: u-%[1]s, creationTimestamp: %s, labels: {app: web, pod-template-hash: 5d9}}
@@ -95,7 +95,7 @@ spec:
 // Of several sizes the one that was asked for last is that of the workload.
 func TestAskedSize(t *testing.T) {
 	t.Parallel()
-	old, new := [2]int{500, 512}, [2]int{700, 512}
+	old, next := [2]int{500, 512}, [2]int{700, 512}
 	const early, late = "2026-11-26T10:00:00Z", "2026-11-26T11:00:00Z"
 	recommended := "status: {recommendation: {containers: [{name: app, requests: {cpu: 700m, memory: 512Mi}}]}}\n"
 	for name, tc := range map[string]struct {
@@ -103,11 +103,11 @@ func TestAskedSize(t *testing.T) {
 		status string
 		want   recommender.Resources
 	}{
-		"most pods":                          {[]*corev1.Pod{sized(t, "a", late, new, new), sized(t, "b", early, old, old), sized(t, "c", early, old, old)}, "", resources(500, 512)},
-		"of as many the newer":               {[]*corev1.Pod{sized(t, "a", late, new, new), sized(t, "b", early, old, old)}, "", resources(700, 512)},
-		"a change on its way":                {[]*corev1.Pod{sized(t, "a", early, new, old), sized(t, "b", late, old, old), sized(t, "c", late, old, old)}, recommended, resources(700, 512)},
+		"most pods":                          {[]*corev1.Pod{sized(t, "a", late, next, next), sized(t, "b", early, old, old), sized(t, "c", early, old, old)}, "", resources(500, 512)},
+		"of as many the newer":               {[]*corev1.Pod{sized(t, "a", late, next, next), sized(t, "b", early, old, old)}, "", resources(700, 512)},
+		"a change on its way":                {[]*corev1.Pod{sized(t, "a", early, next, old), sized(t, "b", late, old, old), sized(t, "c", late, old, old)}, recommended, resources(700, 512)},
 		"a recommendation that no pod has":   {[]*corev1.Pod{sized(t, "a", early, old, old)}, recommended, resources(500, 512)},
-		"a pod of an old template, the most": {[]*corev1.Pod{sized(t, "a", late, new, new), outdatedPod(sized(t, "b", early, old, old)), outdatedPod(sized(t, "c", early, old, old))}, "", resources(700, 512)},
+		"a pod of an old template, the most": {[]*corev1.Pod{sized(t, "a", late, next, next), outdatedPod(sized(t, "b", early, old, old)), outdatedPod(sized(t, "c", early, old, old))}, "", resources(700, 512)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -196,21 +196,29 @@ func TestObserveEvents(t *testing.T) {
 	}{
 		"none": {"", recommender.Container{OOMKills: 1}, time.Time{}, recommender.Container{OOMKills: 1}},
 		"a kill": {
-			fmt.Sprintf(killed, "2026-11-26T11:59:00Z", 1), recommender.Container{}, time.Time{},
+			fmt.Sprintf(killed, "2026-11-26T11:59:00Z", 1),
+			recommender.Container{},
+			time.Time{},
 			recommender.Container{OOMKills: 1, LastOOMKill: now.Add(-time.Minute), FirstOOMKill: now.Add(-time.Minute), OOMLimit: 1 << 30, RecentRestarts: 1},
 		},
 		"one that is known": {
-			fmt.Sprintf(killed, "2026-11-26T11:30:00Z", 1), recommender.Container{OOMKills: 1, LastOOMKill: now.Add(-30 * time.Minute), OOMLimit: 7}, time.Time{},
+			fmt.Sprintf(killed, "2026-11-26T11:30:00Z", 1),
+			recommender.Container{OOMKills: 1, LastOOMKill: now.Add(-30 * time.Minute), OOMLimit: 7},
+			time.Time{},
 			recommender.Container{OOMKills: 1, LastOOMKill: now.Add(-30 * time.Minute), OOMLimit: 7},
 		},
 		"after a raise for it": {
-			fmt.Sprintf(killed, "2026-11-26T11:59:00Z", 1), recommender.Container{OOMLimit: 7}, now.Add(-30 * time.Second),
+			fmt.Sprintf(killed, "2026-11-26T11:59:00Z", 1),
+			recommender.Container{OOMLimit: 7},
+			now.Add(-30 * time.Second),
 			recommender.Container{OOMKills: 1, LastOOMKill: now.Add(-time.Minute), FirstOOMKill: now.Add(-time.Minute), OOMLimit: 7, RecentRestarts: 1},
 		},
 		"from the future": {fmt.Sprintf(killed, "2026-11-26T12:01:00Z", 0), recommender.Container{}, time.Time{}, recommender.Container{}},
 		"a crash loop": {
 			`lastState: {terminated: {reason: Error, exitCode: 1, finishedAt: "2026-11-26T11:58:00Z"}}, restartCount: 9, state: {waiting: {reason: CrashLoopBackOff}}, `,
-			recommender.Container{}, time.Time{}, recommender.Container{RecentRestarts: 3},
+			recommender.Container{},
+			time.Time{},
+			recommender.Container{RecentRestarts: 3},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

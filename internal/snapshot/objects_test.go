@@ -202,47 +202,52 @@ func TestRollout(t *testing.T) {
 	set := func(spec, status string) string {
 		return "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: web, generation: 2}\nspec: {" + spec + "}\nstatus: {observedGeneration: 2, " + status + "}"
 	}
-	const old, new = "4c8", "5d9"
+	const old, current = "4c8", "5d9"
 	for name, tc := range map[string]struct {
 		target   string
 		pods     []*corev1.Pod
 		want     bool
 		outdated int
 	}{
-		"a Deployment at rest":          {webDeployment, []*corev1.Pod{pod("a", new)}, false, 0},
-		"with a pod of an old template": {webDeployment, []*corev1.Pod{pod("a", new), pod("b", old)}, true, 1},
+		"a Deployment at rest":          {webDeployment, []*corev1.Pod{pod("a", current)}, false, 0},
+		"with a pod of an old template": {webDeployment, []*corev1.Pod{pod("a", current), pod("b", old)}, true, 1},
 		"with a new template not yet looked at": {
-			strings.Replace(webDeployment, "observedGeneration: 4", "observedGeneration: 3", 1), []*corev1.Pod{pod("a", new)}, true, 0,
+			strings.Replace(webDeployment, "observedGeneration: 4", "observedGeneration: 3", 1), []*corev1.Pod{pod("a", current)}, true, 0,
 		},
 		"with pods still to be made": {strings.Replace(webDeployment, "updatedReplicas: 3", "updatedReplicas: 2", 1), nil, true, 0},
 		"with none made":             {strings.Replace(webDeployment, ", updatedReplicas: 3", "", 1), nil, true, 0},
 		"a StatefulSet": {
-			set("", "replicas: 2, updatedReplicas: 1, currentRevision: 4c8, updateRevision: 5d9"), []*corev1.Pod{pod("web-0", old), pod("web-1", new)}, true, 1,
+			set("", "replicas: 2, updatedReplicas: 1, currentRevision: 4c8, updateRevision: 5d9"), []*corev1.Pod{pod("web-0", old), pod("web-1", current)}, true, 1,
 		},
 		"with a partition that is kept": {
 			set("updateStrategy: {type: RollingUpdate, rollingUpdate: {partition: 1}}", "replicas: 2, updatedReplicas: 1, currentRevision: 4c8, updateRevision: 5d9"),
-			[]*corev1.Pod{pod("web-0", old), pod("web-1", new)}, false, 0,
+			[]*corev1.Pod{pod("web-0", old), pod("web-1", current)},
+			false, 0,
 		},
 		"with pods that only people replace": {
 			set("updateStrategy: {type: OnDelete}", "replicas: 2, currentRevision: 4c8, updateRevision: 5d9"), []*corev1.Pod{pod("web-0", old)}, false, 0,
 		},
 		"a DaemonSet": {
 			"apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: web}\nstatus: {desiredNumberScheduled: 2, updatedNumberScheduled: 1}",
-			[]*corev1.Pod{pod("a", old), aged(pod("b", new), time.Hour)}, true, 1,
+			[]*corev1.Pod{pod("a", old), aged(pod("b", current), time.Hour)},
+			true, 1,
 		},
 		"an Argo Rollout": {
 			"apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}\nstatus: {currentPodHash: 5d9, stableRS: 4c8, observedGeneration: \"4\"}",
-			[]*corev1.Pod{pod("a", old)}, true, 1,
+			[]*corev1.Pod{pod("a", old)},
+			true, 1,
 		},
 		"an Argo Rollout at rest": {
 			"apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}\nstatus: {currentPodHash: 5d9, stableRS: 5d9}",
-			[]*corev1.Pod{pod("a", new)}, false, 0,
+			[]*corev1.Pod{pod("a", current)},
+			false, 0,
 		},
 		"a LeaderWorkerSet": {
 			"apiVersion: leaderworkerset.x-k8s.io/v1\nkind: LeaderWorkerSet\nmetadata: {name: web}\nstatus: {replicas: 2, updatedReplicas: 1}",
-			[]*corev1.Pod{pod("a", old), aged(pod("b", new), time.Hour)}, true, 1,
+			[]*corev1.Pod{pod("a", old), aged(pod("b", current), time.Hour)},
+			true, 1,
 		},
-		"a kind that is not known": {"apiVersion: a.com/v1\nkind: Thing\nmetadata: {name: web}", []*corev1.Pod{pod("a", old), pod("b", new)}, false, 0},
+		"a kind that is not known": {"apiVersion: a.com/v1\nkind: Thing\nmetadata: {name: web}", []*corev1.Pod{pod("a", old), pod("b", current)}, false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -298,8 +303,10 @@ status:
   used: {requests.cpu: 1500m, memory: 1Ki, pods: 4}
 `)
 			want := []recommender.Quota{{Name: "team", Items: []recommender.QuotaLimit{
-				{Resource: recommender.QuotaLimitsCPU, Hard: 20500}, {Resource: recommender.QuotaPods, Hard: 30, Used: 4},
-				{Resource: recommender.QuotaRequestsCPU, Hard: 10000, Used: 1500}, {Resource: recommender.QuotaGPUs, Hard: 8},
+				{Resource: recommender.QuotaLimitsCPU, Hard: 20500},
+				{Resource: recommender.QuotaPods, Hard: 30, Used: 4},
+				{Resource: recommender.QuotaRequestsCPU, Hard: 10000, Used: 1500},
+				{Resource: recommender.QuotaGPUs, Hard: 8},
 				{Resource: recommender.QuotaRequestsMemory, Hard: 1 << 30, Used: 1 << 10},
 			}}}
 			if !tc.want {
@@ -337,7 +344,8 @@ func TestDisruptionBudgets(t *testing.T) {
 		"none unavailable":    {[]string{budget("maxUnavailable: 0")}, &recommender.DisruptionBudget{Name: "b", MinAvailablePercent: 100}, &recommender.DisruptionBudget{Name: "b", MinAvailable: 10}},
 		"neither":             {[]string{"metadata: {name: b}\nspec: {selector: {}}"}, &recommender.DisruptionBudget{Name: "b", MinAvailablePercent: 100}, &recommender.DisruptionBudget{Name: "b", MinAvailable: 10}},
 		"the strictest of two": {
-			[]string{budget("maxUnavailable: 2"), budget("minAvailable: 4")}, &recommender.DisruptionBudget{Name: "b", MinAvailable: 4},
+			[]string{budget("maxUnavailable: 2"), budget("minAvailable: 4")},
+			&recommender.DisruptionBudget{Name: "b", MinAvailable: 4},
 			&recommender.DisruptionBudget{Name: "b", MinAvailable: 8},
 		},
 	} {

@@ -143,7 +143,7 @@ func (l *lab) deploy(t *testing.T, replicas int, s size, change ...func(*appsv1.
 	ns = strings.Trim(ns[:min(len(ns), 50)], "-")
 	l.plane.Namespace(ns)
 	l.node(t, ns)
-	n, labels := int32(replicas), map[string]string{"app": ns} //nolint:gosec // Small.
+	n, labels := int32(replicas), map[string]string{"app": ns}
 	d := &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "web"},
 		Spec: appsv1.DeploymentSpec{
@@ -201,7 +201,7 @@ func ready(p corev1.Pod) bool {
 // recommend puts a size for containers and a number of pods into the status.
 func (w *workload) recommend(replicas int, sizes map[string]size, reasons ...recommender.ReasonCode) {
 	w.t.Helper()
-	n := int32(replicas) //nolint:gosec // Small.
+	n := int32(replicas)
 	d, err := w.clients.AppsV1().Deployments(w.ns).Get(w.t.Context(), "web", metav1.GetOptions{})
 	w.must(err)
 	status := v1alpha1.RightSizeStatus{
@@ -244,7 +244,7 @@ func (w *workload) step() {
 	w.outcomes = w.writer.Write(w.t.Context(), kube.Target{
 		APIVersion: "apps/v1", Kind: "Deployment", Namespace: w.ns, Name: "web", TakeOver: o.TakeOver(),
 	}, w.plan)
-	w.refused = kube.Refusals(w.refused, w.outcomes)
+	w.state, w.refused = kube.Forget(w.state, w.outcomes), kube.Refusals(w.refused, w.outcomes)
 	w.all = append(w.all, w.outcomes...)
 	for _, o := range w.outcomes {
 		if o.Result != kube.Applied {
