@@ -264,9 +264,12 @@ func (p *program) actuator(goes *rounds, together *shared) error {
 	q := &queue{}
 	goes.queues = append(goes.queues, q)
 	a := &actuates{
-		world: p.world, settings: p.settings, data: p.data, rounds: goes, shared: together, metrics: p.metrics, events: p.events, tracer: p.tracer,
+		world: p.world, settings: p.settings, data: p.data, shared: together, metrics: p.metrics, events: p.events, tracer: p.tracer,
 		traces: p.traces, statuses: newStatuses(p.manager.GetClient(), managerActuator, ofActuator), writer: p.writer, budgets: &budgets{},
 		grace: p.options.Grace, warmup: p.options.Warmup, memory: map[types.UID]*acting{}, uids: map[types.NamespacedName]types.UID{},
+	}
+	if !p.options.Role.recommends() {
+		a.rounds = goes // Else a round is over when all has been decided.
 	}
 	c, err := controller.New("rightsize-actuator", p.manager, controller.Options{Reconciler: a, LogConstructor: p.logger("actuator")})
 	if err != nil {
