@@ -281,7 +281,7 @@ func (a *actuates) make(ctx context.Context, x *action, o snapshot.Objects, plan
 	}
 	ctx, span := a.tracer.Start(ctx, "steps", trace.WithAttributes(attribute.Int("steps", len(plan.Steps))))
 	defer span.End()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.grace)
+	ctx, cancel := lasting(ctx, a.grace)
 	defer cancel()
 	target := kube.Target{
 		APIVersion: o.Target.GetAPIVersion(), Kind: o.Target.GetKind(), Namespace: o.Target.GetNamespace(), Name: o.Target.GetName(),
@@ -313,7 +313,7 @@ func (a *actuates) publish(ctx context.Context, x *action, before v1alpha1.Right
 	x.after.Actuation = snapshot.EncodeActuation(x.memory.state.Compact())
 	ctx, span := a.tracer.Start(ctx, "status")
 	defer span.End()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.grace)
+	ctx, cancel := lasting(ctx, a.grace)
 	defer cancel()
 	if err := a.statuses.apply(ctx, x.rs, *x.after); err != nil {
 		return err
