@@ -34,7 +34,7 @@ demo: ## Embedded Prometheus, dry-run report and replay of a small fleet; writes
 test: test-unit test-manifests test-demo test-fidelity test-e2e ## All tests, those on real components included
 
 # Tests on a control plane, which want the machine for themselves.
-CLUSTERED := ./internal/testkit/controlplane ./test/fidelity ./test/apiserver ./test/actuator
+CLUSTERED := ./internal/testkit/controlplane ./test/fidelity ./test/apiserver ./test/actuator ./test/controller ./test/e2e
 
 .PHONY: test-unit
 test-unit: $(BIN)/prometheus ## Tests of the main module
@@ -42,8 +42,22 @@ test-unit: $(BIN)/prometheus ## Tests of the main module
 		$$(go list ./... | grep -vxF "$$(go list $(CLUSTERED))")
 
 .PHONY: test-fidelity
-test-fidelity: controlplane ## On a real control plane: the simulated HPA and VPA against the real ones, the API, the chart, and plans with their writer
-	RIGHTSIZE_CONTROLPLANE=$$(./hack/controlplane.sh path) go test -p 1 $(GOTESTFLAGS) $(CLUSTERED)
+test-fidelity: controlplane $(BIN)/prometheus ## On a real control plane: the simulated HPA and VPA against the real ones, the API, the chart, and plans with their writer
+	$(E2E) go test -p 1 $(GOTESTFLAGS) $(filter-out ./test/e2e,$(CLUSTERED))
+
+# What a test of the whole needs: the control plane, Prometheus, Helm and the program itself.
+E2E := RIGHTSIZE_CONTROLPLANE=$$(./hack/controlplane.sh path) RIGHTSIZE_PROMETHEUS=$(BIN)/prometheus \
+	RIGHTSIZE_HELM=$(BIN)/helm RIGHTSIZE_CONTROLLER=$(BIN)/rightsize-controller RIGHTSIZE=$(BIN)/rightsize
+
+.PHONY: test-e2e
+test-e2e: controlplane build $(BIN)/prometheus $(BIN)/helm ## The program in a cluster, installed by its chart, from demand to changed pods
+	$(E2E) go test -timeout 20m $(GOTESTFLAGS) ./test/e2e
+
+# How large the cluster of bench-cluster is; N=500 is a try.
+N ?= 5000
+.PHONY: bench-cluster
+bench-cluster: controlplane build $(BIN)/prometheus $(BIN)/helm ## What the controller costs with N RightSizes over 4 N pods
+	$(E2E) RIGHTSIZE_BENCH_SIZE=$(N) go test -timeout 2h -run '^$$' -bench Cluster -benchtime 1x ./test/e2e
 
 .PHONY: test-manifests
 test-manifests: ## Tests of the CRD and the chart, by the API server's own validation and Helm's own renderer
@@ -71,7 +85,7 @@ verify: lint $(BIN)/controller-gen $(BIN)/crd-ref-docs ## Lint, and that formatt
 	go mod tidy -diff
 	cd test/manifests && go mod tidy -diff
 	cd demo && go mod tidy -diff
-	$(BIN)/golangci-lint fmt --diff actuator api cmd forecaster hack internal recommender simulator test/actuator test/apiserver test/browser test/fidelity
+	$(BIN)/golangci-lint fmt --diff actuator api cmd forecaster hack internal recommender simulator test/actuator test/apiserver test/browser test/controller test/e2e test/fidelity
 	cd test/manifests && $(BIN)/golangci-lint fmt --diff --config ../../.golangci.yaml .
 	./hack/generate.sh --check
 

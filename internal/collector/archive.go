@@ -40,11 +40,13 @@ type Archive struct {
 	scope   scope
 
 	// mu guards the rest.
-	mu     sync.RWMutex
-	grids  grids
-	kinds  map[string]tableKind
-	shelf  map[recommender.Workload][]volume
-	rest   map[string]*table
+	mu    sync.RWMutex
+	grids grids
+	kinds map[string]tableKind
+	shelf map[recommender.Workload][]volume
+	rest  map[string]*table
+	// runs are those of Jobs, by the top-most controller and the Job's name.
+	runs   map[recommender.Workload]map[string]knownRun
 	now    *current
 	newest map[recommender.Workload]recommender.Workload
 	ids    []recommender.Workload
@@ -208,6 +210,14 @@ func (a *Archive) rekey() {
 		}
 		delete(a.shelf, w)
 	}
+	for w, runs := range a.runs {
+		if to := a.owners.resolve(w); to != w {
+			for _, r := range runs {
+				a.addRun(to, r)
+			}
+			delete(a.runs, w)
+		}
+	}
 }
 
 // forget drops what is older than the history.
@@ -224,6 +234,9 @@ func (a *Archive) forget() {
 		} else {
 			a.shelf[w] = kept
 		}
+	}
+	for w := range a.runs {
+		a.forgetRuns(w)
 	}
 }
 

@@ -111,6 +111,7 @@ func (x *collection) clear(cluster string) {
 	x.since, x.span = time.Time{}, x.grids.fine.over()
 	x.Archive.mu.Lock()
 	defer x.Archive.mu.Unlock()
+	x.runs = map[recommender.Workload]map[string]knownRun{}
 	x.shelf, x.kinds, x.Archive.grids = map[recommender.Workload][]volume{}, map[string]tableKind{}, grids{}
 	x.now, x.ids, x.newest = newCurrent(), nil, nil
 }
