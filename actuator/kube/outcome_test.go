@@ -148,3 +148,34 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("%v", known)
 	}
 }
+
+// What was not made is asked again; what was made or refused is remembered.
+func TestForget(t *testing.T) {
+	t.Parallel()
+	step := func(kind actuator.StepKind, pod string) actuator.Step {
+		return actuator.Step{Kind: kind, Pod: pod, Precondition: actuator.Precondition{UID: pod}}
+	}
+	var s actuator.State
+	for _, name := range []string{"applied", "evicted", "failed", "put-back", "refused", "skipped", "stale"} {
+		s.Pods = append(s.Pods, actuator.PodState{Name: name, UID: name, Revert: name == "put-back"})
+	}
+	got := Forget(s, []Outcome{
+		{Step: step(actuator.StepResize, "applied"), Result: Applied}, {Step: step(actuator.StepEvict, "evicted"), Result: Failed},
+		{Step: step(actuator.StepResize, "failed"), Result: Failed}, {Step: step(actuator.StepRevert, "put-back"), Result: Stale},
+		{Step: step(actuator.StepResize, "refused"), Result: Refused}, {Step: step(actuator.StepResize, "skipped"), Result: Skipped},
+		{Step: step(actuator.StepResize, "stale"), Result: Stale}, {Step: step(actuator.StepScale, ""), Result: Failed},
+	})
+	var names []string
+	for _, p := range got.Pods {
+		names = append(names, p.Name)
+		if p.Revert {
+			t.Errorf("%s is taken for put back", p.Name)
+		}
+	}
+	if n := strings.Join(names, " "); n != "applied evicted put-back refused" {
+		t.Errorf("remembered are %s", n)
+	}
+	if len(s.Pods) != 7 || !s.Pods[3].Revert {
+		t.Error("the state that was given has changed")
+	}
+}

@@ -244,7 +244,7 @@ func (w *workload) step() {
 	w.outcomes = w.writer.Write(w.t.Context(), kube.Target{
 		APIVersion: "apps/v1", Kind: "Deployment", Namespace: w.ns, Name: "web", TakeOver: o.TakeOver(),
 	}, w.plan)
-	w.refused = kube.Refusals(w.refused, w.outcomes)
+	w.state, w.refused = kube.Forget(w.state, w.outcomes), kube.Refusals(w.refused, w.outcomes)
 	w.all = append(w.all, w.outcomes...)
 	for _, o := range w.outcomes {
 		if o.Result != kube.Applied {
