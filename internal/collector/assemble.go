@@ -20,7 +20,7 @@ func (x *collection) list() {
 	for w, volumes := range x.shelf {
 		for _, v := range volumes {
 			if v.table == tableCPU || v.table == tableMemory {
-				ids[w] = true
+				ids[w] = x.wanted(w)
 			}
 		}
 	}
