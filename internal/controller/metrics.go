@@ -177,7 +177,11 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 		modes[labels[0]] = 0
 	}
 	send := func(name string, value float64, labels ...string) {
-		to <- prometheus.MustNewConstMetric(m.described[name], prometheus.GaugeValue, value, labels...)
+		one, err := prometheus.NewConstMetric(m.described[name], prometheus.GaugeValue, value, labels...)
+		if err != nil {
+			one = prometheus.NewInvalidMetric(m.described[name], err)
+		}
+		to <- one
 	}
 	for key, w := range m.of {
 		modes[w.mode]++

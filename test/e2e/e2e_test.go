@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rightsize-dev/rightsize/internal/testkit/exporter"
 	"github.com/rightsize-dev/rightsize/internal/testkit/kubelet"
 )
 
@@ -35,10 +36,13 @@ func (c *cluster) install(t testing.TB, more string) {
 
 // scenarios are what the shared cluster is for.
 func scenarios() []scenario {
-	harmed := pinned("rollback", "web", 2, halfCore, "200m", "256Mi", "apply: {canaryPods: 1, observationSeconds: 60}")
+	harmed := pinned("rollback", "web", 2, halfCore, "200m", "256Mi", "apply: {canaryPods: 1, observationSeconds: 240}")
 	harmed.App = fails(harmed.App, "300m", 0.2, 0.01)
-	missed := pinned("rollback-4xx", "web", 2, halfCore, "200m", "256Mi", "apply: {canaryPods: 1, observationSeconds: 60}")
+	missed := pinned("rollback-4xx", "web", 2, halfCore, "200m", "256Mi", "apply: {canaryPods: 1, observationSeconds: 240}")
 	missed.App = fails(missed.App, "300m", 0.002, 0.3)
+	small := pinned("evict", "web", 2, halfCore, "900m", "512Mi",
+		"apply: {method: InPlaceOrEvict, canaryPods: 0, maxConcurrentPercent: 100, deferredSeconds: 10}")
+	small.Demand = exporter.Steady(140) // Seven tenths of a core for each.
 	oom := pinned("oom", "web", 2, halfCore, "500m", "160Mi", allAtOnce)
 	return []scenario{
 		{name: "metrics are read by the command line", workloads: kinds("report"), check: testReport},
@@ -76,8 +80,7 @@ func scenarios() []scenario {
 				c.Namespace("evict")
 				c.apply(t, budget("evict", "web", 0))
 			},
-			workloads: []*workload{pinned("evict", "web", 2, halfCore, "900m", "512Mi",
-				"apply: {method: InPlaceOrEvict, canaryPods: 0, maxConcurrentPercent: 100, deferredSeconds: 10}")},
+			workloads: []*workload{small},
 			ready: told(kubelet.Deferred), check: testEviction,
 		},
 		{name: "memory that is needed after all comes back", workloads: []*workload{oom}, check: testOOM},

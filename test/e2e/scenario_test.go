@@ -355,7 +355,7 @@ func testRollback(t *testing.T, c *cluster, all []*workload) {
 		}
 		return fmt.Errorf("pods have %v; %s", sizes(c.pods(t, w.Namespace, w.Name)), conditions(c.rightsize(t, w).Status.Conditions))
 	})
-	c.condition(t, patience, w, "Applied", "False", "RolledBack")
+	c.condition(t, 2*patience, w, "Applied", "False", "RolledBack")
 	c.sized(t, patience, w, "500m/512Mi")
 	since := time.Now()
 	time.Sleep(10 * time.Second)
