@@ -53,15 +53,20 @@ func (c Counting) rate(level float64, counted func(level float64) float64) float
 	return max(median-zm*(spread-rates), least) + (counted(level)-median)*rates/spread
 }
 
-// newest is the least rate that the newest observation is evidence of: the one
-// of which it is the 0.95 quantile of a count.
+// newest is the rate that the newest observation is evidence of: all of it
+// where it is more than the forecast and counting explain, else the one of which
+// it is the 0.95 quantile of a count.
 func (d *draft) newest(dem *Demand) float64 {
 	c := dem.Counting
 	over := orDefault(c.LastSeconds, c.Seconds)
 	if !plausible(over) || dem.Last <= 0 {
 		return dem.Last
 	}
-	return rateBelow(dem.Last, over, residualZ)
+	least := rateBelow(dem.Last, over, residualZ)
+	if least > d.ahead(dem, windowsOf(d.s).act, 0.95) {
+		return dem.Last
+	}
+	return least
 }
 
 // lately is the largest rate of the last 15 minutes, of which the largest
