@@ -209,7 +209,7 @@ func (d *draft) surprised(z *sizer) {
 	if dem == nil || ready <= 0 {
 		return
 	}
-	perPod := 0.0
+	var perPod float64
 	switch {
 	case z.n.perPod > 0:
 		now := mixture{prompt: d.s.Batch.PromptTokens, output: d.s.Batch.OutputTokens}

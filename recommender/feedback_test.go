@@ -44,11 +44,11 @@ func TestCorrection(t *testing.T) {
 		change func(*snapshot)
 		grows  bool
 	}{
-		"too many late":                 {func(*snapshot) {}, true},
-		"few enough late":               {func(s *snapshot) { s.Outcome.ViolatedRatio = 0.02 }, false},
-		"nothing new was seen":          {func(s *snapshot) { s.Demand.AgeSeconds = 3600 }, false},
-		"a kill for want of memory":     {func(s *snapshot) { s.Containers[0].OOMKills, s.Containers[0].LastOOMKill = 1, s.Now.Add(-time.Minute) }, false},
-		"a kill that is long past":      {func(s *snapshot) { s.Containers[0].OOMKills, s.Containers[0].LastOOMKill = 1, s.Now.Add(-time.Hour) }, true},
+		"too many late":             {func(*snapshot) {}, true},
+		"few enough late":           {func(s *snapshot) { s.Outcome.ViolatedRatio = 0.02 }, false},
+		"nothing new was seen":      {func(s *snapshot) { s.Demand.AgeSeconds = 3600 }, false},
+		"a kill for want of memory": {func(s *snapshot) { s.Containers[0].OOMKills, s.Containers[0].LastOOMKill = 1, s.Now.Add(-time.Minute) }, false},
+		"a kill that is long past":  {func(s *snapshot) { s.Containers[0].OOMKills, s.Containers[0].LastOOMKill = 1, s.Now.Add(-time.Hour) }, true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

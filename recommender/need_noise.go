@@ -53,12 +53,21 @@ func (c Counting) rate(level float64, counted func(level float64) float64) float
 	return max(median-zm*(spread-rates), least) + (counted(level)-median)*rates/spread
 }
 
-// newest is the least rate that the newest observation is evidence of: the one
-// of which it is the 0.95 quantile of a count.
+// surgeZ is how many standard deviations a count has to be off to be no chance:
+// three, as on a control chart (Shewhart, 1931), since there is one every quarter
+// of a minute.
+const surgeZ = 3
+
+// newest is the rate that the newest observation is evidence of: all of it
+// where it is more than the forecast and counting explain, else the one of which
+// it is the 0.95 quantile of a count.
 func (d *draft) newest(dem *Demand) float64 {
 	c := dem.Counting
 	over := orDefault(c.LastSeconds, c.Seconds)
 	if !plausible(over) || dem.Last <= 0 {
+		return dem.Last
+	}
+	if rateBelow(dem.Last, over, surgeZ) > d.ahead(dem, windowsOf(d.s).act, 0.95) {
 		return dem.Last
 	}
 	return rateBelow(dem.Last, over, residualZ)

@@ -43,7 +43,7 @@ type rightsizeHistory struct {
 	relation      []recommender.RelationSample
 	inFlight      []recommender.RelationSample // Of a pod's memory, by five minutes.
 	fullest       recommender.RelationSample   // Of the five minutes under way.
-	sums          recommender.RelationSample // Of the five minutes under way.
+	sums          recommender.RelationSample   // Of the five minutes under way.
 	count         float64
 	batch         *recommender.BatchLearner // Of inference services.
 }
