@@ -93,7 +93,9 @@ func (w *Writer) step(ctx context.Context, t Target, s actuator.Step) error {
 // that somebody else has written since, or declares, are a conflict.
 func (w *Writer) resize(ctx context.Context, namespace string, s actuator.Step) error {
 	pod := podWith(namespace, s)
-	return w.apply(ctx, pod, "resize", pod, s.Precondition, func(o owner) bool { return o.subresource == "" && !o.declares })
+	return w.apply(ctx, pod, "resize", pod, s.Precondition, func(o owner) bool {
+		return o.manager == unowned || o.subresource == "" && !o.declares
+	})
 }
 
 // podWith is a pod with nothing but the sizes of a step. What is not named stays

@@ -59,10 +59,21 @@ func testScale(t *testing.T, l *lab) {
 	w.recommend(3, map[string]size{"app": same})
 	w.until("there are three pods again", func() bool { return len(w.pods()) == 3 })
 
+	// Of a manifest that leaves the number out, nobody owns it.
+	manifest := []byte(`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"gitops"},"spec":{"selector":{"matchLabels":{"app":"gitops"}},"template":` +
+		`{"metadata":{"labels":{"app":"gitops"}},"spec":{"nodeSelector":{"lab":"none"},"containers":[{"name":"app","image":"example.com/app:1"}]}}}}`)
+	_, err := deployments.Patch(t.Context(), "gitops", types.ApplyPatchType, manifest, metav1.PatchOptions{FieldManager: "kustomize-controller"})
+	w.must(err)
+	target.Name = "gitops"
+	if o := write(2); o.Result != kube.Applied {
+		t.Errorf("%+v", o)
+	}
+	target.Name = "web"
+
 	// A tool that keeps the cluster as Git has it comes back.
 	patch := []byte(`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},"spec":{"replicas":5}}`)
 	force := true
-	_, err := deployments.Patch(t.Context(), "web", types.ApplyPatchType, patch, metav1.PatchOptions{FieldManager: "kustomize-controller", Force: &force})
+	_, err = deployments.Patch(t.Context(), "web", types.ApplyPatchType, patch, metav1.PatchOptions{FieldManager: "kustomize-controller", Force: &force})
 	w.must(err)
 	if o := write(3); o.Refusal != actuator.RefusedConflict || !strings.Contains(o.Message, "kustomize-controller") {
 		t.Errorf("%+v", o)
