@@ -37,7 +37,7 @@ demo: ## Embedded Prometheus, dry-run report and replay of a small fleet; writes
 test: test-unit test-manifests test-release test-demo test-fidelity test-e2e ## All tests, those on real components included
 
 # Tests on a control plane, which want the machine for themselves.
-CLUSTERED := ./internal/testkit/controlplane ./test/fidelity ./test/apiserver ./test/actuator
+CLUSTERED := ./internal/testkit/controlplane ./test/fidelity ./test/apiserver ./test/actuator ./test/controller ./test/e2e
 
 .PHONY: test-unit
 test-unit: $(BIN)/prometheus ## Tests of the main module
@@ -46,7 +46,7 @@ test-unit: $(BIN)/prometheus ## Tests of the main module
 
 .PHONY: test-fidelity
 test-fidelity: controlplane $(BIN)/prometheus ## On a real control plane: the simulated HPA and VPA against the real ones, the API, the chart, the commands, metrics, and plans with their writer
-	RIGHTSIZE_CONTROLPLANE=$$(./hack/controlplane.sh path) RIGHTSIZE_PROMETHEUS=$(BIN)/prometheus go test -p 1 $(GOTESTFLAGS) $(filter-out ./test/e2e,$(CLUSTERED))
+	$(E2E) go test -p 1 $(GOTESTFLAGS) $(filter-out ./test/e2e,$(CLUSTERED))
 
 # What a test of the whole needs: the control plane, Prometheus, Helm and the program itself.
 E2E := RIGHTSIZE_CONTROLPLANE=$$(./hack/controlplane.sh path) RIGHTSIZE_PROMETHEUS=$(BIN)/prometheus \
@@ -90,7 +90,7 @@ verify: lint $(BIN)/controller-gen $(BIN)/crd-ref-docs ## Lint, and that formatt
 	cd test/manifests && go mod tidy -diff
 	cd tools/release && go mod tidy -diff
 	cd demo && go mod tidy -diff
-	$(BIN)/golangci-lint fmt --diff actuator api cmd forecaster hack internal recommender simulator test/actuator test/apiserver test/browser test/fidelity
+	$(BIN)/golangci-lint fmt --diff actuator api cmd forecaster hack internal recommender simulator test/actuator test/apiserver test/browser test/controller test/e2e test/fidelity
 	cd test/manifests && $(BIN)/golangci-lint fmt --diff --config ../../.golangci.yaml .
 	cd tools/release && $(BIN)/golangci-lint fmt --diff --config ../../.golangci.yaml .
 	./hack/generate.sh --check

@@ -117,6 +117,11 @@ type owner struct {
 	declares bool
 }
 
+// unowned is the name by which the API server tells of fields that were there
+// before anybody applied and that no manager owns, such as the replicas of a
+// Deployment whose manifest left them out.
+const unowned = "before-first-apply"
+
 // ownerPattern is the form of a conflict: the manager, the subresource that it
 // wrote, and, where it did not apply, "using" and the version and the time.
 const ownerPattern = `^conflict with "(.*?)"(?: with subresource "(.*?)")?( using .*)?$`

@@ -16,8 +16,6 @@ import (
 
 // live is what a cluster itself says about the workloads of a Prometheus.
 type live struct {
-	cluster    *cluster
-	rightsizes rightsizes
 	// objects is nil where decisions are about the past, of which a cluster knows
 	// nothing.
 	objects *objects
@@ -36,7 +34,7 @@ func (g *gatherFlags) join(ctx context.Context, out *gathering) error {
 			return usageErrorf("namespace %q of the context: %w", cl.namespace, err)
 		}
 	}
-	out.live = &live{cluster: cl}
+	out.live = &live{}
 	var change func(*collector.Config) error
 	if g.configFile == "" {
 		in, err := cl.installed(ctx)
@@ -57,7 +55,7 @@ func (g *gatherFlags) join(ctx context.Context, out *gathering) error {
 		return err
 	}
 	namespaces := g.prometheus.cfg.Namespaces
-	if out.live.rightsizes, err = cl.rightsizes(ctx, namespaces); err != nil || g.at != "" {
+	if out.rightsizes, err = cl.rightsizes(ctx, namespaces); err != nil || g.at != "" {
 		return err
 	}
 	out.live.objects, err = cl.objects(ctx, out.streams, namespaces)
@@ -65,18 +63,18 @@ func (g *gatherFlags) join(ctx context.Context, out *gathering) error {
 }
 
 // observe lays what the cluster knows over what the Prometheus said.
-func (l *live) observe(s *recommender.Snapshot) {
-	if l.objects == nil {
+func (g *gathering) observe(s *recommender.Snapshot) {
+	if g.live == nil || g.live.objects == nil {
 		return
 	}
-	around, ok := l.objects.of(s.Workload)
+	around, ok := g.live.objects.of(s.Workload)
 	if !ok {
-		if l.objects.gone(s.Workload) {
+		if g.live.objects.gone(s.Workload) {
 			s.Facts = append(s.Facts, recommender.Fact{Code: recommender.FactWarning, Message: "the cluster has no such object any more"})
 		}
 		return
 	}
-	around.RightSize, _ = l.rightsizes.of(s.Workload)
+	around.RightSize, _ = g.rightsizes.of(s.Workload)
 	snapshot.Observe(s, around)
 }
 
@@ -122,24 +120,21 @@ func (g *gathering) checkCluster(fleet *collector.Fleet) error {
 
 // tellStrangers names the RightSizes that are about no workload of the fleet.
 func (g *gathering) tellStrangers(fleet *collector.Fleet) {
-	if g.live == nil || g.narrowed {
+	if g.rightsizes == nil || g.narrowed {
 		return
 	}
 	known := make([]recommender.Workload, 0, len(fleet.Workloads))
 	for _, w := range fleet.Workloads {
 		known = append(known, w.ID)
 	}
-	for _, line := range g.live.rightsizes.strangers(known) {
+	for _, line := range g.rightsizes.strangers(known) {
 		g.streams.note("%s", line)
 	}
 }
 
 // owner is the RightSize of a workload, for reports; nil where there is none.
 func (g *gathering) owner(w recommender.Workload) *report.Owner {
-	if g.live == nil {
-		return nil
-	}
-	rs, _ := g.live.rightsizes.of(w)
+	rs, _ := g.rightsizes.of(w)
 	if rs == nil {
 		return nil
 	}

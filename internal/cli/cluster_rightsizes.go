@@ -75,7 +75,7 @@ func (r rightsizes) of(w recommender.Workload) (whole *v1alpha1.RightSize, partl
 // govern lays the policy of the workload's RightSize over p. What it cannot do
 // comes as facts: then the policy is that of the settings.
 func (g *gathering) govern(w recommender.Workload, p *recommender.Policy) (schedule recommender.Surroundings, facts []recommender.Fact) {
-	rs, partly := g.live.rightsizes.of(w)
+	rs, partly := g.rightsizes.of(w)
 	warn := func(o *v1alpha1.RightSize, format string, args ...any) {
 		facts = append(facts, recommender.Fact{
 			Code: recommender.FactWarning, Message: fmt.Sprintf("RightSize %s: ", o.Name) + fmt.Sprintf(format, args...),

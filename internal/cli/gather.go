@@ -39,6 +39,7 @@ type gatherFlags struct {
 	everywhere bool
 	at         string
 	configFile string
+	rightsizes []string
 	hold       time.Duration
 }
 
@@ -51,6 +52,7 @@ func (g *gatherFlags) bind(cmd *cobra.Command) {
 	fs.BoolVarP(&g.everywhere, "all-namespaces", "A", false, "all namespaces (default, but as kubectl rightsize, where it is that of the context)")
 	fs.StringVar(&g.at, "at", "", "decide as of this instant, RFC 3339, for example 2026-11-20T12:00:00Z (default now)")
 	fs.StringVar(&g.configFile, "config", "", "YAML file with the connection, prices and policies (docs/config.md)")
+	fs.StringArrayVar(&g.rightsizes, "rightsize", nil, "YAML file or folder with RightSizes that govern their workloads, as if they were applied (repeatable)")
 	fs.DurationVar(&g.hold, "hold", 0, "how long a decision has to last before the next change, for example 168h (default 1h; 168h for kustomize and helm-values)")
 }
 
@@ -71,6 +73,8 @@ type gathering struct {
 	settings  config.Config
 	// live is what the cluster itself says; nil where it is not asked.
 	live *live
+	// rightsizes are those of the cluster and of files; nil where neither is read.
+	rightsizes rightsizes
 	// narrowed says that the flags leave out some workloads of the namespaces.
 	narrowed bool
 	at       time.Time
@@ -110,11 +114,21 @@ func (g *gatherFlags) prepare(ctx context.Context, s Streams, defaultHold time.D
 	if g.everywhere && g.set.Changed("namespace") {
 		return nil, usageErrorf("--all-namespaces and --namespace cannot be used together")
 	}
+	out.narrowed = g.set.Changed("selector") || g.set.Changed("exclude-namespace") || g.set.Changed("matcher")
 	if g.cluster.wanted() {
-		out.narrowed = g.set.Changed("selector") || g.set.Changed("exclude-namespace") || g.set.Changed("matcher")
-		return out, g.join(ctx, out)
+		err = g.join(ctx, out)
+	} else {
+		out.collector, err = g.prometheus.collector(nil)
 	}
-	out.collector, err = g.prometheus.collector(nil)
+	if err != nil || len(g.rightsizes) == 0 {
+		return out, err
+	}
+	namespace := ""
+	if only := g.prometheus.cfg.Namespaces; len(only) == 1 {
+		namespace = only[0]
+	}
+	objects, err := readRightSizes(g.rightsizes, namespace)
+	out.rightsizes = out.rightsizes.with(objects)
 	return out, err
 }
 
@@ -198,13 +212,13 @@ func (g *gathering) policy(w recommender.Workload) recommender.Policy {
 func (g *gathering) build(fleet *collector.Fleet, w collector.Workload) recommender.Snapshot {
 	w.Facts = snapshot.Facts(fleet.Facts, w.Facts)
 	policy := g.policy(w.ID)
-	if g.live == nil {
+	if g.rightsizes == nil {
 		return snapshot.Build(w, g.at, policy)
 	}
 	schedule, found := g.govern(w.ID, &policy)
 	w.Facts = append(w.Facts, found...)
 	s := snapshot.Build(w, g.at, policy)
-	g.live.observe(&s)
+	g.observe(&s)
 	s.Surroundings.Windows, s.Surroundings.Floors = schedule.Windows, schedule.Floors
 	return s
 }

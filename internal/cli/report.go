@@ -53,6 +53,9 @@ Exit codes: 0 ok, 1 it failed or found no workload, 2 wrong usage.`,
   # with the policies and the Prometheus of the cluster that kubectl talks to
   kubectl rightsize report -n web
 
+  # what would change with RightSizes that are not applied yet?
+  rightsize report --prometheus http://localhost:9090 -n web --rightsize manifests/
+
   # what would it have said on Monday morning?
   rightsize report --prometheus http://localhost:9090 --at 2026-11-16T08:00:00Z`,
 		Args: usageArgs(cobra.NoArgs),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rightsize-dev/rightsize/internal/pack"
@@ -28,6 +29,8 @@ type Archive struct {
 	// most is how many values are read before they are packed; 0 means any.
 	most     int
 	maxBytes int64
+	// turn counts the measurements of users' queries.
+	turn atomic.Int64
 
 	// reading is held by the one who reads; what follows is theirs.
 	reading sync.Mutex
@@ -37,16 +40,20 @@ type Archive struct {
 	scope   scope
 
 	// mu guards the rest.
-	mu     sync.RWMutex
-	grids  grids
-	kinds  map[string]tableKind
-	shelf  map[recommender.Workload][]volume
-	rest   map[string]*table
+	mu    sync.RWMutex
+	grids grids
+	kinds map[string]tableKind
+	shelf map[recommender.Workload][]volume
+	rest  map[string]*table
+	// runs are those of Jobs, by the top-most controller and the Job's name.
+	runs   map[recommender.Workload]map[string]knownRun
 	now    *current
 	newest map[recommender.Workload]recommender.Workload
 	ids    []recommender.Workload
 	facts  []recommender.Fact
 	known  view
+	// watched are the signals that owners of workloads named.
+	watched map[recommender.Workload][]*watched
 }
 
 // volume is one series of a workload: of one of its containers, or of itself.
@@ -203,6 +210,14 @@ func (a *Archive) rekey() {
 		}
 		delete(a.shelf, w)
 	}
+	for w, runs := range a.runs {
+		if to := a.owners.resolve(w); to != w {
+			for _, r := range runs {
+				a.addRun(to, r)
+			}
+			delete(a.runs, w)
+		}
+	}
 }
 
 // forget drops what is older than the history.
@@ -219,6 +234,9 @@ func (a *Archive) forget() {
 		} else {
 			a.shelf[w] = kept
 		}
+	}
+	for w := range a.runs {
+		a.forgetRuns(w)
 	}
 }
 

@@ -113,7 +113,9 @@ func (a *Archive) Workload(w recommender.Workload) (Workload, bool) {
 	}
 	k := key{workload: w}
 	out.StartupSeconds = p90(append(a.history(tableStartup, k).Values, a.rest[tableStartup].value(k)))
-	out.Signals = a.signals(w)
+	signals, facts := a.chosen(w, a.signals(w))
+	out.Signals, out.Facts = signals, append(out.Facts, facts...)
+	out.Runs, out.DeadlineSeconds, out.Durations = a.runsOf(w), a.now.deadlines[w], durationsOf(a.now.durations[w])
 	return out, true
 }
 
@@ -164,6 +166,7 @@ func (a *Archive) container(w, raw recommender.Workload, name string) Container 
 		c.UsageWithCache = v
 	}
 	c.Runtime = a.runtime(w, raw, name)
+	c.StartCPU = a.history(tableStartCPU, k)
 	return c
 }
 

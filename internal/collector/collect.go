@@ -98,6 +98,9 @@ func (x *collection) read(ctx context.Context) error {
 	if err := x.readWindows(ctx); err != nil {
 		return err
 	}
+	if err := x.readWatched(ctx); err != nil {
+		return err
+	}
 	return x.finish()
 }
 
@@ -108,6 +111,7 @@ func (x *collection) clear(cluster string) {
 	x.since, x.span = time.Time{}, x.grids.fine.over()
 	x.Archive.mu.Lock()
 	defer x.Archive.mu.Unlock()
+	x.runs = map[recommender.Workload]map[string]knownRun{}
 	x.shelf, x.kinds, x.Archive.grids = map[recommender.Workload][]volume{}, map[string]tableKind{}, grids{}
 	x.now, x.ids, x.newest = newCurrent(), nil, nil
 }

@@ -17,5 +17,14 @@ func CatalogueQueries() ([]string, error) {
 			queries = append(queries, c.signal(scope{cluster: "cluster", window: 5 * time.Minute}, s, a, "300s"))
 		}
 	}
+	a := &Archive{Collector: &Collector{catalog: c}}
+	v := view{found: map[string]int{}}
+	for _, e := range c.evidence() {
+		v.found[e.id()] = 1
+	}
+	s := scope{cluster: "cluster", window: 5 * time.Minute, recent: time.Minute, before: 5 * time.Minute}
+	for _, parts := range []map[string]string{a.answers(s, v), a.latencies(s, v)} {
+		queries = append(queries, s.union(parts))
+	}
 	return queries, nil
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -39,7 +40,8 @@ const labelSignal = "rightsize_signal"
 const oomLookback = 30 * time.Minute
 
 // Newest measures what workloads do at an instant after the newest Read, by
-// three queries: rates are over the window, which has to span two scrapes at
+// three queries, and one for each signal that is demand or backlog by a query of
+// its owner, 20 at most: rates are over the window, which has to span two scrapes at
 // least. Nothing of it enters the history.
 func (a *Archive) Newest(ctx context.Context, at time.Time, window time.Duration) (map[recommender.Workload]*Newest, error) {
 	v := a.view()
@@ -75,7 +77,55 @@ func (a *Archive) Newest(ctx context.Context, at time.Time, window time.Duration
 			a.newestOf(v.owners, out, sample, at)
 		}
 	}
-	return out, nil
+	return out, a.newestOfUsers(ctx, r, out, at)
+}
+
+// mostUserQueries bounds how many queries of users one measurement sends. Where
+// there are more, they take turns.
+const mostUserQueries = 20
+
+// newestOfUsers adds the newest demand and backlog by users' own queries. One
+// that fails leaves its signal unknown.
+func (a *Archive) newestOfUsers(ctx context.Context, r *run, out map[recommender.Workload]*Newest, at time.Time) error {
+	all := slices.DeleteFunc(a.queries(), func(q userQuery) bool {
+		return q.signal.Role != RoleDemand && q.signal.Role != RoleQueue
+	})
+	turns := (len(all) + mostUserQueries - 1) / mostUserQueries
+	turn := int(a.turn.Add(1))
+	var mu sync.Mutex
+	g, gctx := errgroup.WithContext(ctx)
+	for i, q := range all {
+		if i%turns != turn%turns {
+			continue
+		}
+		g.Go(func() error {
+			c := call{what: "the signal " + q.signal.Name, expr: q.signal.confined, end: at}
+			answer, err := a.client.instant(gctx, r, c)
+			if err != nil || len(answer) != 1 || !usable(float64(answer[0].Value)) {
+				return gctx.Err()
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			newestIn(out, q.workload, at).Signals[SignalKey{q.signal.Name, MetricPromQL}] = float64(answer[0].Value)
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// usable says whether a value is one of a measurement.
+func usable(v float64) bool { return v >= 0 && !math.IsInf(v, 0) }
+
+// newestIn is the entry of a workload, made where there is none.
+func newestIn(out map[recommender.Workload]*Newest, w recommender.Workload, at time.Time) *Newest {
+	n := out[w]
+	if n == nil {
+		n = &Newest{
+			At: at, CPU: map[string]float64{}, Memory: map[string]float64{}, OOMKills: map[string]float64{}, Signals: map[SignalKey]float64{},
+		}
+		out[w] = n
+	}
+	return n
 }
 
 // view is what queries between two Reads depend on. It does not change.
@@ -138,16 +188,10 @@ func (s scope) newestKills(span time.Duration) map[string]string {
 func (a *Archive) newestOf(o *owners, out map[recommender.Workload]*Newest, sample *model.Sample, at time.Time) {
 	value := float64(sample.Value)
 	w := o.resolve(o.of(sample.Metric))
-	if w.Name == "" || math.IsNaN(value) || math.IsInf(value, 0) || value < 0 {
+	if w.Name == "" || !usable(value) {
 		return
 	}
-	n := out[w]
-	if n == nil {
-		n = &Newest{
-			At: at, CPU: map[string]float64{}, Memory: map[string]float64{}, OOMKills: map[string]float64{}, Signals: map[SignalKey]float64{},
-		}
-		out[w] = n
-	}
+	n := newestIn(out, w, at)
 	container, table := string(sample.Metric["container"]), string(sample.Metric[labelSignal])
 	switch table {
 	case tableCPU:

@@ -18,6 +18,9 @@ type scope struct {
 	// window is that of rates and of whose a pod is; recent, where set, is that
 	// of rates alone.
 	window, recent time.Duration
+	// before is how far back of a window the value of a counter before it is
+	// looked for; zero means as long as the window.
+	before time.Duration
 	// sidecars says that there are init containers that keep running.
 	sidecars bool
 }
@@ -131,7 +134,7 @@ func (s scope) over(function string, selectors []string, window, offset time.Dur
 // in the window before starts from its smallest value.
 func (s scope) growth(selectors []string, window time.Duration) string {
 	return fmt.Sprintf("clamp_min(%s - (%s or %s), 0)", s.over("max_over_time", selectors, window, 0),
-		s.over("max_over_time", selectors, window, window), s.over("min_over_time", selectors, window, 0))
+		s.over("max_over_time", selectors, max(window, s.before), window), s.over("min_over_time", selectors, window, 0))
 }
 
 // statuses selects series of kube_pod_container_status_… of containers and,

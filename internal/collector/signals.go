@@ -17,6 +17,8 @@ var signalsYAML []byte
 type catalogue struct {
 	Templates map[string]string `yaml:"templates"`
 	Signals   []signalSpec      `yaml:"signals"`
+	Answers   []answerSpec      `yaml:"answers"`
+	Latencies []latencySpec     `yaml:"latencies"`
 }
 
 // signalSpec is one signal with the names it is found under.
@@ -67,6 +69,9 @@ func parseCatalogue(data []byte) (*catalogue, error) {
 		if err := c.check(s); err != nil {
 			return nil, fmt.Errorf("signal %s: %w", s.Name, err)
 		}
+	}
+	if err := c.checkEvidence(); err != nil {
+		return nil, err
 	}
 	return &c, nil
 }
@@ -146,12 +151,17 @@ func (s scope) signalMatchers(a aliasSpec) matchers {
 }
 
 // signal is the query of an alias: one series for each owner, and for each of
-// its containers where it is about their runtimes.
+// its containers where it is about their runtimes, or bucket where it is about a
+// histogram.
 func (c *catalogue) signal(s scope, spec signalSpec, a aliasSpec, step string) string {
 	by, pod := s.by(a.NamespaceLabel, a.PodLabel, "job"), s.pod()
 	var extra []string
-	if spec.Role == RoleRuntime {
+	switch spec.Role {
+	case RoleRuntime:
 		by, pod, extra = by+",container", s.container(), []string{"container"}
+	case RoleQuantile:
+		by, pod, extra = by+",le", s.by("namespace", "pod", "le"), []string{"le"}
+	case RoleDemand, RoleQueue, RoleInFlight, RoleCache, RoleLatency, RoleGPU, RoleErrors:
 	}
 	perJob := strings.NewReplacer("$metric", a.Metric, "$match", s.signalMatchers(a).String(), "$by", by,
 		"$rate", s.rates(), "$step", step).Replace(c.Templates[a.Template])

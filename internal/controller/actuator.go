@@ -35,11 +35,6 @@ const (
 	learnedBack = time.Hour
 )
 
-// witness is a past that tells how workloads fare.
-type witness interface {
-	Evidence(id recommender.Workload, since time.Time) []actuator.Observation
-}
-
 // acting is what is in memory about one RightSize.
 type acting struct {
 	state    actuator.State
@@ -172,6 +167,10 @@ func (a *actuates) act(ctx context.Context, x *action) (reconcile.Result, error)
 		x.set(v1alpha1.ConditionApplied, false, found.reason, found.message)
 		return reconcile.Result{}, nil
 	}
+	if err := a.data.watch(x.rs); err != nil {
+		x.set(v1alpha1.ConditionApplied, false, v1alpha1.ReasonUnknownSignal, firstLine(err))
+		return reconcile.Result{}, nil
+	}
 	_, span := a.tracer.Start(ctx, "plan")
 	in, plan := a.plan(x, found.objects)
 	span.SetAttributes(attribute.Int("steps", len(plan.Steps)))
@@ -227,13 +226,11 @@ func (a *actuates) plan(x *action, o snapshot.Objects) (actuator.Input, actuator
 			m.Started = x.now
 		}
 	}
-	if past, ok := a.data.history.(witness); ok {
-		since := x.memory.state.LearnedAt
-		if since.IsZero() {
-			since = x.now.Add(-learnedBack)
-		}
-		m.Evidence = past.Evidence(id, since)
+	since := x.memory.state.LearnedAt
+	if since.IsZero() {
+		since = x.now.Add(-learnedBack)
 	}
+	m.Evidence = a.data.history.Evidence(id, since)
 	d := snapshot.Decided(id, *x.after, a.standsAt(x))
 	a.budgets.mu.Lock()
 	defer a.budgets.mu.Unlock()

@@ -7,6 +7,10 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/rightsize-dev/rightsize/actuator"
+	"github.com/rightsize-dev/rightsize/api/v1alpha1"
+	"github.com/rightsize-dev/rightsize/internal/collector"
+	"github.com/rightsize-dev/rightsize/internal/snapshot"
 	"github.com/rightsize-dev/rightsize/recommender"
 )
 
@@ -16,6 +20,10 @@ type past interface {
 	Refresh(ctx context.Context, at time.Time) error
 	// Pulse names the workloads whose newest demand is above what was expected.
 	Pulse(ctx context.Context, at time.Time) ([]recommender.Workload, error)
+	// Watch says which signals of a workload its owner named; none for none.
+	Watch(id recommender.Workload, signals []collector.UserSignal) error
+	// Evidence is how a workload fared since an instant.
+	Evidence(id recommender.Workload, since time.Time) []actuator.Observation
 	Workloads() []recommender.Workload
 	// Snapshot is that of a workload; false for one of which nothing is known.
 	Snapshot(id recommender.Workload, now time.Time, p recommender.Policy) (recommender.Snapshot, bool)
@@ -50,6 +58,50 @@ type data struct {
 	ids     map[string]recommender.Workload
 	// twice are names that several clusters have.
 	twice map[string]bool
+	// watched are the signals that RightSizes name.
+	watched map[types.UID]watched
+}
+
+// watched is what of a RightSize is watched, of which workload and generation.
+type watched struct {
+	id         recommender.Workload
+	generation int64
+	err        error
+}
+
+// watch has the signals that a RightSize names read with the history. An error is
+// about what it names.
+func (d *data) watch(rs *v1alpha1.RightSize) error {
+	ref := rs.Spec.TargetRef
+	id, _ := d.workload(rs.Namespace, ref.Kind, ref.Name)
+	d.mu.Lock()
+	was, ok := d.watched[rs.UID]
+	d.mu.Unlock()
+	if ok && was.id == id && was.generation == rs.Generation {
+		return was.err
+	}
+	if ok && was.id != id {
+		_ = d.history.Watch(was.id, nil) // None is never wrong.
+	}
+	now := watched{id, rs.Generation, d.history.Watch(id, snapshot.Signals(rs.Spec.Demand))}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.watched == nil {
+		d.watched = map[types.UID]watched{}
+	}
+	d.watched[rs.UID] = now
+	return now.err
+}
+
+// unwatch ends that for a RightSize that is gone.
+func (d *data) unwatch(uid types.UID) {
+	d.mu.Lock()
+	was, ok := d.watched[uid]
+	delete(d.watched, uid)
+	d.mu.Unlock()
+	if ok {
+		_ = d.history.Watch(was.id, nil) // None is never wrong.
+	}
 }
 
 // refreshed notes how a reading went, and says whether that changed how far the

@@ -51,6 +51,7 @@ type Options struct {
 	Namespaces           []string
 	Kubeconfig           string
 	LogLevel             string
+	Record               string
 	Pulse                time.Duration
 	Warmup               time.Duration
 	Concurrency          int
@@ -75,6 +76,7 @@ func (o *Options) bind(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&o.Namespaces, "watch-namespaces", nil, "namespaces to work in, comma-separated (default all)")
 	fs.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig file, to run outside of a cluster (default: the service account, else $KUBECONFIG)")
 	fs.StringVar(&o.LogLevel, "log-level", "info", "debug, info, warn or error")
+	fs.StringVar(&o.Record, "record-decisions", "", "folder for the snapshot that the last decision about each workload was made from, and the decision, as JSON (default none)")
 	fs.DurationVar(&o.Pulse, "pulse-interval", 15*time.Second, "how often the newest demand of all workloads is looked at between rounds; the scrape interval of Prometheus; 0 never")
 	fs.DurationVar(&o.Warmup, "warm-up", 5*time.Minute, "how long after a start only what cannot wait is changed")
 	fs.IntVar(&o.Concurrency, "concurrency", 2, "decisions, and plans, that are made at once, 1 to 32")

@@ -43,6 +43,8 @@ type recommends struct {
 	tracer   trace.Tracer
 	traces   *traces
 	shared   *shared
+	// folder is where decisions are recorded; empty for nowhere.
+	folder string
 	// alone says that the actuator is another program, or none.
 	alone bool
 	// board holds what is offered as external metrics; nil where nothing is.
@@ -102,6 +104,7 @@ func (r *recommends) forget(key types.NamespacedName) {
 	r.statuses.forget(uid)
 	r.traces.forget(uid)
 	r.shared.forget(uid)
+	r.data.unwatch(uid)
 	r.metrics.forget(key)
 	r.board.Remove(key)
 }
@@ -118,12 +121,17 @@ func (r *recommends) decide(ctx context.Context, rs *v1alpha1.RightSize) (reconc
 		r.keepConditions(c)
 		return reconcile.Result{}, r.publish(ctx, rs, before, after, nil, now)
 	}
-	if how, _ := r.data.state(); how == knownNothing && before.ObservedGeneration == rs.Generation {
-		return reconcile.Result{}, nil // After a restart there is nothing new to tell before the history has been read.
-	}
 	found, err := r.world.resolve(ctx, rs)
 	if err != nil {
 		return reconcile.Result{}, err
+	}
+	if found.reason == v1alpha1.ReasonResolved {
+		if err := r.data.watch(rs); err != nil {
+			found.reason, found.message = v1alpha1.ReasonUnknownSignal, firstLine(err)
+		}
+	}
+	if how, _ := r.data.state(); how == knownNothing && before.ObservedGeneration == rs.Generation {
+		return reconcile.Result{}, nil // After a restart there is nothing new to tell before the history has been read.
 	}
 	ok := found.reason == v1alpha1.ReasonResolved
 	c.set(v1alpha1.ConditionTargetResolved, ok, found.reason, found.message)
@@ -266,6 +274,9 @@ func (r *recommends) recommend(ctx context.Context, rs *v1alpha1.RightSize, foun
 	}
 	if ignored := snapshot.Ignored(rs.Spec); len(ignored) > 0 && d.Action != recommender.ActionNone {
 		c.set(v1alpha1.ConditionRecommendationAvailable, true, v1alpha1.ReasonRecommended, "not looked at: "+strings.Join(ignored, ", "))
+	}
+	if err := record(r.folder, s, d); err != nil {
+		log.FromContext(ctx).Error(err, "decisions are not recorded")
 	}
 	r.measure(rs, s, d)
 	r.board.Post(types.NamespacedName{Namespace: rs.Namespace, Name: rs.Name}, s, d)

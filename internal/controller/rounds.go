@@ -93,6 +93,9 @@ func (r *rounds) round(ctx context.Context, at time.Time) error {
 	if r.every != nil {
 		r.every(ctx)
 	}
+	if err := r.name(ctx); err != nil {
+		return err
+	}
 	spanned, span := r.tracer.Start(ctx, "collect", trace.WithAttributes(attribute.String("at", at.UTC().Format(time.RFC3339))))
 	err := r.data.history.Refresh(spanned, at)
 	if err != nil {
@@ -122,6 +125,30 @@ func (r *rounds) round(ctx context.Context, at time.Time) error {
 		return listed
 	}
 	return err
+}
+
+// name has the signals that RightSizes name read from now on, so that the first
+// reading has them already. Of several about one target, the oldest names them.
+// What is wrong with them is told when each is looked at.
+func (r *rounds) name(ctx context.Context) error {
+	var all v1alpha1.RightSizeList
+	if err := r.reader.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("list RightSizes: %w", err)
+	}
+	oldest := map[string]*v1alpha1.RightSize{}
+	for i := range all.Items {
+		rs := &all.Items[i]
+		key := rs.Namespace + " " + targetKey(targetKind(rs.Spec.TargetRef), rs.Spec.TargetRef.Name)
+		if was := oldest[key]; was == nil || rs.CreationTimestamp.Before(&was.CreationTimestamp) {
+			oldest[key] = rs
+		}
+	}
+	for _, rs := range oldest {
+		if len(rs.Spec.Demand.Signals) > 0 {
+			_ = r.data.watch(rs) // Told by its own reconciliation.
+		}
+	}
+	return nil
 }
 
 // enqueue spreads all RightSizes over a part of the step, in an order that is the

@@ -71,7 +71,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	p.step, p.data = step, &data{history: history.New(read, history.Options{})}
+	p.step, p.data = step, &data{history: history.New(read, history.Options{ScrapeInterval: o.Pulse})}
 	if p.tracing, err = newTracing(ctx, o.Version, o.Role); err != nil {
 		return err
 	}
@@ -250,7 +250,7 @@ func (p *program) recommender(goes *rounds, together *shared) error {
 	r := &recommends{
 		world: p.world, settings: p.settings, data: p.data, rounds: goes, metrics: p.metrics, events: p.events, tracer: p.tracer, traces: p.traces,
 		statuses: newStatuses(p.manager.GetClient(), managerRecommender, ofRecommender), grace: p.options.Grace,
-		shared: together, alone: !p.options.Role.actuates(),
+		folder: p.options.Record, shared: together, alone: !p.options.Role.actuates(),
 		memory: map[types.UID]recommender.State{}, uids: map[types.NamespacedName]types.UID{},
 	}
 	var err error

@@ -92,7 +92,7 @@ func (s *Store) expect(w collector.Workload, snap *recommender.Snapshot) {
 func signalKeys(w collector.Workload, snap *recommender.Snapshot) (demand collector.SignalKey, queues []collector.SignalKey) {
 	for _, sig := range w.Signals {
 		switch {
-		case snap.Demand != nil && sig.Name == snap.Demand.Signal:
+		case demand.Name == "" && snap.Demand != nil && sig.Name == snap.Demand.Signal:
 			demand = sig.Key()
 		case sig.Role == collector.RoleQueue:
 			queues = append(queues, sig.Key())
@@ -132,12 +132,18 @@ func (e *expectation) at(name string, now time.Time) (float64, bool) {
 // five minutes; the history does not. Nothing is expected of workloads of which
 // there was no snapshot yet.
 //
-// Each minute it also reads what Evidence tells, by six queries.
+// Each minute it also reads what Evidence tells, by six queries. Where only some
+// of that could be had, the workloads come with an error.
 func (s *Store) Pulse(ctx context.Context, at time.Time) ([]recommender.Workload, error) {
 	newest, err := s.archive.Newest(ctx, at, s.options.pulseWindow())
 	if err != nil {
 		return nil, err
 	}
+	return s.surprises(newest), s.readEvidence(ctx, at)
+}
+
+// surprises takes in the newest values and returns whose are not as expected.
+func (s *Store) surprises(newest map[recommender.Workload]*collector.Newest) []recommender.Workload {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.newest = newest
@@ -148,18 +154,18 @@ func (s *Store) Pulse(ctx context.Context, at time.Time) ([]recommender.Workload
 		}
 	}
 	slices.SortFunc(surprised, func(a, b recommender.Workload) int { return strings.Compare(a.String(), b.String()) })
-	return surprised, nil
+	return surprised
 }
 
 // surprised says whether anything is to be told of, and notes it.
 func (e *expectation) surprised(n *collector.Newest) bool {
-	any := false
+	worse := false
 	tell := func(name string, v, expected, least float64) {
 		if v <= expected*(1+surpriseShare) || v-expected < least || v <= e.told[name]*(1+againShare) {
 			return
 		}
 		e.told[name] = v
-		any = true
+		worse = true
 	}
 	for container, v := range n.CPU {
 		if expected, ok := e.at(ofCPU+container, n.At); ok {
@@ -180,7 +186,7 @@ func (e *expectation) surprised(n *collector.Newest) bool {
 	for _, k := range e.queues {
 		tell(ofBacklog, n.Signals[k], e.backlog, backlogLeast)
 	}
-	return any
+	return worse
 }
 
 // renew puts the newest values into a snapshot: as the last and recent ones of

@@ -50,11 +50,17 @@ type Store struct {
 	// foretold.
 	newest   map[recommender.Workload]*collector.Newest
 	expected map[recommender.Workload]*expectation
+	// evidence are the newest minutes, up to evidenceAt.
+	evidence   map[recommender.Workload][]collector.Minute
+	evidenceAt time.Time
 }
 
 // New returns an empty store that reads by c.
 func New(c *collector.Collector, o Options) *Store {
-	return &Store{archive: c.NewArchive(), options: o, expected: map[recommender.Workload]*expectation{}}
+	return &Store{
+		archive: c.NewArchive(), options: o,
+		expected: map[recommender.Workload]*expectation{}, evidence: map[recommender.Workload][]collector.Minute{},
+	}
 }
 
 // Refresh brings the history up to the instant, rounded down to the step of the
@@ -90,6 +96,15 @@ func (s *Store) tidy() {
 
 // Workloads lists what there is, sorted by cluster, namespace, kind and name.
 func (s *Store) Workloads() []recommender.Workload { return s.archive.Workloads() }
+
+// Watch says which signals of a workload its owner named (snapshot.Signals of a
+// RightSize), in place of what was said before; none for none. Queries see the
+// workload's namespace only and are read with the next Refresh: one query each,
+// the first time for the whole history. Errors name the field and what is in it;
+// then nothing changes. What a query cannot give is a fact of the snapshot.
+func (s *Store) Watch(id recommender.Workload, signals []collector.UserSignal) error {
+	return s.archive.Watch(id, signals)
+}
 
 // Snapshot is snapshot.Build on the history of a workload, with the newest
 // values of Pulse where they are newer; false where there is no such workload.

@@ -259,7 +259,7 @@ func remedy(r recommender.Reason, s recommender.Snapshot) string {
 	case recommender.ReasonWithinTolerance:
 		return "a larger difference between what is requested and what is needed"
 	case recommender.ReasonForecast, recommender.ReasonReactiveFloor, recommender.ReasonQueueing,
-		recommender.ReasonMemoryPeak, recommender.ReasonMemorySeason, recommender.ReasonHeapBounded, recommender.ReasonRuntime,
+		recommender.ReasonMemoryPeak, recommender.ReasonMemoryInFlight, recommender.ReasonMemorySeason, recommender.ReasonHeapBounded, recommender.ReasonRuntime,
 		recommender.ReasonCheapest, recommender.ReasonPerRun, recommender.ReasonOrdinalSkew,
 		recommender.ReasonLimitBound, recommender.ReasonQoSKept, recommender.ReasonStartupBoost, recommender.ReasonGroup,
 		recommender.ReasonAccelerator, recommender.ReasonVariants, recommender.ReasonGPUSeconds:

@@ -10,16 +10,19 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -241,11 +244,15 @@ func testScale(t *testing.T, l *lab) {
 
 	deployments := w.clients.AppsV1().Deployments(w.ns)
 	scaled := func(by string, replicas int32) {
-		s, err := deployments.GetScale(t.Context(), "web", metav1.GetOptions{})
-		w.must(err)
-		s.Spec = autoscalingv1.ScaleSpec{Replicas: replicas}
-		_, err = deployments.UpdateScale(t.Context(), "web", s, metav1.UpdateOptions{FieldManager: by})
-		w.must(err)
+		w.must(retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+			s, err := deployments.GetScale(t.Context(), "web", metav1.GetOptions{})
+			if err != nil {
+				return err
+			}
+			s.Spec = autoscalingv1.ScaleSpec{Replicas: replicas}
+			_, err = deployments.UpdateScale(t.Context(), "web", s, metav1.UpdateOptions{FieldManager: by})
+			return err
+		}))
 	}
 	target := kube.Target{APIVersion: "apps/v1", Kind: "Deployment", Namespace: w.ns, Name: "web"}
 	write := func(to int, takeOver ...string) kube.Outcome {
@@ -277,6 +284,66 @@ func testScale(t *testing.T, l *lab) {
 	w.must(err)
 	if o := write(3); o.Refusal != actuator.RefusedConflict || !strings.Contains(o.Message, "kustomize-controller") {
 		t.Errorf("%+v", o)
+	}
+}
+
+const crd = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: fleets.lab.example.com}
+spec:
+  group: lab.example.com
+  scope: Namespaced
+  names: {kind: Fleet, plural: fleets, singular: fleet, listKind: FleetList}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+    subresources: {scale: {specReplicasPath: .spec.groups, statusReplicasPath: .status.groups}}
+`
+
+// A kind that nothing here knows, whose replicas are groups of four pods, by the
+// field that its definition names.
+func testAnyScale(t *testing.T, l *lab) {
+	t.Helper()
+	l.plane.InstallCRDs([]byte(crd))
+	l.plane.Namespace("any-scale")
+	fleet := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "lab.example.com/v1", "kind": "Fleet", "metadata": map[string]any{"namespace": "any-scale", "name": "llm"},
+		"spec": map[string]any{"groups": int64(2), "other": "stays"},
+	}}
+	if err := l.client.Create(t.Context(), fleet, client.FieldOwner("kubectl-create")); err != nil {
+		t.Fatal(err)
+	}
+	target := kube.Target{APIVersion: "lab.example.com/v1", Kind: "Fleet", Namespace: "any-scale", Name: "llm", PodsPerReplica: 4}
+	step := actuator.Step{Kind: actuator.StepScale, From: 8, To: 10, Precondition: actuator.Precondition{
+		UID: string(fleet.GetUID()), ResourceVersion: fleet.GetResourceVersion(), Generation: fleet.GetGeneration(),
+	}}
+	write := func() kube.Outcome {
+		return l.writer.Write(t.Context(), target, actuator.Plan{Steps: []actuator.Step{step}})[0]
+	}
+	groups := func() int64 {
+		if err := l.client.Get(t.Context(), client.ObjectKeyFromObject(fleet), fleet); err != nil {
+			t.Fatal(err)
+		}
+		n, _, _ := unstructured.NestedInt64(fleet.Object, "spec", "groups") // 0 where it is none.
+		return n
+	}
+	if o := write(); o.Result != kube.Applied || groups() != 3 {
+		t.Errorf("%+v, %d groups", o, groups())
+	}
+	if other, _, _ := unstructured.NestedString(fleet.Object, "spec", "other"); other != "stays" {
+		t.Errorf("the object is %v", fleet.Object)
+	}
+	step.From, step.To = 12, 11 // As many groups.
+	version := fleet.GetResourceVersion()
+	if o := write(); o.Result != kube.Applied || groups() != 3 || fleet.GetResourceVersion() != version {
+		t.Errorf("%+v, %d groups, version %s after %s", o, groups(), fleet.GetResourceVersion(), version)
+	}
+	step.To, step.Precondition.UID = 4, "00000000-0000-4000-8000-000000000000"
+	if o := write(); o.Result != kube.Stale || groups() != 3 {
+		t.Errorf("another object of that name: %+v, %d groups", o, groups())
 	}
 }
 
@@ -375,6 +442,51 @@ func testForgotten(t *testing.T, l *lab) {
 	}
 	w.ahead += 2 * time.Minute
 	w.until("it is put back", func() bool { return w.settled("app", from) })
+}
+
+// A change of memory restarts the container: never so that fewer than one of two
+// pods is ready.
+func testRestart(t *testing.T, l *lab) {
+	t.Helper()
+	w := l.deploy(t, 2, size{cpu: "500m", memory: "256Mi"}, func(d *appsv1.Deployment) {
+		d.Spec.Template.Spec.Containers[0].ResizePolicy = []corev1.ContainerResizePolicy{
+			{ResourceName: corev1.ResourceMemory, RestartPolicy: corev1.RestartContainer}, {ResourceName: corev1.ResourceCPU, RestartPolicy: corev1.NotRequired},
+		}
+	})
+	to := size{cpu: "500m", memory: "300Mi"}
+	w.recommend(2, map[string]size{"app": to})
+	w.until("all pods have the size", func() bool {
+		if !slices.ContainsFunc(w.pods(), ready) {
+			t.Errorf("no pod is ready: %s", w.describe())
+		}
+		return w.settled("app", to)
+	})
+	for _, p := range w.pods() {
+		if n := p.Status.ContainerStatuses[0].RestartCount; n != 1 {
+			t.Errorf("pod %s restarted %d times", p.Name, n)
+		}
+	}
+}
+
+// A container that takes more than its limit is killed until the limit is raised,
+// and a decision sees that before Prometheus does.
+func testKill(t *testing.T, l *lab) {
+	t.Helper()
+	w := l.deploy(t, 1, size{cpu: "500m", memory: "128Mi", memoryLimit: "256Mi"})
+	name := w.pods()[0].Name
+	w.kubelet.Use(w.ns, name, "app", 300<<20)
+	seen := func() recommender.Container {
+		s := recommender.Snapshot{Now: time.Now().Add(time.Second), Containers: []recommender.Container{{Name: "app"}}}
+		snapshot.Observe(&s, w.objects())
+		return s.Containers[0]
+	}
+	w.wait("it is killed", func() bool { return seen().OOMKills > 0 })
+	if c := seen(); c.OOMLimit != 256<<20 || c.RecentRestarts == 0 {
+		t.Errorf("a decision sees %+v", c)
+	}
+	to := size{cpu: "500m", memory: "200Mi", memoryLimit: "400Mi"}
+	w.recommend(1, map[string]size{"app": to}, recommender.ReasonOOMKilled)
+	w.until("it has the size and runs", func() bool { return w.settled("app", to) })
 }
 
 // A dry run of a smaller memory limit is taken, and changes nothing.

@@ -32,6 +32,7 @@ func TestController(t *testing.T) {
 		"siblings": testSiblings,
 		"paused":   testPaused,
 		"invalid":  testInvalid,
+		"signals":  testSignals,
 		"outage":   testOutage,
 		"apply":    testApply,
 		"split":    testSplit,
@@ -299,6 +300,41 @@ func testInvalid(t *testing.T, e *env, ns string) {
 	rs = e.await(t, ns, "web", "recommended", recommended)
 	if has(rs, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonInvalid) {
 		t.Error("it is still stalled")
+	}
+}
+
+// testSignals: a signal that is not in the catalogue is told with its path; a
+// query is the demand, of the namespace alone.
+func testSignals(t *testing.T, e *env, ns string) {
+	for name, signal := range map[string]v1alpha1.Signal{
+		"preset": {Name: "work", Type: v1alpha1.SignalPreset, Preset: "no_such_signal"},
+		"query": {Name: "work", Type: v1alpha1.SignalPromQL, PromQL: v1alpha1.PromQLSignal{
+			Query: `sum(rate(http_requests_total{pod=~"query-.*"}[5m]))`, Role: v1alpha1.RoleDemand, Unit: "works/s",
+		}},
+	} {
+		e.past(t, ns, name, 2)
+		e.deployment(t, ns, name, 2)
+		e.create(t, &v1alpha1.RightSize{
+			ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name},
+			Spec: v1alpha1.RightSizeSpec{
+				TargetRef: v1alpha1.TargetRef{APIVersion: "apps/v1", Kind: "Deployment", Name: name},
+				Demand:    v1alpha1.Demand{Signals: []v1alpha1.Signal{signal}},
+			},
+		})
+	}
+	p := e.run(t, "rightsize", ns)
+	rs := e.await(t, ns, "preset", "without its signal", func(rs *v1alpha1.RightSize) bool {
+		return has(rs, v1alpha1.ConditionTargetResolved, metav1.ConditionFalse, v1alpha1.ReasonUnknownSignal)
+	})
+	for _, c := range rs.Status.Conditions {
+		if c.Type == v1alpha1.ConditionTargetResolved && !strings.Contains(c.Message, "spec.demand.signals[0].preset") {
+			t.Errorf("the message %q does not name the field", c.Message)
+		}
+	}
+	e.await(t, ns, "query", "recommended", recommended)
+	// As demand never changes here, sizes follow the CPU, but it is known.
+	if v, ok := p.metric(t, "rightsize_demand_observed", `rightsize="query",signal="work"`); !ok || v == "0" {
+		t.Errorf("the demand is %q:\n%s", v, p.page(t))
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/rightsize-dev/rightsize/internal/testkit/exporter"
 	"github.com/rightsize-dev/rightsize/internal/testkit/faults"
 	"github.com/rightsize-dev/rightsize/internal/testkit/helm"
+	"github.com/rightsize-dev/rightsize/internal/testkit/kubelet"
 	"github.com/rightsize-dev/rightsize/internal/testkit/prometheus"
 )
 
@@ -30,6 +31,8 @@ const (
 	release = "rightsize"
 	// scrapeInterval is how often the Prometheus of the tests scrapes.
 	scrapeInterval = time.Second
+	// startDelay is how long a pod takes to run, readyDelay to be ready then.
+	startDelay, readyDelay = 500 * time.Millisecond, time.Second
 )
 
 // cluster is everything that a test runs in.
@@ -37,6 +40,7 @@ type cluster struct {
 	*controlplane.ControlPlane
 	prometheus *prometheus.Server
 	exporter   *exporter.Exporter
+	kubelet    *kubelet.Kubelet
 	helm       *helm.Helm
 	// proxy stands between the controller and the API server.
 	proxy *faults.Proxy
@@ -60,15 +64,17 @@ func start(t testing.TB, s shape) *cluster {
 	c.ControlPlane = controlplane.Start(t, controlplane.Options{
 		APIServer: flags, Controllers: []string{"*"}, Scheduler: true,
 		SchedulerFlags: []string{"--kube-api-qps=1000", "--kube-api-burst=1000"},
-		Kwok:           controlplane.NodeStage + controlplane.PodStages,
+		Kwok:           controlplane.NodeStage,
 	})
+	c.kubelet = kubelet.Start(t, c.Config, kubelet.Options{StartDelay: startDelay, ReadyDelay: readyDelay, Workers: 8})
 	c.helm = helm.New(t, c.Kubeconfig)
 	for i := range s.nodes {
-		c.node(t, nodeName(i), s.nodeCPU, s.nodeMemory)
+		c.node(t, nodeName(i), s.nodeCPU, s.nodeMemory, "pool", "general")
 	}
 	certificate, key := c.Serving("faults")
 	c.proxy = faults.Start(t, c.Server(), c.CAFile(), certificate, key)
 	c.exporter = exporter.Start(t, c.Client)
+	c.exporter.Killed = func(pod *corev1.Pod, container string) { c.kubelet.Kill(pod.Namespace, pod.Name, container) }
 	c.prometheus.Scrape(s.scrapeInterval, c.exporter.Targets()...)
 	return c
 }

@@ -14,14 +14,22 @@ import (
 	"github.com/rightsize-dev/rightsize/internal/testkit/exporter"
 )
 
-// pastInterval is the distance of the points of histories.
-const pastInterval = time.Minute
+// pastInterval is the distance of the points of histories, fineInterval that of
+// their last time, in which changes are judged by minutes.
+const (
+	pastInterval = time.Minute
+	fineInterval = 15 * time.Second
+	fineTime     = 90 * time.Minute
+)
 
 // workload is something to size: what its pods do, how it is made, and how
 // long it has been there.
 type workload struct {
 	exporter.App
 	replicas int
+	// unowned leaves the number of pods out of the manifest, so that it has no
+	// owner: there is one until somebody scales.
+	unowned bool
 	// container is the resources of the first container, in YAML; sidecars are
 	// further containers, and native ones that are init containers.
 	container        string
@@ -51,6 +59,9 @@ spec:
 func (w *workload) manifest() string {
 	selector := fmt.Sprintf("selector: {matchLabels: {app: %s}}", w.Name)
 	count := fmt.Sprintf("replicas: %d\n  ", w.replicas)
+	if w.unowned {
+		count = ""
+	}
 	var out string
 	switch w.Workload().Kind {
 	case "Deployment":
@@ -133,7 +144,10 @@ func (c *cluster) deploy(t testing.TB, workloads ...*workload) {
 				App: &w.App, Template: w.template(t), Replicas: max(1, w.replicas), Startup: w.startup,
 				From: to.Add(-time.Duration(w.days) * 24 * time.Hour), To: to, Interval: pastInterval,
 			}
-			c.prometheus.Write(past.History(), past.From, past.To, pastInterval)
+			history := past.History()
+			finer := past.To.Add(-fineTime)
+			c.prometheus.Write(history, past.From, finer.Add(-pastInterval), pastInterval)
+			c.prometheus.Write(history, finer, past.To, fineInterval)
 		}
 		c.exporter.Set(&w.App)
 		c.apply(t, w.manifest())
@@ -144,7 +158,7 @@ func (c *cluster) deploy(t testing.TB, workloads ...*workload) {
 		}
 		eventually(t, time.Minute, w.Name+" is ready", func() error {
 			ready := c.ready(t, w)
-			if w.Workload().Kind == "DaemonSet" && ready > 0 {
+			if (w.unowned || w.Workload().Kind == "DaemonSet") && ready > 0 {
 				return nil
 			}
 			if ready < w.replicas {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os/exec"
 	"testing"
 
@@ -24,7 +25,7 @@ func kinds(namespace string, spec ...string) []*workload {
 	job, cron := of("Job", "job"), of("CronJob", "cron")
 	job.days, cron.days = 0, 0
 	daemon := of("DaemonSet", "daemon")
-	daemon.replicas = 3
+	daemon.replicas, daemon.pod = 3, []string{"nodeSelector: {pool: general}"}
 	return []*workload{of("Deployment", "web"), of("StatefulSet", "db"), daemon, sidecar, native, job, cron}
 }
 
@@ -32,31 +33,42 @@ func kinds(namespace string, spec ...string) []*workload {
 // the command line with nothing but the URL of Prometheus.
 func testReport(t *testing.T, c *cluster, all []*workload) {
 	t.Helper()
+	eventually(t, patience, "every workload is found", func() error {
+		found, err := c.collect(t, all[0].Namespace)
+		if err != nil {
+			return err
+		}
+		for _, w := range all {
+			s, ok := found[w.Workload()]
+			if !ok && w.Workload().Kind == "CronJob" {
+				continue // It runs at the minute.
+			}
+			if n := 1 + len(w.sidecars) + len(w.native); !ok || len(s.Containers) != n || s.Replicas.Ready < w.replicas {
+				return fmt.Errorf("%v has %d containers, want %d; replicas %+v; facts %v", w.Workload(), len(s.Containers), n, s.Replicas, s.Facts)
+			}
+		}
+		return nil
+	})
+}
+
+// collect reads the workloads of a namespace.
+func (c *cluster) collect(t *testing.T, namespace string) (map[recommender.Workload]recommender.Snapshot, error) {
+	t.Helper()
 	out, err := exec.CommandContext(t.Context(), built(t, "RIGHTSIZE", "build"), "collect", "--prometheus", c.prometheus.URL,
-		"--step", "1m", "--rate-window", "2m", "-n", all[0].Namespace).Output()
+		"--step", "1m", "--rate-window", "2m", "-n", namespace).Output()
 	if err != nil {
-		t.Fatalf("rightsize collect: %v\n%s", err, stderr(err))
+		return nil, fmt.Errorf("rightsize collect: %w: %s", err, stderr(err))
 	}
 	found := map[recommender.Workload]recommender.Snapshot{}
 	decoder := json.NewDecoder(bytes.NewReader(out))
 	for decoder.More() {
 		var s recommender.Snapshot
 		if err := decoder.Decode(&s); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		found[s.Workload] = s
 	}
-	for _, w := range all {
-		s, ok := found[w.Workload()]
-		if !ok {
-			t.Errorf("%v is not found", w.Workload())
-			continue
-		}
-		if w.days > 0 && len(s.Containers) != 1+len(w.sidecars)+len(w.native) {
-			t.Errorf("%v has %d containers", w.Workload(), len(s.Containers))
-		}
-		t.Logf("%v: replicas %+v, %d containers, demand %v, facts %v", s.Workload, s.Replicas, len(s.Containers), s.Demand != nil, s.Facts)
-	}
+	return found, nil
 }
 
 // stderr is what a command that failed said.

@@ -126,7 +126,7 @@ func (c *ControlPlane) prepareAPIServer(etcd, port int, more []string) {
 	c.t.Helper()
 	c.must(c.keys.serving("apiserver", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"))
 	c.must(c.keys.client("front-proxy", "front-proxy"))
-	args := []string{
+	c.apiserverArgs = append([]string{
 		fmt.Sprintf("--etcd-servers=http://127.0.0.1:%d", etcd),
 		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port),
 		"--endpoint-reconciler-type=none", // A loopback address may not stand in Endpoints.
@@ -139,8 +139,7 @@ func (c *ControlPlane) prepareAPIServer(etcd, port int, more []string) {
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-", "--requestheader-group-headers=X-Remote-Group",
 		"--requestheader-username-headers=X-Remote-User",
 		"--proxy-client-cert-file=" + c.keys.path("front-proxy.crt"), "--proxy-client-key-file=" + c.keys.path("front-proxy.key"),
-	}
-	c.apiserverArgs = append(args, more...)
+	}, more...)
 }
 
 // StartAPIServer starts the API server after [ControlPlane.StopAPIServer] and

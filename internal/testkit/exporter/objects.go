@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -129,7 +130,7 @@ func (o *objects) pod(s *sink, p *corev1.Pod) {
 
 func container(s *sink, p *corev1.Pod, c *corev1.Container, prefix, policy string) {
 	l := []string{"namespace", p.Namespace, "pod", p.Name, "uid", string(p.UID), "container", c.Name}
-	info := append(l, "image_spec", c.Image)
+	info := slices.Concat(l, []string{"image_spec", c.Image})
 	if prefix == "kube_pod_init_container_" {
 		info = append(info, "restart_policy", policy)
 	}

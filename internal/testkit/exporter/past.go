@@ -124,8 +124,13 @@ func (p *Past) pod(h *server.History, t *totals, q pastPod) {
 		return
 	}
 	l := []string{"job", "apps", "namespace", p.App.Namespace, "pod", name, "container", p.Template.Containers[0].Name}
-	h.Add("http_requests_total", since(t.requests, 0.999), with(l, "code", "200")...)
-	h.Add("http_requests_total", since(t.requests, 0.001), with(l, "code", "500")...)
+	server, client := 0.0, 0.0
+	if p.App.Errors != nil {
+		server, client = p.App.Errors(p.Template.Containers[0].Resources.Requests)
+	}
+	for code, share := range map[string]float64{"200": 1 - server - client, "500": server, "404": client} {
+		h.Add("http_requests_total", since(t.requests, share), with(l, "code", code)...)
+	}
 	h.Add("http_request_duration_seconds_sum", since(t.seconds, 1), l...)
 	h.Add("http_request_duration_seconds_count", since(t.requests, 1), l...)
 }
@@ -168,8 +173,12 @@ func (t *totals) add(rate, cores, latency float64) {
 	push(&t.seconds, rate*latency)
 }
 
-// at is a sum at an instant.
+// at is a sum at an instant, straight between its points.
 func (t *totals) at(sum []float64, at time.Time) float64 {
 	i := int(at.Sub(t.from) / t.interval)
-	return sum[min(max(i, 0), len(sum)-1)]
+	if i < 0 || i >= len(sum)-1 {
+		return sum[min(max(i, 0), len(sum)-1)]
+	}
+	past := float64(at.Sub(t.from)%t.interval) / float64(t.interval)
+	return sum[i] + past*(sum[i+1]-sum[i])
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -63,7 +64,7 @@ func Start(t testing.TB, server, caFile, certFile, keyFile string) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pem, err := os.ReadFile(caFile) //nolint:gosec // The test names it.
+	pem, err := os.ReadFile(caFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +83,7 @@ func Start(t testing.TB, server, caFile, certFile, keyFile string) *Proxy {
 		},
 		Transport: transport, FlushInterval: -1, // Watches.
 		ErrorLog: log.New(io.Discard, "", 0),
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
+		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, _ error) {
 			panic(http.ErrAbortHandler) // As if the server itself were gone.
 		},
 	}
@@ -118,11 +119,7 @@ func (p *Proxy) Fail(share float64, seed uint64) {
 func (p *Proxy) Counts() (writes int, failed map[Kind]int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	failed = map[Kind]int{}
-	for k, n := range p.counts {
-		failed[k] = n
-	}
-	return p.writes, failed
+	return p.writes, maps.Clone(p.counts)
 }
 
 // fate decides about the next write.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"testing"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -43,6 +44,12 @@ func Always(v float64) Value { return func(time.Time) (float64, bool) { return v
 // Series that vanish get a staleness marker, as a scrape would give them.
 func (s *Server) Write(h *History, from, to time.Time, interval time.Duration) {
 	s.t.Helper()
+	Write(s.t, s.URL, h, from, to, interval)
+}
+
+// Write is [Server.Write] for a server at a URL.
+func Write(t testing.TB, url string, h *History, from, to time.Time, interval time.Duration) {
+	t.Helper()
 	alive := make([]bool, len(h.series))
 	labels := make([][]byte, len(h.series))
 	for i := range h.series {
@@ -61,7 +68,7 @@ func (s *Server) Write(h *History, from, to time.Time, interval time.Duration) {
 			request = protowire.AppendBytes(request, one)
 		}
 		if len(request) > 0 {
-			s.remoteWrite(request)
+			remoteWrite(t, url, request)
 		}
 	}
 }
@@ -87,12 +94,12 @@ func (s *series) samples(b []byte, start, to time.Time, interval time.Duration, 
 	return b
 }
 
-func (s *Server) remoteWrite(request []byte) {
-	s.t.Helper()
-	_, err := s.send(s.t.Context(), http.MethodPost, "/api/v1/write", snappyLiteral(request),
+func remoteWrite(t testing.TB, url string, request []byte) {
+	t.Helper()
+	_, err := send(t.Context(), http.MethodPost, url+"/api/v1/write", snappyLiteral(request),
 		"Content-Type", "application/x-protobuf", "Content-Encoding", "snappy", "X-Prometheus-Remote-Write-Version", "0.1.0")
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 }
 

@@ -79,7 +79,7 @@ func (s *Server) start() {
 		}
 		s.address = string(m[1])
 		s.URL = "http://" + s.address
-		_, err = s.send(ctx, http.MethodGet, "/-/ready", nil)
+		_, err = send(ctx, http.MethodGet, s.URL+"/-/ready", nil)
 		return err
 	})
 }
@@ -110,7 +110,7 @@ type Target struct {
 func (s *Server) Scrape(interval time.Duration, targets ...Target) {
 	s.t.Helper()
 	s.configure(interval, targets)
-	if _, err := s.send(s.t.Context(), http.MethodPost, "/-/reload", nil); err != nil {
+	if _, err := send(s.t.Context(), http.MethodPost, s.URL+"/-/reload", nil); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -143,7 +143,7 @@ type Sample struct {
 
 // Query answers an instant query now.
 func (s *Server) Query(expr string) ([]Sample, error) {
-	body, err := s.send(s.t.Context(), http.MethodGet, "/api/v1/query?query="+url.QueryEscape(expr), nil)
+	body, err := send(s.t.Context(), http.MethodGet, s.URL+"/api/v1/query?query="+url.QueryEscape(expr), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -170,9 +170,9 @@ func (s *Server) Query(expr string) ([]Sample, error) {
 	return out, nil
 }
 
-// send asks the server; anything but a success is an error.
-func (s *Server) send(ctx context.Context, method, path string, body []byte, header ...string) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, method, s.URL+path, bytes.NewReader(body))
+// send asks a server; anything but a success is an error.
+func send(ctx context.Context, method, url string, body []byte, header ...string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +189,7 @@ func (s *Server) send(ctx context.Context, method, path string, body []byte, hea
 		return nil, err
 	}
 	if resp.StatusCode/100 != 2 {
-		return nil, fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, answer)
+		return nil, fmt.Errorf("%s %s: %s: %s", method, url, resp.Status, answer)
 	}
 	return answer, nil
 }

@@ -25,6 +25,7 @@ func allowed() map[string][]string {
 		"rightsize.dev/rightsizes/status": {"patch"},
 		"rightsize.dev/rightsizes":        {"create"}, // For namespaces that opted in.
 		"events.k8s.io/events":            {"create", "patch"},
+		"events":                          {"create", "patch"}, // Of who leads, which are of the old kind.
 		"coordination.k8s.io/leases":      {"create", "update"},
 	}
 }
