@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 )
@@ -75,11 +75,12 @@ func (c *clusterFlags) plugin() bool { return c.cmd.Root().DisplayName() == plug
 // always as a plugin of kubectl.
 func (c *clusterFlags) wanted() bool { return c.plugin() || c.given() != "" }
 
-// cluster is one that can be asked.
+// cluster is one that can be asked. A client for every type would make the
+// program a fifth larger.
 type cluster struct {
-	rest    *rest.Config
-	client  kubernetes.Interface
-	dynamic dynamic.Interface
+	rest      *rest.Config
+	discovery discovery.DiscoveryInterface
+	dynamic   dynamic.Interface
 	// namespace is that of the context.
 	namespace string
 }
@@ -102,7 +103,7 @@ func (c *clusterFlags) connect() (*cluster, error) {
 	// What an API server warns about is of no use here, and would be mixed into results.
 	config.WarningHandler = rest.NoWarnings{}
 	out := &cluster{rest: config, namespace: namespace}
-	if out.client, err = kubernetes.NewForConfig(config); err != nil {
+	if out.discovery, err = discovery.NewDiscoveryClientForConfig(config); err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", config.Host, err)
 	}
 	if out.dynamic, err = dynamic.NewForConfig(config); err != nil {

@@ -16,7 +16,6 @@ import (
 
 // live is what a cluster itself says about the workloads of a Prometheus.
 type live struct {
-	cluster *cluster
 	// objects is nil where decisions are about the past, of which a cluster knows
 	// nothing.
 	objects *objects
@@ -35,7 +34,7 @@ func (g *gatherFlags) join(ctx context.Context, out *gathering) error {
 			return usageErrorf("namespace %q of the context: %w", cl.namespace, err)
 		}
 	}
-	out.live = &live{cluster: cl}
+	out.live = &live{}
 	var change func(*collector.Config) error
 	if g.configFile == "" {
 		in, err := cl.installed(ctx)

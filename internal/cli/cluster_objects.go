@@ -68,7 +68,7 @@ func (c *cluster) objects(ctx context.Context, s Streams, namespaces []string) (
 		quotas: map[string][]*corev1.ResourceQuota{}, ranges: map[string][]*corev1.LimitRange{},
 		pdbs: map[string][]*policyv1.PodDisruptionBudget{}, hpas: map[string][]*autoscalingv2.HorizontalPodAutoscaler{},
 	}
-	resources, err := c.client.Discovery().ServerResourcesForGroupVersion("v1")
+	resources, err := c.discovery.ServerResourcesForGroupVersion("v1")
 	if err != nil {
 		return nil, fmt.Errorf("ask %s what it serves: %w", c.rest.Host, err)
 	}

@@ -13,6 +13,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
 	"github.com/rightsize-dev/rightsize/internal/collector"
@@ -39,9 +41,10 @@ type installed struct {
 // user may not see them. Several are one too many to choose from.
 func (c *cluster) installed(ctx context.Context) (*installed, error) {
 	options := metav1.ListOptions{LabelSelector: chartSelector}
-	maps, err := c.client.CoreV1().ConfigMaps(metav1.NamespaceAll).List(ctx, options)
+	all := c.dynamic.Resource(corev1.SchemeGroupVersion.WithResource("configmaps"))
+	maps, err := all.List(ctx, options)
 	if apierrors.IsForbidden(err) {
-		maps, err = c.client.CoreV1().ConfigMaps(chartNamespace).List(ctx, options)
+		maps, err = all.Namespace(chartNamespace).List(ctx, options)
 	}
 	if apierrors.IsForbidden(err) {
 		return nil, nil //nolint:nilerr // Who may not see them has none.
@@ -50,12 +53,13 @@ func (c *cluster) installed(ctx context.Context) (*installed, error) {
 		return nil, fmt.Errorf("look for the settings of an installed chart in %s: %w", c.rest.Host, err)
 	}
 	var found *installed
-	for _, m := range maps.Items {
-		text, ok := m.Data[chartFile]
-		if !ok {
+	for i := range maps.Items {
+		m := &maps.Items[i]
+		text, ok, err := unstructured.NestedString(m.Object, "data", chartFile)
+		if !ok || err != nil {
 			continue
 		}
-		source := m.Namespace + "/" + m.Name
+		source := m.GetNamespace() + "/" + m.GetName()
 		settings, err := config.Parse([]byte(text))
 		if err != nil {
 			return nil, fmt.Errorf("%s of ConfigMap %s: %w", chartFile, source, err)
@@ -63,7 +67,7 @@ func (c *cluster) installed(ctx context.Context) (*installed, error) {
 		if found != nil {
 			return nil, fmt.Errorf("the chart is installed more than once, with settings in ConfigMap %s and %s: say which to use with --config FILE", found.source, source)
 		}
-		found = &installed{source: source, namespace: m.Namespace, settings: settings}
+		found = &installed{source: source, namespace: m.GetNamespace(), settings: settings}
 	}
 	return found, nil
 }
@@ -80,8 +84,8 @@ func (c *cluster) reach(ctx context.Context, cfg *collector.Config, from *instal
 	if err != nil {
 		return fmt.Errorf("settings in ConfigMap %s: prometheus.url: %w", from.source, err)
 	}
-	service, err := c.service(ctx, at.Hostname(), from.namespace)
-	if err != nil || service == nil {
+	service, ok, err := c.service(ctx, at.Hostname(), from.namespace)
+	if err != nil || !ok {
 		return err
 	}
 	transport, err := rest.TransportFor(c.rest)
@@ -102,30 +106,28 @@ func (c *cluster) reach(ctx context.Context, cfg *collector.Config, from *instal
 	return nil
 }
 
-// service is the Service that a host name stands for inside the cluster, nil
+// service is the Service that a host name stands for inside the cluster, false
 // where it is none. A bare name is one of the namespace given.
-func (c *cluster) service(ctx context.Context, host, namespace string) (*corev1.Service, error) {
-	if net.ParseIP(host) != nil {
-		return nil, nil
-	}
+func (c *cluster) service(ctx context.Context, host, namespace string) (types.NamespacedName, bool, error) {
 	labels := strings.Split(host, ".")
+	sure := len(labels) > 2 && labels[2] == "svc"
+	if net.ParseIP(host) != nil || len(labels) > 2 && !sure {
+		return types.NamespacedName{}, false, nil // An address, or a name of elsewhere.
+	}
 	if len(labels) > 1 {
 		namespace = labels[1]
 	}
-	sure := len(labels) > 2 && labels[2] == "svc"
-	if len(labels) > 2 && !sure {
-		return nil, nil
-	}
-	service, err := c.client.CoreV1().Services(namespace).Get(ctx, labels[0], metav1.GetOptions{})
+	name := types.NamespacedName{Namespace: namespace, Name: labels[0]}
+	_, err := c.dynamic.Resource(corev1.SchemeGroupVersion.WithResource("services")).Namespace(namespace).Get(ctx, name.Name, metav1.GetOptions{})
 	switch {
 	case err == nil:
-		return service, nil
-	case apierrors.IsForbidden(err) && sure: // It may well be used, if not seen.
-		return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: labels[0]}}, nil
-	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
-		return nil, nil
+		return name, true, nil
+	case apierrors.IsForbidden(err): // It may well be used, if not seen.
+		return name, sure, nil
+	case apierrors.IsNotFound(err):
+		return name, false, nil
 	default:
-		return nil, fmt.Errorf("look for Service %s/%s in %s: %w", namespace, labels[0], c.rest.Host, err)
+		return name, false, fmt.Errorf("look for Service %s in %s: %w", name, c.rest.Host, err)
 	}
 }
 
