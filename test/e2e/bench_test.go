@@ -65,7 +65,7 @@ func benchCluster(b *testing.B, n int) {
 	// What the first round found is in the statuses; the next ones find the same.
 	time.Sleep(benchStep)
 	cpu, queries, at := p.cpu(b), p.sum(b, telemetry.Queries), time.Now()
-	const rounds = 2
+	const rounds = 1
 	time.Sleep(rounds * benchStep)
 	cpu, queries = (p.cpu(b)-cpu)/rounds, (p.sum(b, telemetry.Queries)-queries)/rounds
 	writes := map[string]int{}

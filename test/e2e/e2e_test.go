@@ -81,7 +81,7 @@ func scenarios() []scenario {
 				c.apply(t, budget("evict", "web", 0))
 			},
 			workloads: []*workload{small},
-			ready: told(kubelet.Deferred), check: testEviction,
+			ready:     told(kubelet.Deferred), check: testEviction,
 		},
 		{name: "memory that is needed after all comes back", workloads: []*workload{oom}, check: testOOM},
 		{name: "server errors take a change back", workloads: []*workload{harmed}, check: testRollback},

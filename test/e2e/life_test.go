@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -199,7 +200,12 @@ func (c *cluster) leftovers(t *testing.T) {
 			var items struct {
 				Items []metav1.PartialObjectMetadata `json:"items"`
 			}
-			if err := c.get(t, base+"/"+r.Name+"?labelSelector=app.kubernetes.io/instance="+release, &items); err != nil {
+			body, err := c.Client.Discovery().RESTClient().Get().AbsPath(base, r.Name).
+				Param("labelSelector", "app.kubernetes.io/instance="+release).Do(t.Context()).Raw()
+			if err == nil {
+				err = json.Unmarshal(body, &items)
+			}
+			if err != nil {
 				t.Fatalf("%s: %v", r.Name, err)
 			}
 			for _, o := range items.Items {

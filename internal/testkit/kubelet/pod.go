@@ -238,6 +238,10 @@ func (k *Kubelet) containers(p *corev1.Pod, known *pod, now time.Time) time.Dura
 			s.RestartCount++
 		}
 		if s.State.Running == nil {
+			if s.State.Waiting != nil { // That it runs again was not written.
+				known.ended[c.Name] = now
+				waits = append(waits, k.o.RestartDelay)
+			}
 			ready = false
 			continue
 		}

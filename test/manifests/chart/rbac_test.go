@@ -38,6 +38,7 @@ func readable() []string {
 		"apps/deployments/scale", "apps/replicasets/scale", "apps/statefulsets/scale",
 		"batch/jobs", "batch/cronjobs", "autoscaling/horizontalpodautoscalers", "autoscaling.k8s.io/verticalpodautoscalers",
 		"keda.sh/scaledobjects", "policy/poddisruptionbudgets", "metrics.k8s.io/pods", "rightsize.dev/rightsizes",
+		"admissionregistration.k8s.io/mutatingadmissionpolicies", "admissionregistration.k8s.io/mutatingadmissionpolicybindings",
 		"coordination.k8s.io/leases", "argoproj.io/rollouts", "argoproj.io/rollouts/scale",
 	}
 }
@@ -109,7 +110,7 @@ func TestRecommenderOnlyReads(t *testing.T) {
 				if slices.Contains([]string{"get", "list", "watch"}, verb) {
 					continue
 				}
-				own := []string{"rightsize.dev/rightsizes", "rightsize.dev/rightsizes/status", "events.k8s.io/events", "coordination.k8s.io/leases"}
+				own := []string{"rightsize.dev/rightsizes", "rightsize.dev/rightsizes/status", "events.k8s.io/events", "events", "coordination.k8s.io/leases"}
 				if !slices.Contains(own, resource) {
 					t.Errorf("%s: the recommender may %s %s", name, verb, resource)
 				}
