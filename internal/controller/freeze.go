@@ -28,7 +28,7 @@ func (a *actuates) begin(ctx context.Context, q *queue) {
 		group.Go(func() {
 			if sleep(ctx, a.warmup) {
 				a.metrics.gauge(telemetry.Frozen, 0, frozenWarmUp)
-				a.look(q)
+				a.look(ctx, q)
 			}
 		})
 	}
@@ -51,9 +51,8 @@ func (a *actuates) frozen() {
 
 // look has every RightSize looked at by the actuator: the settings have changed,
 // or it has warmed up.
-func (a *actuates) look(q *queue) {
+func (a *actuates) look(ctx context.Context, q *queue) {
 	a.frozen()
-	ctx := context.Background() // Of a cache, which does not wait.
 	var all v1alpha1.RightSizeList
 	if err := a.world.list(ctx, &all, ""); err != nil {
 		log.Log.Error(err, "cannot look at all RightSizes")

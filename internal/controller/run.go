@@ -279,7 +279,7 @@ func (p *program) actuator(goes *rounds, together *shared) error {
 	if err != nil {
 		return err
 	}
-	p.settings.changed = func() { a.look(q) }
+	p.settings.changed = func(ctx context.Context) { a.look(ctx, q) }
 	if err := p.manager.Add(leads(func(ctx context.Context) error {
 		a.begin(ctx, q)
 		return nil
