@@ -56,7 +56,10 @@ func tarBytes(entries []entry, at time.Time) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return b.Bytes(), w.Close()
+	if err := w.Close(); err != nil { // It writes the end.
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
 
 func sorted(entries []entry) []entry {

@@ -105,7 +105,14 @@ func TestArchivesAreReproducible(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if files := untar(t, gz); len(files) != 2 || files["rightsize"] == "" || files["LICENSE"] == "" {
+	whole, err := io.ReadAll(gz)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.HasSuffix(whole, make([]byte, 1024)) || len(whole)%512 != 0 {
+		t.Error("the archive has no end, which tar programs miss")
+	}
+	if files := untar(t, bytes.NewReader(whole)); len(files) != 2 || files["rightsize"] == "" || files["LICENSE"] == "" {
 		t.Errorf("the archive for Linux holds %v", files)
 	}
 	z, err := zip.OpenReader(filepath.Join(r.out, "rightsize_v0.1.0_windows_amd64.zip"))
