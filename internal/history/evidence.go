@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/rightsize-dev/rightsize/actuator"
@@ -41,7 +42,7 @@ func (s *Store) readEvidence(ctx context.Context, at time.Time) error {
 	defer s.mu.Unlock()
 	s.evidenceAt = to
 	for w, minutes := range read {
-		all := append(s.evidence[w], minutes...)
+		all := slices.Concat(s.evidence[w], minutes)
 		if drop := len(all) - evidenceKept; drop > 0 {
 			all = append([]collector.Minute(nil), all[drop:]...)
 		}
