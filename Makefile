@@ -69,7 +69,7 @@ test-demo: $(BIN)/prometheus ## Tests of the demo module: embedded and released 
 
 .PHONY: test-race
 test-race: ## The concurrent packages under the race detector
-	go test -race $(GOTESTFLAGS) ./internal/collector/ ./internal/history/ ./internal/snapshot/ ./internal/judge/
+	go test -race $(GOTESTFLAGS) ./internal/controller/ ./internal/collector/ ./internal/history/ ./internal/snapshot/ ./internal/judge/
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint $(BIN)/golangci-lint-kube-api-linter ## Lint, layers included; zero findings is the rule

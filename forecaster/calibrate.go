@@ -122,44 +122,6 @@ func (l *learner) recentCoverage(points [][]float64) float64 {
 	return hit / total
 }
 
-// scarcity is how much wider a quantile has to be that rests on n trials than
-// one that rests on many: the ratio of Student's and the normal quantile, and
-// the error of the centre,
-//
-//	√(1 + 1/n) t(n-1)/z,  t = z + (z³+z)/4ν + (5z⁵+16z³+3z)/96ν²,
-//
-// at most 2.2. See Abramowitz and Stegun (1964), 26.7.5.
-func scarcity(level, n float64) float64 {
-	z, v := normalQuantile(level), max(1, n-1)
-	z2 := z * z
-	return min(2.2, math.Sqrt(1+1/n)*(1+(z2+1)/(4*v)+(5*z2*z2+16*z2+3)/(96*v*v)))
-}
-
-// effective is how many separate trials a forecast with the given weights
-// rests on: no more than horizons fit into the history, old ones fading, and
-// no more than Kish's effective size of the weights. Windows that overlap say
-// a little more together than those that do not. The largest value of a day
-// drifts with the days and lies further out than a fortnight shows: what days
-// say about it counts a quarter.
-func (f *fit) effective(weights []float64) float64 {
-	apart := float64(f.reach)
-	n := min(float64(f.at+1)/apart, 1/(1-math.Exp2(-apart/f.importance.halfLife)))
-	if f.maximum {
-		n /= 4
-	} else {
-		n *= 1.1
-	}
-	sum, squares := 0.0, 0.0
-	for _, w := range weights {
-		sum += w
-		squares += w * w
-	}
-	if squares > 0 {
-		n = min(n, sum*sum/squares)
-	}
-	return max(1, n)
-}
-
 // present is what a fit makes of a context: the point forecasts of its experts
 // and the scale of their errors.
 type present struct {
@@ -213,7 +175,7 @@ func (f *fit) quantiles(c *context, now int, levels []float64, work *arena) []fl
 	if ignorance > 0 {
 		young = f.young(c, now, levels)
 	}
-	far := math.Sqrt(math.Sqrt(f.ahead / float64(f.reach))) // Where less far was learned from.
+	wider := f.fewDays() * math.Sqrt(math.Sqrt(f.ahead/float64(f.reach))) // Where less far was learned from.
 	trials := f.effective(weights)
 	out := make([]float64, len(levels))
 	for j := range levels {
@@ -224,21 +186,16 @@ func (f *fit) quantiles(c *context, now int, levels []float64, work *arena) []fl
 		centre = Interpolate(levels, out, 0.5)
 	}
 	for j, level := range levels {
-		q := centre + far*scarcity(level, trials)*(out[j]-centre)
-		if ignorance > 0 {
-			q = (1-ignorance)*q + ignorance*young[j]
-		}
-		out[j] = q
-	}
-	for j, q := range out {
+		q := f.outward(level, centre, centre+wider*scarcity(level, trials)*(out[j]-centre))
 		if math.IsNaN(q) {
 			q = middle
 		}
-		out[j] = f.clamp(q) / f.by
+		q = f.clampOuter(level, q)
+		if ignorance > 0 {
+			q = (1-ignorance)*q + ignorance*f.clampPrior(level, young[j])
+		}
+		out[j] = q / f.by
 	}
 	slices.Sort(out)
 	return out
 }
-
-// normalQuantile is that of the standard normal distribution.
-func normalQuantile(p float64) float64 { return math.Sqrt2 * math.Erfinv(2*p-1) }

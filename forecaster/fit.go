@@ -20,7 +20,8 @@ type fit struct {
 	low, high, mean float64
 	at              int // Index of the newest observation at the fit.
 	trials          float64
-	prior           *Prior // Nil for the learned one.
+	usual           float64 // How much the target changes within the horizon, see change.
+	prior           *Prior  // Nil for the learned one.
 	points          []point
 	cycle           int // The period that was detected, in steps, an hour if none was.
 	// even gives all experts the same weight, unconditioned all errors what
@@ -117,6 +118,7 @@ func (m *Model) newLearner(a *aim, y, base []float64, cycle int, space *workspac
 		l.targets = l.kept.room(len(y))
 		slidingMax(y, a.width, l.targets, l.work.room(len(y)))
 	}
+	f.usual = change(l.targets, a.width-1, a.steps)
 	warm := min(h.day, h.len()/4)
 	if f.at-a.steps-warm < 30 {
 		f.reach = max(1, min(a.steps, h.len()/3))

@@ -133,3 +133,18 @@ func (f *fit) young(c *context, now int, levels []float64) []float64 {
 	}
 	return out
 }
+
+// clampPrior moves what the prior says into the bounds of forecasts. They are
+// further out for the outer quantiles of the largest value of a day, by
+//
+//	(0.1/(1-τ))^(day/2),
+//
+// day being the horizon over a day, at most 1: of a series that has just begun
+// one day in four goes beyond ten times the bounds.
+func (f *fit) clampPrior(level, v float64) float64 {
+	high := f.high
+	if f.maximum && level > 0.9 && high > 0 {
+		high = min(math.MaxFloat64, high*math.Pow(0.1/(1-level), min(1, f.hours/24)/2))
+	}
+	return min(max(v, f.low), high)
+}

@@ -3,6 +3,7 @@ package recommender
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -13,9 +14,13 @@ const (
 	feedbackUp    = 0.25
 	feedbackDown  = 0.15
 	feedbackBelow = 0.02
-	// feedbackHigh bounds the correction. It is never below 1 with an objective:
-	// what is met for hours with less would not tell luck from room.
+	// feedbackHigh bounds the correction. It is never below 1 with an objective,
+	// unless a model says what should have been missed: what is met for hours
+	// with less would not tell luck from room.
 	feedbackHigh = 2.0
+	// feedbackModel is by how much the correction moves within an hour in which a
+	// model is wrong by all that is accepted, feedbackLeast how far it may fall.
+	feedbackModel, feedbackLeast = 0.3, 0.7
 	// feedbackUtilization is the utilisation to which requests without an
 	// objective may be brought: below peggedShare, so that only what was not
 	// foreseen looks cut off.
@@ -33,6 +38,9 @@ type Outcome struct {
 	ViolatedRatio float64 `json:"violatedRatio"`
 	// WindowSeconds is how far back that looks, positive.
 	WindowSeconds float64 `json:"windowSeconds"`
+	// PodRate is the rate of requests that a ready pod served meanwhile, in the
+	// mean; 0 where unknown.
+	PodRate float64 `json:"podRate,omitempty"`
 }
 
 // correct brings the correction of what is needed up to date and returns it.
@@ -44,10 +52,19 @@ type Outcome struct {
 //	c ← c·(1 + 0.25·Δt/W·min(1, (x-τ)/τ))     where x > τ
 //	c ← c·(1 - 0.15·Δt/h·(τ-x)/τ)             else, 0.02 below 1
 //
-// where Δt is the time since the last decision. Bad is, with an objective, what
-// missed it, and c is within 1 and 2; without one, bad is time throttled at a
-// limit, and c may fall to where requests are all that is used. It stays as it
-// is where neither is known.
+// where Δt is the time since the last decision that has seen anything new. Bad
+// is, with an objective, what missed it, and c is within 1 and 2; without one,
+// bad is time throttled at a limit, and c may fall to where requests are all that
+// is used. It stays as it is where neither is known, and does not grow for what
+// was missed because a container was killed for want of memory, or because more
+// came than the pods could carry by the model: that is no fault of the model's,
+// and answered by the forecast.
+//
+// Where a model of the service says which share p should have missed the
+// objective with what pods carried, the difference tells the room there is: at or
+// below 1, and where x is not above τ,
+//
+//	c ← c·(1 - 0.3·Δt/h·(p-x)/τ),  0.7 ≤ c ≤ 1
 //
 // The idea is that of the error-budget loops of site reliability engineering;
 // NVIDIA's Dynamo corrects by observed over predicted latency likewise.
@@ -58,23 +75,12 @@ func (d *draft) correct() float64 {
 	if !ok {
 		return was
 	}
+	if at := d.s.State.CorrectedAt; !at.IsZero() && !d.seen().After(at) {
+		d.state.CorrectedAt = at // Nothing new: it has been counted.
+		return was
+	}
 	x, window, target := e.bad, e.window, e.accepted
-	dt := d.s.Now.Sub(d.s.State.CorrectedAt)
-	if d.s.State.CorrectedAt.IsZero() || dt < 0 {
-		dt = 0
-	}
-	dt = min(dt, window)
-	c := was
-	if x > target {
-		c *= 1 + feedbackUp*float64(dt)/float64(window)*min(1, (x-target)/target)
-	} else {
-		down := feedbackBelow
-		if c > 1 {
-			down = feedbackDown
-		}
-		c *= 1 - down*dt.Hours()*(target-x)/target
-	}
-	c = min(max(c, e.least), feedbackHigh)
+	c := e.step(was, d.sinceCorrected(window))
 	d.state.Correction = c
 	if math.Abs(c-1) > 0.01 {
 		d.add(Reason{
@@ -86,6 +92,52 @@ func (d *draft) correct() float64 {
 	return c
 }
 
+// sinceCorrected is the time for which the correction is to be brought up to
+// date, a window at most.
+func (d *draft) sinceCorrected(window time.Duration) time.Duration {
+	if d.s.State.CorrectedAt.IsZero() {
+		return 0
+	}
+	return min(max(0, d.s.Now.Sub(d.s.State.CorrectedAt)), window)
+}
+
+// seen is the end of what has been observed.
+func (d *draft) seen() time.Time {
+	age := 0.0
+	switch {
+	case d.s.Demand != nil && d.s.Demand.Samples > 0:
+		age = d.s.Demand.AgeSeconds
+	case len(d.s.Containers) > 0:
+		age = d.s.Containers[0].CPU.AgeSeconds
+	}
+	return d.s.Now.Add(-seconds(max(0, age)))
+}
+
+// killedWithin says whether a container was killed for want of memory lately.
+func (d *draft) killedWithin(span time.Duration) bool {
+	return slices.ContainsFunc(d.s.Containers, func(c Container) bool {
+		return c.OOMKills > 0 && d.s.Now.Sub(c.LastOOMKill) < span
+	})
+}
+
+// step moves a correction by the evidence of a time dt.
+func (e evidence) step(c float64, dt time.Duration) float64 {
+	x, target := e.bad, e.accepted
+	switch {
+	case x > target && e.excused:
+		return c
+	case x > target:
+		c *= 1 + feedbackUp*float64(dt)/float64(e.window)*min(1, (x-target)/target)
+	case e.modelled && c <= 1:
+		c = min(1, c*(1-feedbackModel*dt.Hours()*(e.predicted-x)/target))
+	case c > 1:
+		c *= 1 - feedbackDown*dt.Hours()*(target-x)/target
+	default:
+		c *= 1 - feedbackBelow*dt.Hours()*(target-x)/target
+	}
+	return min(max(c, e.least), feedbackHigh)
+}
+
 // evidence is how well a window went.
 type evidence struct {
 	// bad is the bad share of the window, accepted what of it is.
@@ -93,19 +145,37 @@ type evidence struct {
 	window        time.Duration
 	// least is the smallest correction that makes sense.
 	least float64
+	// excused says that it may have been bad for another reason than a want of
+	// capacity.
+	excused bool
+	// predicted is the bad share that a model says, where there is one.
+	predicted float64
+	modelled  bool
+}
+
+// missed is the evidence of an objective.
+func (d *draft) missed() (evidence, bool) {
+	out := d.s.Outcome
+	if out == nil || !(out.WindowSeconds > 0) {
+		return evidence{}, false
+	}
+	e := evidence{
+		bad: min(max(out.ViolatedRatio, 0), 1), accepted: d.s.Policy.plannedLate(0), window: seconds(out.WindowSeconds), least: 1,
+	}
+	e.excused = d.killedWithin(e.window) || d.s.Now.Sub(d.s.State.SurprisedAt) < e.window
+	if d.batchServed() && (d.s.BatchEvidence == nil || d.s.BatchEvidence.Identified) && plausible(out.PodRate) {
+		o := d.s.Policy.Objective
+		e.modelled, e.least = true, feedbackLeast
+		e.predicted = d.s.Batch.Late(out.PodRate*orDefault(d.s.State.Correction, 1), o.TTFTSeconds, o.ITLSeconds)
+	}
+	return e, true
 }
 
 // evidence is not ok where nothing is known.
 func (d *draft) evidence() (evidence, bool) {
 	o := d.s.Policy.Objective
-	if o.LatencySeconds > 0 {
-		out := d.s.Outcome
-		if out == nil || !(out.WindowSeconds > 0) {
-			return evidence{}, false
-		}
-		return evidence{
-			bad: min(max(out.ViolatedRatio, 0), 1), accepted: d.s.Policy.plannedLate(0), window: seconds(out.WindowSeconds), least: 1,
-		}, true
+	if o.LatencySeconds > 0 || d.batchServed() && o.TTFTSeconds+o.ITLSeconds > 0 {
+		return d.missed()
 	}
 	e := evidence{
 		accepted: throttledTarget * d.s.Policy.Risk, window: throttledSpan,
@@ -122,4 +192,31 @@ func (d *draft) evidence() (evidence, bool) {
 		}
 	}
 	return e, limited
+}
+
+// surprised remembers that more arrives than what is there can carry, by the
+// model.
+func (d *draft) surprised(z *sizer) {
+	d.state.SurprisedAt = d.s.State.SurprisedAt
+	dem, ready := d.s.Demand, float64(d.s.Replicas.Ready)
+	if dem == nil || ready <= 0 {
+		return
+	}
+	perPod := 0.0
+	switch {
+	case z.n.perPod > 0:
+		now := mixture{prompt: d.s.Batch.PromptTokens, output: d.s.Batch.OutputTokens}
+		if t := d.s.Tokens; t != nil {
+			now.prompt, now.output = max(now.prompt, t.Prompt.Last), max(now.output, t.Output.Last)
+		}
+		perPod = d.evident(d.carries(now, 1))
+	case z.n.serving >= 0:
+		c := d.s.Containers[z.n.serving]
+		perPod = z.capacity(min(c.Requests.CPU, c.pending().CPU).Cores()) / z.n.correction
+	default:
+		return
+	}
+	if d.newest(dem) > perPod*ready {
+		d.state.SurprisedAt = d.s.Now
+	}
 }

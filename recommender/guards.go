@@ -138,8 +138,11 @@ func (d *draft) hold(z *sizer, code ReasonCode, message string) {
 	if d.holdOwner {
 		now = min(now, d.state.Owner.Replicas)
 	}
-	if before < now {
+	switch {
+	case before < now:
 		d.rescale(z, now)
+	case before > now:
+		d.rechoose(z, now, code)
 	}
 	d.held = true
 	switch lowered := d.keepSizes(); {
@@ -152,6 +155,32 @@ func (d *draft) hold(z *sizer, code ReasonCode, message string) {
 			Code: code, Subject: "cost of a pod", Unit: d.currency() + "/h", Before: cost, After: d.podPrice(), Message: message,
 		})
 	}
+}
+
+// rechoose chooses anew where what is held is a size below which the choice
+// went: many small pods would become as many large ones.
+func (d *draft) rechoose(z *sizer, now int, code ReasonCode) {
+	lower := false
+	for i := range d.s.Containers {
+		least := d.least(i).amounts()
+		for r, got := range d.chosen.sizes[i].amounts() {
+			lower = lower || got < least[r]
+		}
+		d.frame.boxes[i].narrow(least, amounts{boundless, boundless}, why{code: code})
+	}
+	if h := d.s.Policy.Horizontal; lower && d.fixedReplicas() == "" {
+		d.chosen = z.bestPlan(min(max(now, h.Min), h.Max), h.Max).option
+	}
+}
+
+// least is the size below which a container does not go while it is held.
+func (d *draft) least(i int) Resources {
+	least := d.base(d.s.Containers[i])
+	if d.holdOwner {
+		own := d.state.Owner.Sizes[i]
+		least = Resources{CPU: min(least.CPU, own.CPU), Memory: min(least.Memory, own.Memory)}
+	}
+	return least
 }
 
 // rescale chooses that many pods and the sizes that go with it. What was held
@@ -185,13 +214,9 @@ func (z *sizer) standing() option {
 // whether there was one.
 func (d *draft) keepSizes() bool {
 	raised := false
-	for i, c := range d.s.Containers {
-		got, least := &d.chosen.sizes[i], d.base(c)
-		if d.holdOwner {
-			own := d.state.Owner.Sizes[i]
-			least = Resources{CPU: min(least.CPU, own.CPU), Memory: min(least.Memory, own.Memory)}
-		}
-		if kept := got.Clamp(least, Resources{}); kept != *got {
+	for i := range d.s.Containers {
+		got := &d.chosen.sizes[i]
+		if kept := got.Clamp(d.least(i), Resources{}); kept != *got {
 			*got, raised = kept, true
 		}
 	}

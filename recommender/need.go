@@ -176,8 +176,8 @@ func (d *draft) containerNeed(i int, w windows) containerNeed {
 // cpuNeed is the forecast quantile of the largest demand within the window,
 // and not less than what is being used.
 func (d *draft) cpuNeed(c Container, w windows, n *containerNeed) {
-	level := 1 - d.s.Policy.Risk
 	f := c.CPU.Forecast
+	level := d.level(f)
 	n.cpu, n.cpuAhead = d.within(f, w.act, level), d.within(f, w.ahead, level)
 	n.cpuMedian, n.cpuHigh = d.within(f, w.act, 0.5), d.within(f, w.act, 0.99)
 	n.cpuExpected = c.CPU.Mean
@@ -213,12 +213,9 @@ func (d *draft) cpuNeed(c Container, w windows, n *containerNeed) {
 // for twice of it. Throttling that was counted before the last change of size
 // has been answered by it.
 func (d *draft) throttledNeed(c Container, n *containerNeed) {
-	limit := c.Limits.CPU.Cores() * float64(d.s.Replicas.pods())
+	limit := d.limitNow(c)
 	if limit <= 0 {
 		return
-	}
-	if is, asked := c.pending().CPU, c.Requests.CPU; is < asked {
-		limit *= float64(is) / float64(asked) // Growth is pending.
 	}
 	answered := d.s.Now.Sub(d.s.State.LastChange) < throttledSpan
 	var cut float64
@@ -238,9 +235,30 @@ func (d *draft) throttledNeed(c Container, n *containerNeed) {
 	n.raise(cut)
 }
 
+// limitNow is what the limits of all pods leave a container, in cores; 0 for
+// none.
+func (d *draft) limitNow(c Container) float64 {
+	limit := c.Limits.CPU.Cores() * float64(d.s.Replicas.pods())
+	if is, asked := c.pending().CPU, c.Requests.CPU; is < asked {
+		limit *= float64(is) / float64(asked) // Growth is pending.
+	}
+	return limit
+}
+
 // raise lifts every CPU figure but the median to at least cores.
 func (n *containerNeed) raise(cores float64) {
 	n.cpu, n.cpuHigh, n.cpuAhead = max(n.cpu, cores), max(n.cpuHigh, cores), max(n.cpuAhead, cores)
+}
+
+// level is the quantile of a forecast that needs follow: what the risk leaves,
+// and the median where there is less than a day of history. What little of it
+// varied says little about the tail, and a margin on what was used lately stands
+// in for that.
+func (d *draft) level(f forecaster.Forecast) float64 {
+	if f.Valid() && f.Span < trustSpan {
+		return 0.5
+	}
+	return 1 - d.s.Policy.Risk
 }
 
 // distrust says why a forecast is not to be relied on; empty where it is.

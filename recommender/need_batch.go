@@ -9,6 +9,8 @@ const (
 	// saturation is the share of its largest throughput that a batch server is
 	// given where no rate meets the objective.
 	saturation = 0.8
+	// saturationMost is the share of it that feedback may bring a pod to.
+	saturationMost = 0.95
 )
 
 // backlogRate is the rate per second at which the work that waits would be
@@ -51,26 +53,20 @@ type mixture struct {
 // long ones at once would be rarer than the risk.
 func (d *draft) mixtures(w windows) []mixture {
 	b, dem := d.s.Batch, d.s.Demand
-	level := 1 - d.s.Policy.Risk
-	many := mixture{"requests", max(d.within(dem.Forecast, w.ahead, level), dem.Last), b.PromptTokens, b.OutputTokens}
+	level := d.level(dem.Forecast)
+	many := mixture{"requests", max(d.ahead(dem, w.ahead, level), d.newest(dem)), b.PromptTokens, b.OutputTokens}
 	d.add(Reason{
 		Code: ReasonForecast, Subject: "demand", Unit: dem.Unit, Before: dem.Last, After: many.rate,
 		Message: fmt.Sprintf("%s is %s now; with probability %s it stays below %s within %s",
 			dem.Signal, num(dem.Last), percent(level), num(many.rate), span(w.ahead)),
 	})
-	if why := distrust(dem.Forecast); why != "" {
-		floor := dem.Recent * (1 + reactiveMargin)
-		d.add(Reason{
-			Code: ReasonLowTrust, Subject: "demand", Unit: dem.Unit, Before: many.rate, After: max(many.rate, floor),
-			Message: fmt.Sprintf("%s: at least the most of the last 15 minutes and %s more, %s", why, percent(reactiveMargin), num(floor)),
-		})
-		many.rate = max(many.rate, floor)
-	}
+	many.rate = max(many.rate, d.reactiveRate(many.rate))
 	t := d.s.Tokens
 	if t == nil || t.Prompt.Samples == 0 || t.Output.Samples == 0 {
 		return []mixture{many}
 	}
-	long := mixture{what: "tokens", rate: dem.Forecast.At(w.ahead, 0.5)}
+	expected := dem.Counting.rate(0.5, func(level float64) float64 { return dem.Forecast.At(w.ahead, level) })
+	long := mixture{what: "tokens", rate: expected}
 	long.prompt, long.output = d.tokensAhead("promptTokens", t.Prompt, b.PromptTokens, w), d.tokensAhead("outputTokens", t.Output, b.OutputTokens, w)
 	return []mixture{many, long}
 }
@@ -96,7 +92,7 @@ func (d *draft) modelNeed(n *need, w windows) {
 	worst, pods, modelled, carried := mixture{}, 0.0, 0.0, 0.0
 	for i, m := range d.mixtures(w) {
 		m.rate += backlog
-		model := d.carries(m)
+		model := d.carries(m, n.correction)
 		perPod := d.evident(model)
 		if i == 0 {
 			n.perPod = perPod
@@ -121,11 +117,13 @@ func (d *draft) modelNeed(n *need, w windows) {
 	}
 }
 
-// carries is the rate of such requests that a pod serves.
-func (d *draft) carries(m mixture) float64 {
+// carries is the rate of such requests that a pod serves, by its model and what
+// feedback has made of that; never quite its largest throughput.
+func (d *draft) carries(m mixture, correction float64) float64 {
 	b := *d.s.Batch
 	b.PromptTokens, b.OutputTokens = m.prompt, m.output
-	return b.within(d.s.Policy)
+	rate := b.within(d.s.Policy)
+	return max(min(rate/correction, saturationMost*b.Throughput(max(1, b.Slots()))), min(rate, rate/correction))
 }
 
 // evident is what a pod is taken to carry: what its model says where that is

@@ -11,7 +11,7 @@ import (
 // becomes a queue.
 func (d *draft) demandNeed(n *need, w windows) {
 	dem := d.s.Demand
-	if distrust(dem.Forecast) != "" {
+	if !dem.Forecast.Valid() {
 		return
 	}
 	n.main, n.part = d.mainContainer()
@@ -34,7 +34,7 @@ func (d *draft) demandNeed(n *need, w windows) {
 		// used is of no account: it is as fast as items were worked off.
 		noise, floor = 0, 0
 	}
-	high := max(n.rate, d.within(dem.Forecast, w.act, 0.99))
+	high := max(n.rate, d.ahead(dem, w.act, 0.99))
 	c.cpu = (rel.PerUnit*n.rate + noise) * n.part
 	c.cpuAhead = (rel.PerUnit*n.rateAhead + noise) * n.part
 	c.cpuHigh = (rel.PerUnit*high + noise) * n.part
@@ -42,11 +42,33 @@ func (d *draft) demandNeed(n *need, w windows) {
 	c.cpuExpected = rel.PerUnit*dem.Forecast.At(w.act+d.age(dem.Forecast), 0.5)*n.part + c.perReplica*float64(d.s.Replicas.pods())
 	if d.s.Policy.Objective.LatencySeconds > 0 {
 		n.serving = n.main
-		n.server = NewServer(rel.PerUnit*n.part, d.s.Policy.Objective.ServiceCV, c.perReplica)
+		n.server = NewServer(max(rel.PerUnit*n.part, d.peggedUnit(n.main)), d.s.Policy.Objective.ServiceCV, c.perReplica)
 		return
 	}
 	// Usage that is forecast to be higher than the relation says is real, too.
 	c.raise(floor - c.perReplica*float64(d.s.Replicas.pods()))
+}
+
+// peggedUnit is what a unit of demand takes at least where every pod uses all
+// the CPU that its limit leaves it, whatever the relation says: it may have
+// become dearer, or work has gathered that has to be done, too. What is used is
+// cut off, so that the next decision may have to go on from here. 0 where that is
+// not so.
+func (d *draft) peggedUnit(i int) float64 {
+	c, r, dem := d.s.Containers[i], d.s.Replicas, d.s.Demand
+	limit := d.limitNow(c)
+	if limit <= 0 || dem.Last <= 0 || r.Ready < r.Desired || c.CPU.Last < peggedShare*limit {
+		return 0 // A pod that starts uses CPU that is no demand's.
+	}
+	unit := (c.CPU.Last - dem.Relation.PerReplica*float64(r.pods())) / dem.Last
+	if unit > dem.Relation.PerUnit {
+		d.add(Reason{
+			Code: ReasonThrottled, Container: c.Name, Subject: "cpu", Unit: "core-seconds", Before: dem.Relation.PerUnit, After: unit,
+			Message: fmt.Sprintf("uses %s of %s cores at %s %s, all that its limit leaves it: each takes %s core-seconds, not %s",
+				num(c.CPU.Last), num(limit), num(dem.Last), dem.Unit, num(unit), num(dem.Relation.PerUnit)),
+		})
+	}
+	return unit
 }
 
 // residualZ is the 0.95 quantile of the normal distribution: of what CPU is
@@ -57,12 +79,30 @@ const residualZ = 1.645
 // forecast's quantile of the largest demand, and not less than what arrives
 // now, with what waits.
 func (d *draft) promptRate(n *need, w windows) {
-	dem, level := d.s.Demand, 1-d.s.Policy.Risk
+	dem, level := d.s.Demand, d.level(d.s.Demand.Forecast)
 	n.waiting = d.backlogRate()
-	n.rate = max(d.within(dem.Forecast, w.act, level), dem.Last) + n.waiting
-	n.rateAhead = max(d.within(dem.Forecast, w.ahead, level), dem.Last) + n.waiting
-	n.rateMedian = d.within(dem.Forecast, w.act, 0.5) + n.waiting
+	n.rate = max(d.ahead(dem, w.act, level), d.newest(dem))
+	n.rateMedian = d.ahead(dem, w.act, 0.5) + n.waiting
 	d.addDemand(n.rate, level, w)
+	floor := d.reactiveRate(n.rate)
+	n.rateAhead = max(d.ahead(dem, w.ahead, level), d.newest(dem), floor) + n.waiting
+	n.rate = max(n.rate, floor) + n.waiting
+}
+
+// reactiveRate is the least rate to be ready for where the forecast is not to
+// be relied on; 0 where it is.
+func (d *draft) reactiveRate(rate float64) float64 {
+	dem := d.s.Demand
+	why := distrust(dem.Forecast)
+	if why == "" {
+		return 0
+	}
+	floor := d.lately(dem) * (1 + reactiveMargin)
+	d.add(Reason{
+		Code: ReasonLowTrust, Subject: "demand", Unit: dem.Unit, Before: rate, After: max(rate, floor),
+		Message: fmt.Sprintf("%s: at least the most of the last 15 minutes and %s more, %s", why, percent(reactiveMargin), num(floor)),
+	})
+	return floor
 }
 
 func (d *draft) addDemand(rate, level float64, w windows) {

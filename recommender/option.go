@@ -9,7 +9,7 @@ import (
 const (
 	// ladderRatio is the distance of pod sizes tried under a latency
 	// objective.
-	ladderRatio = 1.1
+	ladderRatio = 1.05
 	// ladderTop is the largest pod tried where no maximum is set, in cores.
 	ladderTop = 64
 	// lateShare is the part of the allowed late requests that a plan uses up in
@@ -170,6 +170,7 @@ func (z *sizer) size(i, replicas int) (Resources, float64) {
 	}
 	if i == z.n.serving {
 		cores, short := z.servingCores(pods)
+		memory = max(memory, z.gathered(i, cores))
 		return Resources{CPU: FromCores(cores), Memory: FromBytes(memory)}, short
 	}
 	use := z.d.rules(i).CPUUtilization

@@ -59,7 +59,9 @@ func (n need) lasting(d *draft, span time.Duration) need {
 	if n.rate <= 0 && n.perPod <= 0 || n.shared {
 		return n
 	}
-	rate := d.lastingQuantile(d.s.Demand.Forecast, span)
+	rate := d.lastingLevel(span, d.level(d.s.Demand.Forecast), func(span time.Duration, level float64) float64 {
+		return d.ahead(d.s.Demand, span, level)
+	})
 	if n.patient {
 		rate = d.within(d.s.Demand.Forecast, span, 0.5)
 	}
@@ -74,13 +76,17 @@ func (n need) lasting(d *draft, span time.Duration) need {
 // lastingQuantile is the level that a quantity's need is expected to reach
 // within a span.
 func (d *draft) lastingQuantile(f forecaster.Forecast, span time.Duration) float64 {
-	act, level := windowsOf(d.s).act, 1-d.s.Policy.Risk
-	median, most := d.within(f, span, 0.5), d.within(f, span, level)
-	now := d.within(f, act, 0.5)
+	return d.lastingLevel(span, d.level(f), func(span time.Duration, level float64) float64 { return d.within(f, span, level) })
+}
+
+func (d *draft) lastingLevel(span time.Duration, level float64, within func(time.Duration, float64) float64) float64 {
+	act := windowsOf(d.s).act
+	median, most := within(span, 0.5), within(span, level)
+	now := within(act, 0.5)
 	if now <= 0 {
 		return median
 	}
-	return min(median*d.within(f, act, level)/now, most)
+	return min(median*within(act, level)/now, most)
 }
 
 // plan is an option and the span for which it is to last.

@@ -34,6 +34,8 @@ const (
 	ReasonBacklog ReasonCode = "BacklogToDrain"
 	// ReasonMemoryPeak: the memory a container is expected to reach.
 	ReasonMemoryPeak ReasonCode = "MemoryPeak"
+	// ReasonMemoryInFlight: room for the requests that may gather in a pod.
+	ReasonMemoryInFlight ReasonCode = "MemoryInFlight"
 	// ReasonMemorySeason: a rhythm that memory keeps lets it be small between
 	// its peaks.
 	ReasonMemorySeason ReasonCode = "MemorySeason"

@@ -50,6 +50,7 @@ func ReasonsByWeight(action Action) []ReasonCode {
 		ReasonForecast,
 		ReasonMemorySeason,
 		ReasonHeapBounded,
+		ReasonMemoryInFlight,
 		ReasonMemoryPeak,
 		ReasonKeptWarm,
 		ReasonLimitBound,

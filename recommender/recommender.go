@@ -40,6 +40,7 @@ func (r *Recommender) Decide(s Snapshot) Decision {
 		return d.none()
 	}
 	z := newSizer(d, n)
+	d.surprised(z)
 	d.answerDeferred(z)
 	d.choose(z)
 	d.idle(z)
@@ -98,6 +99,7 @@ func (d *draft) choose(z *sizer) {
 	lo, hi := d.replicaBounds()
 	best := z.bestPlan(lo, hi)
 	d.chosen = best.option
+	d.gatheredReason(z, best.option)
 	d.add(d.cheapest(best))
 	d.boundReasons()
 }

@@ -138,6 +138,10 @@ type Container struct {
 	// MemoryShare says how a pod's memory follows the number of pods: 0 where
 	// each needs the same however many there are, 1 where they share a total.
 	MemoryShare float64 `json:"memoryShare,omitempty"`
+	// MemoryInFlight is how the memory in bytes of a pod follows the number of
+	// requests in flight in it: a Relation of bytes instead of cores to those
+	// instead of a demand, on one replica. Not valid where unknown.
+	MemoryInFlight Relation `json:"memoryInFlight,omitzero"`
 	// GPUs is the number of GPUs a pod's container requests.
 	GPUs int `json:"gpus,omitempty"`
 	// Sidecar says that it is an init container that keeps running (of
@@ -207,6 +211,8 @@ type Demand struct {
 	Signal string `json:"signal"`
 	Unit   string `json:"unit"`
 	Usage
+	// Counting says what the observations were counted over.
+	Counting Counting `json:"counting,omitzero"`
 	// Relation is how the workload's CPU follows the demand; not valid where
 	// it does not.
 	Relation Relation `json:"relation"`
@@ -319,6 +325,8 @@ type State struct {
 	// predicted, as of CorrectedAt. 0 counts as 1.
 	Correction  float64   `json:"correction,omitempty"`
 	CorrectedAt time.Time `json:"correctedAt,omitzero"`
+	// SurprisedAt is when more arrived than the pods could carry; zero for never.
+	SurprisedAt time.Time `json:"surprisedAt,omitzero"`
 	// Wishes are the replica counts asked for within the stabilization
 	// window, oldest first.
 	Wishes []Wish `json:"wishes,omitempty"`

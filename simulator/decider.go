@@ -95,12 +95,15 @@ type Observation struct {
 	LatencySeconds float64
 	// LateRate is the requests a second that were finished in the step after a
 	// longer time than the objective's latency, as a histogram with a bucket
-	// there has it.
+	// there has it; of inference services, than one of their objectives.
 	LateRate float64
 	// Running and Waiting are the items or requests that were worked on and
 	// that waited for it, of queue and inference services, summed over pods.
 	Running float64
 	Waiting float64
+	// InFlight is the requests in the pods of http services, summed over pods: what
+	// the sum of a latency histogram grows by each second.
+	InFlight float64
 	// KVCacheUsage is the share of the ready pods' KV cache that was reserved,
 	// PromptTokenRate and OutputTokenRate are tokens read and written a second;
 	// of inference services.

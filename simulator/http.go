@@ -16,11 +16,12 @@ type httpLoad struct {
 	oomed   bool // A pod was OOM-killed since advance looked last.
 	retries *retries
 
-	flow    flow
-	flowing bool
-	most    float64 // Largest rate that is simulated request by request.
-	at      float64
-	row     int
+	flow     flow
+	flowing  bool
+	most     float64 // Largest rate that is simulated request by request.
+	inFlight float64 // Request-seconds in this step.
+	at       float64
+	row      int
 }
 
 func newHTTPLoad(w *world) *httpLoad {
@@ -172,6 +173,7 @@ func (h *httpLoad) settle(p *pod) {
 	used := min(h.s.BaseCPU.Cores(), p.ceiling)*dt + q.busyTime*q.speed + h.flowCPU(p, dt)
 	u.cpu += used
 	u.memory += h.w.memoryFactor * (float64(h.s.BaseMemory)*dt + float64(h.s.MemoryPerConcurrentRequest)*(q.inTime+p.flow.in))
+	h.inFlight += q.inTime + p.flow.in
 	u.running += dt
 	u.readySeconds += dt
 	u.readyCPU += used
@@ -275,7 +277,10 @@ func (h *httpLoad) oomAt(p *pod) int {
 	}
 }
 
-func (h *httpLoad) endStep(o *Observation) { h.observe(o) }
+func (h *httpLoad) endStep(o *Observation) {
+	o.InFlight, h.inFlight = h.inFlight/seconds(h.w.sc.Step), 0
+	h.observe(o)
+}
 
 func (h *httpLoad) finish(s *Score) {
 	if !h.flowing {

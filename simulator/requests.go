@@ -21,7 +21,7 @@ type requestLog struct {
 }
 
 // stepCounts are requests of the step under way.
-type stepCounts struct{ arrivals, dropped, served float64 }
+type stepCounts struct{ arrivals, dropped, served, late float64 }
 
 // windows count arrivals and violated ones by window.
 type windows struct {
@@ -98,6 +98,7 @@ func (l *requestLog) served(arrival, latency float64, violated bool) {
 	l.latency.add(latency)
 	l.step.served++
 	if violated {
+		l.step.late++
 		l.violate(arrival, 1)
 	}
 }
@@ -113,6 +114,8 @@ func (l *requestLog) observe(o *Observation) {
 	o.LatencySeconds = l.latency.quantile(l.w.sc.Objective.Percentile)
 	if most := l.w.sc.Objective.LatencySeconds; most > 0 {
 		o.LateRate = l.latency.above(most) / length
+	} else if l.w.sc.Service.Inference != nil {
+		o.LateRate = l.step.late / length
 	}
 	l.close()
 	if l.w.now >= l.w.scored {

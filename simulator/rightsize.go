@@ -78,7 +78,7 @@ type rightsizer struct {
 	demand, cpu, memory      recommender.Usage
 	prompt, output           recommender.Usage
 	memoryShare              float64
-	relation                 recommender.Relation
+	relation, inFlight       recommender.Relation
 	nextDemand, nextMemory   time.Time
 	nextRelation, nextDecide time.Time
 	madeCPU                  time.Time // When the CPU forecast was made.
@@ -214,7 +214,7 @@ func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
 		return
 	}
 	if due(&r.nextRelation, o.Now, relationGap) {
-		r.relation = recommender.FitRelation(p.relation)
+		r.relation, r.inFlight = recommender.FitRelation(p.relation), recommender.FitRelation(p.inFlight)
 	}
 	if due(&r.nextMemory, o.Now, r.o.MemoryEvery) {
 		memory, share := recommender.ShareMemory(p.memory.series(), p.pods.series(), max(1, o.Ready))
@@ -233,7 +233,7 @@ func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
 	p.cpu.renew(&r.cpu, o.Now)
 	p.memory.renew(&r.memory, o.Now)
 	c := &s.Containers[0]
-	c.CPU, c.Memory, c.MemoryShare = r.cpu, r.memory, r.memoryShare
+	c.CPU, c.Memory, c.MemoryShare, c.MemoryInFlight = r.cpu, r.memory, r.memoryShare, r.inFlight
 }
 
 // refreshDemand brings the demand up to date and puts it into the snapshot.
@@ -254,6 +254,7 @@ func (r *rightsizer) refreshDemand(o Observation, s *recommender.Snapshot, horiz
 	if r.demand.Samples > 0 {
 		s.Demand = &recommender.Demand{
 			Signal: "requests", Unit: "requests/s", Usage: r.demand, Relation: r.relation, Backlog: o.Waiting,
+			Counting: recommender.Counting{Seconds: minuteStep.Seconds(), PeakOf: int(seriesStep / minuteStep), LastSeconds: r.sc.Step.Seconds()},
 		}
 	}
 }

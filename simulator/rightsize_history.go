@@ -41,13 +41,16 @@ type rightsizeHistory struct {
 	objective     Objective
 	throttleSteps int
 	relation      []recommender.RelationSample
+	inFlight      []recommender.RelationSample // Of a pod's memory, by five minutes.
+	fullest       recommender.RelationSample   // Of the five minutes under way.
 	sums          recommender.RelationSample // Of the five minutes under way.
 	count         float64
 	batch         *recommender.BatchLearner // Of inference services.
 }
 
-// outcome is how many requests a second missed the objective, of all.
-type outcome struct{ missed, all float64 }
+// outcome is how many requests a second missed the objective, of all, and what a
+// pod that was ready served.
+type outcome struct{ missed, all, perPod float64 }
 
 // InferenceStep is what the metrics of an inference engine say of a step.
 func InferenceStep(o Observation) recommender.BatchObservation {
@@ -143,15 +146,20 @@ func (h *rightsizeHistory) add(o Observation) {
 			h.throttled = slices.Delete(h.throttled, 0, 1)
 		}
 	}
+	if x := o.InFlight / float64(max(1, o.Ready)); x > h.fullest.Demand && !math.IsNaN(m.memory) && killed == 0 {
+		h.fullest = recommender.RelationSample{Demand: x, Replicas: 1, CPU: m.memory}
+	}
 	h.put(o.MetricsAt, m)
 }
 
-// judge keeps how many requests missed a latency objective.
+// judge keeps how many requests missed an objective for each of them.
 func (h *rightsizeHistory) judge(o Observation) {
-	if h.objective.LatencySeconds <= 0 {
+	if h.objective.LatencySeconds+h.objective.TTFTSeconds+h.objective.ITLSeconds <= 0 {
 		return
 	}
-	h.outcomes = append(h.outcomes, outcome{missed: o.LateRate + o.DroppedRate, all: o.ServedRate + o.DroppedRate})
+	h.outcomes = append(h.outcomes, outcome{
+		missed: o.LateRate + o.DroppedRate, all: o.ServedRate + o.DroppedRate, perPod: o.ServedRate / float64(max(1, o.Ready)),
+	})
 	if len(h.outcomes) > h.outcomeSteps {
 		h.outcomes = slices.Delete(h.outcomes, 0, 1)
 	}
@@ -162,12 +170,14 @@ func (h *rightsizeHistory) judge(o Observation) {
 func (h *rightsizeHistory) outcome() *recommender.Outcome {
 	var sum outcome
 	for _, o := range h.outcomes {
-		sum.missed, sum.all = sum.missed+o.missed, sum.all+o.all
+		sum.missed, sum.all, sum.perPod = sum.missed+o.missed, sum.all+o.all, sum.perPod+o.perPod
 	}
 	if sum.all <= 0 {
 		return nil
 	}
-	return &recommender.Outcome{ViolatedRatio: sum.missed / sum.all, WindowSeconds: outcomeSpan.Seconds()}
+	return &recommender.Outcome{
+		ViolatedRatio: sum.missed / sum.all, WindowSeconds: outcomeSpan.Seconds(), PodRate: sum.perPod / float64(len(h.outcomes)),
+	}
 }
 
 // throttledRatio is the mean share of throttled pods in the last hour.
@@ -224,6 +234,13 @@ func (h *rightsizeHistory) endMinute() {
 func (h *rightsizeHistory) endFive() {
 	for _, t := range h.tracks() {
 		t.endFive()
+	}
+	if h.fullest.Demand > 0 {
+		h.inFlight = append(h.inFlight, h.fullest)
+		if len(h.inFlight) > relationKept {
+			h.inFlight = slices.Delete(h.inFlight, 0, 1)
+		}
+		h.fullest = recommender.RelationSample{}
 	}
 	if h.count == 0 {
 		return

@@ -2,7 +2,8 @@
 // workloads, and writes in three ways alone, each of them a subresource:
 //
 //   - sizes of running pods by server-side apply on pods/resize,
-//   - the number of pods by server-side apply on /scale, of any kind that has it,
+//   - the number of pods by server-side apply on /scale, and of kinds of others, for
+//     which the API server takes none, by a patch of exactly the version it saw,
 //   - evictions, which disruption budgets may refuse.
 //
 // Templates are never written and nothing is ever deleted. It decides nothing:

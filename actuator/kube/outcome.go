@@ -65,6 +65,28 @@ func Refusals(known map[string]actuator.Refusal, outcomes []Outcome) map[string]
 	return known
 }
 
+// Forget is the state that a plan left without what was not made of it, so that
+// the next plan asks again at once: steps that were skipped, that found another
+// object, or that got no answer. Those that did take effect, without an answer, are
+// seen in their pods. Evictions are asked for again after a minute.
+func Forget(s actuator.State, outcomes []Outcome) actuator.State {
+	s.Pods = slices.Clone(s.Pods)
+	for _, o := range outcomes {
+		i := slices.IndexFunc(s.Pods, func(p actuator.PodState) bool { return p.Name == o.Step.Pod && p.UID == o.Step.Precondition.UID })
+		if i < 0 || o.Result == Applied || o.Result == Refused {
+			continue
+		}
+		switch o.Step.Kind {
+		case actuator.StepResize:
+			s.Pods = slices.Delete(s.Pods, i, i+1)
+		case actuator.StepRevert:
+			s.Pods[i].Revert = false // It is still to be put back.
+		case actuator.StepScale, actuator.StepEvict:
+		}
+	}
+	return s
+}
+
 // outcome says what an error of the API server means for a step.
 func outcome(step actuator.Step, err error) Outcome {
 	o := Outcome{Step: step, Result: Applied, Err: err}

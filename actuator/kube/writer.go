@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -89,10 +90,10 @@ func (w *Writer) step(ctx context.Context, t Target, s actuator.Step) error {
 }
 
 // resize gives a pod its sizes. What the pod was made with is taken over; sizes
-// that somebody else has written since are a conflict.
+// that somebody else has written since, or declares, are a conflict.
 func (w *Writer) resize(ctx context.Context, namespace string, s actuator.Step) error {
 	pod := podWith(namespace, s)
-	return w.apply(ctx, pod, "resize", pod, s.Precondition, func(o owner) bool { return o.subresource == "" })
+	return w.apply(ctx, pod, "resize", pod, s.Precondition, func(o owner) bool { return o.subresource == "" && !o.declares })
 }
 
 // podWith is a pod with nothing but the sizes of a step. What is not named stays
@@ -150,6 +151,9 @@ func (w *Writer) scale(ctx context.Context, t Target, s actuator.Step) error {
 	object := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": t.APIVersion, "kind": t.Kind, "metadata": map[string]any{"namespace": t.Namespace, "name": t.Name},
 	}}
+	if !applies(object.GroupVersionKind()) {
+		return w.patchScale(ctx, object, replicas, s.Precondition)
+	}
 	scale := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": map[string]any{"namespace": t.Namespace, "name": t.Name},
 		"spec": map[string]any{"replicas": int64(replicas)},
@@ -157,6 +161,30 @@ func (w *Writer) scale(ctx context.Context, t Target, s actuator.Step) error {
 	return w.apply(ctx, object, "scale", scale, s.Precondition, func(o owner) bool {
 		return o.manager == unowned || slices.Contains(t.TakeOver, o.manager) || !o.declares && (o.subresource == "" || strings.HasPrefix(o.manager, "kubectl"))
 	})
+}
+
+// applies says whether the API server takes server-side applies on the /scale of a
+// kind: of its own kinds, and not of those that others define ("request to convert
+// CR to an invalid group/version", Kubernetes 1.37).
+func applies(kind schema.GroupVersionKind) bool { return kind.Group == "apps" || kind.Group == "" }
+
+// patchScale sets the number of pods of an object of a kind of others, of exactly
+// the version of which nothing has changed since it was planned. Who else sets it
+// is not told by this: a plan has to know.
+func (w *Writer) patchScale(ctx context.Context, object *unstructured.Unstructured, replicas int, pre actuator.Precondition) error {
+	var err error
+	for range attempts {
+		version, changed := w.unchanged(ctx, object, pre)
+		if changed != nil {
+			return changed
+		}
+		patch := fmt.Appendf(nil, `{"metadata":{"resourceVersion":%q},"spec":{"replicas":%d}}`, version, replicas)
+		err = w.client.SubResource("scale").Patch(ctx, object.DeepCopy(), client.RawPatch(types.MergePatchType, patch), client.FieldOwner(manager))
+		if !apierrors.IsConflict(err) {
+			return err
+		}
+	}
+	return err
 }
 
 // apply writes a subresource by server-side apply. It does not force at first.

@@ -36,13 +36,13 @@ prices; no metrics history and no credentials.`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
-	o.gather.bind(cmd.Flags())
+	o.gather.bind(cmd)
 	cmd.Flags().StringVarP(&o.file, "file", "f", "", "write to this file instead of standard output")
 	return cmd
 }
 
 func (o *collectOptions) run(ctx context.Context) error {
-	g, err := o.gather.prepare(o.streams, holdForPeople)
+	g, err := o.gather.prepare(ctx, o.streams, holdForPeople)
 	if err != nil {
 		return err
 	}

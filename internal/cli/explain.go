@@ -27,6 +27,9 @@ func newExplainCommand(s Streams) *cobra.Command {
 in order with the number before and after it, the money, and what would lead to
 another decision.
 
+With a kubeconfig, as in 'rightsize report --help', the RightSize of the workload
+governs the decision.
+
 The history comes from a Prometheus, or with -f from a file that 'rightsize
 collect' wrote: then it is decided again offline, with the policy in the file.
 
@@ -34,6 +37,9 @@ KIND may be short and in any case (deploy, sts, ds, cj, job), and the namespace
 may lead: NAMESPACE/KIND/NAME.`,
 		Example: `  # from a Prometheus
   rightsize explain Deployment/shop --prometheus http://localhost:9090 -n web
+
+  # with the policy and the Prometheus of the cluster that kubectl talks to
+  kubectl rightsize explain deploy/shop -n web
 
   # from a file, offline
   rightsize explain deploy/shop -f snapshots.json
@@ -46,7 +52,7 @@ may lead: NAMESPACE/KIND/NAME.`,
 			return o.run(cmd.Context(), args)
 		},
 	}
-	o.gather.bind(cmd.Flags())
+	o.gather.bind(cmd)
 	cmd.Flags().StringVarP(&o.file, "file", "f", "", `read snapshots from this file, "-" for standard input, instead of a Prometheus`)
 	cmd.Flags().StringVarP(&o.output, "output", "o", "text", "text or json (the Decision)")
 	return cmd
@@ -63,30 +69,27 @@ func (o *explainOptions) run(ctx context.Context, args []string) error {
 			return usageErrorf("%w", err)
 		}
 	}
-	var s recommender.Snapshot
+	var item report.Item
 	var err error
 	switch {
 	case o.file != "":
-		s, err = o.fromFile(t)
+		item.Snapshot, err = o.fromFile(t)
 	case len(args) == 0:
 		return usageErrorf("which workload? name it as KIND/NAME, for example Deployment/shop, or give a file with -f")
 	default:
-		s, err = o.fromPrometheus(ctx, t)
+		item, err = o.fromPrometheus(ctx, t)
 	}
 	if err != nil {
 		return err
 	}
 	var decider recommender.Recommender
-	return o.write(s, decider.Decide(s))
-}
-
-func (o *explainOptions) write(s recommender.Snapshot, d recommender.Decision) error {
+	item.Decision = decider.Decide(item.Snapshot)
 	if o.output == "json" {
 		e := json.NewEncoder(o.streams.Out)
 		e.SetIndent("", "  ")
-		return e.Encode(d)
+		return e.Encode(item.Decision)
 	}
-	return report.Explain(o.streams.Out, s, d, o.streams.style(""))
+	return report.Explain(o.streams.Out, item, o.streams.style(""))
 }
 
 // fromFile finds the snapshot in a file. What was set for a Prometheus has no
@@ -117,10 +120,11 @@ func (o *explainOptions) fromFile(t target) (recommender.Snapshot, error) {
 }
 
 // fromPrometheus collects and builds the snapshot of the one workload.
-func (o *explainOptions) fromPrometheus(ctx context.Context, t target) (recommender.Snapshot, error) {
+func (o *explainOptions) fromPrometheus(ctx context.Context, t target) (report.Item, error) {
 	found, err := o.gather.find(ctx, o.streams, "explain", t)
 	if err != nil {
-		return recommender.Snapshot{}, err
+		return report.Item{}, err
 	}
-	return found.gathering.build(found.fleet, found.workload), nil
+	g, w := found.gathering, found.workload
+	return report.Item{Snapshot: g.build(found.fleet, w), Owner: g.owner(w.ID)}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 
@@ -33,28 +34,35 @@ const (
 // Prometheus.
 type gatherFlags struct {
 	prometheus prometheusFlags
+	cluster    clusterFlags
 	set        *pflag.FlagSet
+	everywhere bool
 	at         string
 	configFile string
+	rightsizes []string
 	hold       time.Duration
 }
 
 // bind declares the flags.
-func (g *gatherFlags) bind(fs *pflag.FlagSet) {
+func (g *gatherFlags) bind(cmd *cobra.Command) {
+	fs := cmd.Flags()
 	g.set = fs
 	g.prometheus.bind(fs)
+	g.cluster.bind(cmd)
+	fs.BoolVarP(&g.everywhere, "all-namespaces", "A", false, "all namespaces (default, but as kubectl rightsize, where it is that of the context)")
 	fs.StringVar(&g.at, "at", "", "decide as of this instant, RFC 3339, for example 2026-11-20T12:00:00Z (default now)")
 	fs.StringVar(&g.configFile, "config", "", "YAML file with the connection, prices and policies (docs/config.md)")
+	fs.StringArrayVar(&g.rightsizes, "rightsize", nil, "YAML file or folder with RightSizes that govern their workloads, as if they were applied (repeatable)")
 	fs.DurationVar(&g.hold, "hold", 0, "how long a decision has to last before the next change, for example 168h (default 1h; 168h for kustomize and helm-values)")
 }
 
 // names are the flags that bind declared, which make no sense without a
 // Prometheus.
 func (g *gatherFlags) names() []string {
-	own := pflag.NewFlagSet("", pflag.ContinueOnError)
+	own := &cobra.Command{}
 	(&gatherFlags{}).bind(own)
 	var names []string
-	own.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	own.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 	return names
 }
 
@@ -63,15 +71,22 @@ type gathering struct {
 	streams   Streams
 	collector *collector.Collector
 	settings  config.Config
-	at        time.Time
+	// live is what the cluster itself says; nil where it is not asked.
+	live *live
+	// rightsizes are those of the cluster and of files; nil where neither is read.
+	rightsizes rightsizes
+	// narrowed says that the flags leave out some workloads of the namespaces.
+	narrowed bool
+	at       time.Time
 	// hold replaces that of the policies; zero leaves it.
 	hold time.Duration
 	// defaultHold is for policies that do not set one.
 	defaultHold time.Duration
 }
 
-// prepare checks the flags. Nothing is read from the network yet.
-func (g *gatherFlags) prepare(s Streams, defaultHold time.Duration) (*gathering, error) {
+// prepare checks the flags, and reads what a cluster says about settings and
+// policies where one is to be read.
+func (g *gatherFlags) prepare(ctx context.Context, s Streams, defaultHold time.Duration) (*gathering, error) {
 	out := &gathering{streams: s, settings: config.Default(), at: time.Now().UTC().Truncate(time.Second), defaultHold: defaultHold}
 	if g.set.Changed("hold") {
 		if g.hold < time.Second {
@@ -96,7 +111,24 @@ func (g *gatherFlags) prepare(s Streams, defaultHold time.Duration) (*gathering,
 		}
 		g.prometheus.section, g.prometheus.dir = out.settings.Prometheus, filepath.Dir(g.configFile)
 	}
-	out.collector, err = g.prometheus.collector()
+	if g.everywhere && g.set.Changed("namespace") {
+		return nil, usageErrorf("--all-namespaces and --namespace cannot be used together")
+	}
+	out.narrowed = g.set.Changed("selector") || g.set.Changed("exclude-namespace") || g.set.Changed("matcher")
+	if g.cluster.wanted() {
+		err = g.join(ctx, out)
+	} else {
+		out.collector, err = g.prometheus.collector(nil)
+	}
+	if err != nil || len(g.rightsizes) == 0 {
+		return out, err
+	}
+	namespace := ""
+	if only := g.prometheus.cfg.Namespaces; len(only) == 1 {
+		namespace = only[0]
+	}
+	objects, err := readRightSizes(g.rightsizes, namespace)
+	out.rightsizes = out.rightsizes.with(objects)
 	return out, err
 }
 
@@ -111,6 +143,7 @@ type foundWorkload struct {
 // with it that errors name.
 func (g *gatherFlags) find(ctx context.Context, s Streams, what string, t target) (foundWorkload, error) {
 	if t.namespace != "" {
+		g.everywhere = false // The target says more.
 		switch {
 		case !g.set.Changed("namespace"):
 			if err := g.set.Set("namespace", t.namespace); err != nil {
@@ -120,7 +153,7 @@ func (g *gatherFlags) find(ctx context.Context, s Streams, what string, t target
 			return foundWorkload{}, usageErrorf("%s is not in the namespaces of --namespace", t)
 		}
 	}
-	ready, err := g.prepare(s, holdForPeople)
+	ready, err := g.prepare(ctx, s, holdForPeople)
 	if err != nil {
 		return foundWorkload{}, err
 	}
@@ -149,7 +182,7 @@ func (g *gathering) fleet(ctx context.Context) (*collector.Fleet, error) {
 	if len(fleet.Workloads) == 0 {
 		return nil, g.empty(fleet)
 	}
-	return fleet, nil
+	return fleet, g.checkCluster(fleet)
 }
 
 // empty says what was looked for in vain.
@@ -178,7 +211,15 @@ func (g *gathering) policy(w recommender.Workload) recommender.Policy {
 // build makes the snapshot of a workload.
 func (g *gathering) build(fleet *collector.Fleet, w collector.Workload) recommender.Snapshot {
 	w.Facts = snapshot.Facts(fleet.Facts, w.Facts)
-	return snapshot.Build(w, g.at, g.policy(w.ID))
+	policy := g.policy(w.ID)
+	if g.rightsizes == nil {
+		return snapshot.Build(w, g.at, policy)
+	}
+	schedule, found := g.govern(w.ID, &policy)
+	w.Facts = append(w.Facts, found...)
+	s := snapshot.Build(w, g.at, policy)
+	s.Surroundings.Windows, s.Surroundings.Floors = schedule.Windows, schedule.Floors
+	return s
 }
 
 // each calls do for every workload, as many at once as there are processors,
@@ -211,6 +252,7 @@ func (g *gathering) report(ctx context.Context, history bool) (report.Report, er
 	if err != nil {
 		return report.Report{}, err
 	}
+	g.tellStrangers(fleet)
 	r := report.Report{
 		At: g.at, Source: g.collector.Source(), Version: Version(), Facts: fleet.Facts, Queries: fleet.Queries,
 		Items: make([]report.Item, len(fleet.Workloads)),
@@ -225,6 +267,7 @@ func (g *gathering) report(ctx context.Context, history bool) (report.Report, er
 		} else {
 			r.Items[i] = report.Item{Snapshot: s, Decision: d}
 		}
+		r.Items[i].Owner = g.owner(w.ID)
 	})
 	return r, err
 }

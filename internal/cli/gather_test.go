@@ -105,7 +105,7 @@ func TestCollectedDecidesTheSame(t *testing.T) {
 	}
 	var text [2]bytes.Buffer
 	for i, s := range []recommender.Snapshot{g.build(fleet, fleet.Workloads[1]), all[1]} {
-		if err := report.Explain(&text[i], s, decider.Decide(s), report.Style{}); err != nil {
+		if err := report.Explain(&text[i], report.Item{Snapshot: s, Decision: decider.Decide(s)}, report.Style{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -223,7 +223,7 @@ func FuzzSnapshots(f *testing.F) {
 			return
 		}
 		for _, s := range all {
-			if err := report.Explain(io.Discard, s, decider.Decide(s), report.Style{}); err != nil {
+			if err := report.Explain(io.Discard, report.Item{Snapshot: s, Decision: decider.Decide(s)}, report.Style{}); err != nil {
 				t.Error(err)
 			}
 		}

@@ -13,13 +13,12 @@ import (
 )
 
 type importOptions struct {
-	streams    Streams
-	file       string
-	namespace  string
-	kubeconfig string
-	context    string
-	kinds      []importer.Kind
-	name       string
+	streams   Streams
+	cluster   clusterFlags
+	file      string
+	namespace string
+	kinds     []importer.Kind
+	name      string
 }
 
 func newImportCommand(s Streams) *cobra.Command {
@@ -56,8 +55,7 @@ JSON, in which NAME and -n select; else from the cluster that kubectl talks to.`
 	f := cmd.Flags()
 	f.StringVarP(&o.file, "file", "f", "", `read manifests from this file, "-" for standard input, instead of a cluster`)
 	f.StringVarP(&o.namespace, "namespace", "n", "", "namespace (default that of the context; with -f all, and of objects that name none)")
-	f.StringVar(&o.kubeconfig, "kubeconfig", "", "file that says how to reach the cluster (default as kubectl)")
-	f.StringVar(&o.context, "context", "", "context in that file (default the current one)")
+	o.cluster.bind(cmd)
 	return cmd
 }
 
@@ -74,8 +72,8 @@ func (o *importOptions) run(ctx context.Context, kinds string) error {
 	var objects []importer.Object
 	var err error
 	switch {
-	case o.file != "" && (o.kubeconfig != "" || o.context != ""):
-		return usageErrorf("--kubeconfig and --context have no meaning with -f: a file needs no cluster")
+	case o.file != "" && o.cluster.given() != "":
+		return usageErrorf("--%s has no meaning with -f: a file needs no cluster", o.cluster.given())
 	case o.file != "":
 		objects, err = o.fromFile()
 	case o.name == "":

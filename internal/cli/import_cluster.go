@@ -8,8 +8,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/rightsize-dev/rightsize/internal/importer"
 )
@@ -30,27 +28,17 @@ func autoscalerResource(kind importer.Kind) schema.GroupVersionResource {
 // fromCluster gets the named autoscaler of each kind, by the configuration that
 // kubectl uses.
 func (o *importOptions) fromCluster(ctx context.Context) ([]importer.Object, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = o.kubeconfig
-	config := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context})
-	namespace, _, err := config.Namespace()
+	cl, err := o.cluster.connect()
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration of kubectl: %w", err)
+		return nil, err
 	}
+	namespace := cl.namespace
 	if o.namespace != "" {
 		namespace = o.namespace
 	}
-	rest, err := config.ClientConfig()
-	if err != nil {
-		return nil, fmt.Errorf("read the configuration of kubectl: %w", err)
-	}
-	client, err := dynamic.NewForConfig(rest)
-	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", rest.Host, err)
-	}
 	var all []importer.Object
 	for _, kind := range o.kinds {
-		got, err := client.Resource(autoscalerResource(kind)).Namespace(namespace).Get(ctx, o.name, metav1.GetOptions{})
+		got, err := cl.dynamic.Resource(autoscalerResource(kind)).Namespace(namespace).Get(ctx, o.name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return nil, fmt.Errorf("no %s %s/%s, or the cluster has no such kind: %w", kind, namespace, o.name, err)
 		}

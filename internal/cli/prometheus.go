@@ -46,6 +46,9 @@ type prometheusFlags struct {
 	azureCloud      string
 }
 
+// errNoPrometheus says how to give one.
+var errNoPrometheus = errors.New("no Prometheus given: use --prometheus URL, --prometheus-config FILE, a section prometheus in that of --config, or PROMETHEUS_URL")
+
 // bind declares the flags.
 func (p *prometheusFlags) bind(fs *pflag.FlagSet) {
 	p.set = fs
@@ -97,11 +100,16 @@ func (p *prometheusFlags) bindAuth(fs *pflag.FlagSet) {
 }
 
 // collector builds the collector that the flags ask for. Its errors are usage
-// errors.
-func (p *prometheusFlags) collector() (*collector.Collector, error) {
+// errors, but for those of change, which may be nil and has the last word.
+func (p *prometheusFlags) collector(change func(*collector.Config) error) (*collector.Collector, error) {
 	cfg, err := p.config()
 	if err != nil {
 		return nil, usageErrorf("%w", err)
+	}
+	if change != nil {
+		if err := change(&cfg); err != nil {
+			return nil, err
+		}
 	}
 	c, err := collector.New(cfg)
 	if err != nil {
@@ -132,7 +140,7 @@ func (p *prometheusFlags) config() (collector.Config, error) {
 		cfg.URL = os.Getenv("PROMETHEUS_URL")
 	}
 	if cfg.URL == "" {
-		return cfg, errors.New("no Prometheus given: use --prometheus URL, --prometheus-config FILE, a section prometheus in that of --config, or PROMETHEUS_URL")
+		return cfg, errNoPrometheus
 	}
 	if err := p.headersInto(&cfg); err != nil {
 		return cfg, err

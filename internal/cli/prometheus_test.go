@@ -72,7 +72,7 @@ func TestPrometheusFlags(t *testing.T) {
 	if len(headers) != 2 || string(headers["X-Scope-Orgid"].Secrets[0]) != "team: one" {
 		t.Errorf("headers are %v", headers)
 	}
-	if _, err := parsed(t, "--prometheus", "http://x", "--step", "1d", "--history", "2w").collector(); err != nil {
+	if _, err := parsed(t, "--prometheus", "http://x", "--step", "1d", "--history", "2w").collector(nil); err != nil {
 		t.Errorf("days and weeks: %v", err)
 	}
 }
@@ -109,7 +109,7 @@ func TestPrometheusFlagErrors(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			_, err := parsed(t, tc.args...).collector()
+			_, err := parsed(t, tc.args...).collector(nil)
 			coded, ok := errors.AsType[*codeError](err)
 			if !ok || coded.code != ExitUsage || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error is %v, want a usage error about %q", err, tc.want)

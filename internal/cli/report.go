@@ -28,6 +28,11 @@ func newReportCommand(s Streams) *cobra.Command {
 decides what size it should have. Nothing but the Prometheus is needed, and
 nothing is ever written to a cluster.
 
+With --kubeconfig or --context, and always as 'kubectl rightsize', the cluster is
+read as well: RightSize objects govern the workloads they name, and where the
+chart is installed, its settings and its Prometheus are used, which is reached
+through the API server.
+
 Sizes for people (table, json, csv, markdown, html) have to last an hour, those
 for a repository (kustomize, helm-values) a week, unless --hold or the config
 file say otherwise. Monthly amounts take the decision for 730 hours.
@@ -45,12 +50,18 @@ Exit codes: 0 ok, 1 it failed or found no workload, 2 wrong usage.`,
   # patches for a repository
   rightsize report --prometheus http://localhost:9090 -n web -o kustomize -f rightsize-patches.yaml
 
+  # with the policies and the Prometheus of the cluster that kubectl talks to
+  kubectl rightsize report -n web
+
+  # what would change with RightSizes that are not applied yet?
+  rightsize report --prometheus http://localhost:9090 -n web --rightsize manifests/
+
   # what would it have said on Monday morning?
   rightsize report --prometheus http://localhost:9090 --at 2026-11-16T08:00:00Z`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
-	o.gather.bind(cmd.Flags())
+	o.gather.bind(cmd)
 	cmd.Flags().StringVarP(&o.output, "output", "o", string(report.FormatTable), "table, json, csv, markdown, html, kustomize or helm-values")
 	cmd.Flags().StringVarP(&o.file, "file", "f", "", "write to this file instead of standard output")
 	cmd.Flags().StringVar(&o.sort, "sort", string(report.SortName), "order of the workloads: name, or savings (most first)")
@@ -73,7 +84,7 @@ func (o *reportOptions) run(ctx context.Context) error {
 	if format.ForGit() {
 		hold = holdForGit
 	}
-	g, err := o.gather.prepare(o.streams, hold)
+	g, err := o.gather.prepare(ctx, o.streams, hold)
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ Exit codes: 0 ok, 1 it failed, 2 wrong usage.`,
 		},
 	}
 	f := cmd.Flags()
-	o.gather.bind(f)
+	o.gather.bind(cmd)
 	f.StringVarP(&o.file, "file", "f", "", "write the scenario to this file and the trace beside it (default NAME.yaml)")
 	f.StringVar(&o.service, "service", string(record.Usage), "usage or http")
 	f.DurationVar(&o.latency, "latency", 500*time.Millisecond, "the latency objective of an http service")

@@ -40,11 +40,13 @@ type Archive struct {
 	scope   scope
 
 	// mu guards the rest.
-	mu     sync.RWMutex
-	grids  grids
-	kinds  map[string]tableKind
-	shelf  map[recommender.Workload][]volume
-	rest   map[string]*table
+	mu    sync.RWMutex
+	grids grids
+	kinds map[string]tableKind
+	shelf map[recommender.Workload][]volume
+	rest  map[string]*table
+	// runs are those of Jobs, by the top-most controller and the Job's name.
+	runs   map[recommender.Workload]map[string]knownRun
 	now    *current
 	newest map[recommender.Workload]recommender.Workload
 	ids    []recommender.Workload
@@ -74,7 +76,10 @@ func (c *Collector) NewArchive() *Archive {
 }
 
 func (c *Collector) archive() *Archive {
-	return &Archive{Collector: c, maxBytes: c.cfg.MaxResponseBytes, now: newCurrent()}
+	return &Archive{
+		Collector: c, maxBytes: c.cfg.MaxResponseBytes, holes: map[string]hole{}, kinds: map[string]tableKind{},
+		shelf: map[recommender.Workload][]volume{}, runs: map[recommender.Workload]map[string]knownRun{}, now: newCurrent(), watched: map[recommender.Workload][]*watched{},
+	}
 }
 
 // At is the instant up to which history was read, the zero time before that.
@@ -100,6 +105,19 @@ func (a *Archive) Workloads() []recommender.Workload {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	return slices.Clone(a.ids)
+}
+
+// Find returns a workload under the name it has here: one that names no cluster
+// is looked for in the one that the configuration names, too.
+func (a *Archive) Find(w recommender.Workload) (recommender.Workload, bool) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	if _, ok := slices.BinarySearchFunc(a.ids, w, compareWorkloads); ok || w.Cluster != "" {
+		return w, ok
+	}
+	w.Cluster = a.cfg.Cluster
+	_, ok := slices.BinarySearchFunc(a.ids, w, compareWorkloads)
+	return w, ok
 }
 
 // Read brings the archive up to the instant, rounded down to the step: the
@@ -170,12 +188,12 @@ func (x *collection) finish() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.rekey()
-	a.grids = x.grids
-	a.forget()
-	a.owners.forget(x.grids.start())
 	if err := x.checkUsage(); err != nil {
 		return err
 	}
+	a.grids = x.grids
+	a.forget()
+	a.owners.forget(x.grids.start())
 	x.fresh.after(a.now, x.grids.fine.end, x.grids.fine.end.Add(-x.grids.coarse.step))
 	a.now, a.rest = x.fresh, x.rest
 	x.list()
@@ -208,6 +226,14 @@ func (a *Archive) rekey() {
 		}
 		delete(a.shelf, w)
 	}
+	for w, runs := range a.runs {
+		if to := a.owners.resolve(w); to != w {
+			for _, r := range runs {
+				a.addRun(to, r)
+			}
+			delete(a.runs, w)
+		}
+	}
 }
 
 // forget drops what is older than the history.
@@ -224,6 +250,9 @@ func (a *Archive) forget() {
 		} else {
 			a.shelf[w] = kept
 		}
+	}
+	for w := range a.runs {
+		a.forgetRuns(w)
 	}
 }
 

@@ -51,7 +51,9 @@ func TestHolesAreFilled(t *testing.T) {
 	}{
 		"throttling fails": {
 			fault: fault{text: "container_cpu_cfs"}, code: recommender.FactPartial, signal: "throttled",
-			gap: func(w collector.Workload) int { return w.Containers[0].Throttled.Len() - w.Containers[0].Throttled.Observed() },
+			gap: func(w collector.Workload) int {
+				return w.Containers[0].Throttled.Len() - w.Containers[0].Throttled.Observed()
+			},
 		},
 		"a gap in demand is a gap": {
 			fault: fault{text: "_requests_total"}, code: recommender.FactMissing, signal: "http_requests",
@@ -62,7 +64,9 @@ func TestHolesAreFilled(t *testing.T) {
 		},
 		"a store is not there": {
 			fault: fault{text: "container_memory_working", warning: "partial response: store down"}, code: recommender.FactPartial, signal: "memory",
-			gap: func(w collector.Workload) int { return w.Containers[0].Memory.Len() - w.Containers[0].Memory.Observed() },
+			gap: func(w collector.Workload) int {
+				return w.Containers[0].Memory.Len() - w.Containers[0].Memory.Observed()
+			},
 		},
 		"CPU fails": {
 			fault: fault{text: "container_cpu_usage"}, wantErr: true,
@@ -151,5 +155,57 @@ func TestHolesRest(t *testing.T) {
 	}
 	if _, err := a.Read(t.Context(), at.Add(-time.Hour), nil); err == nil || !strings.Contains(err.Error(), "cannot be read up to") {
 		t.Errorf("reading backwards gives %v", err)
+	}
+}
+
+// When a second cluster comes to the Prometheus, workloads get the names of
+// theirs; until everything was read again, what is known stays. When it goes,
+// nothing changes.
+func TestASecondCluster(t *testing.T) {
+	t.Parallel()
+	var two atomic.Bool
+	var now fault
+	api := &fakeAPI{workloads: 2, podsEach: 1, before: func(w http.ResponseWriter, r *http.Request, expr string) bool {
+		if two.Load() && strings.HasPrefix(expr, "count by (cluster") {
+			_, _ = fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"cluster":"a"},"value":[%s,"1"]},{"metric":{},"value":[%[1]s,"1"]}]}}`, r.FormValue("time"))
+			return true
+		}
+		return now.before(w, r, expr)
+	}}
+	c, err := collector.New(fakeConfig(api.start(t).URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := c.NewArchive()
+	at := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	read := func(wantErr bool) {
+		t.Helper()
+		if _, err := a.Read(t.Context(), at, nil); (err != nil) != wantErr {
+			t.Errorf("error is %v", err)
+		}
+		at = at.Add(5 * time.Minute)
+		if w, ok := a.Workload(a.Workloads()[0]); !ok || w.Containers[0].CPU.Observed() != 12 {
+			t.Errorf("%s has %d points, want 12", w.ID, w.Containers[0].CPU.Observed())
+		}
+	}
+	told := func() bool {
+		return slices.ContainsFunc(a.Facts(), func(f recommender.Fact) bool { return strings.Contains(f.Message, "2 clusters") })
+	}
+	read(false)
+	two.Store(true)
+	now = fault{text: "container_cpu_usage"}
+	read(true)
+	if told() {
+		t.Error("what was not read is told of")
+	}
+	now = fault{}
+	read(false)
+	if !told() {
+		t.Errorf("two clusters are not told of: %v", a.Facts())
+	}
+	two.Store(false)
+	read(false)
+	if n := len(a.Workloads()); n != 2 {
+		t.Errorf("%d workloads", n)
 	}
 }

@@ -20,7 +20,7 @@ func (x *collection) list() {
 	for w, volumes := range x.shelf {
 		for _, v := range volumes {
 			if v.table == tableCPU || v.table == tableMemory {
-				ids[w] = true
+				ids[w] = x.wanted(w)
 			}
 		}
 	}
@@ -115,6 +115,7 @@ func (a *Archive) Workload(w recommender.Workload) (Workload, bool) {
 	out.StartupSeconds = p90(append(a.history(tableStartup, k).Values, a.rest[tableStartup].value(k)))
 	signals, facts := a.chosen(w, a.signals(w))
 	out.Signals, out.Facts = signals, append(out.Facts, facts...)
+	out.Runs, out.DeadlineSeconds, out.Durations = a.runsOf(w), a.now.deadlines[w], durationsOf(a.now.durations[w])
 	return out, true
 }
 
@@ -165,6 +166,7 @@ func (a *Archive) container(w, raw recommender.Workload, name string) Container 
 		c.UsageWithCache = v
 	}
 	c.Runtime = a.runtime(w, raw, name)
+	c.StartCPU = a.history(tableStartCPU, k)
 	return c
 }
 

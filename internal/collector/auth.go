@@ -58,6 +58,12 @@ func (c Config) validateAuth() error {
 // the one of the Prometheus project for what its configuration covers, and the
 // clouds' around it.
 func (c Config) roundTripper() (http.RoundTripper, error) {
+	if c.Transport != nil {
+		if c.HTTP.HTTPHeaders == nil {
+			return c.Transport, nil
+		}
+		return config.NewHeadersRoundTripper(c.HTTP.HTTPHeaders, c.Transport), nil
+	}
 	base, err := config.NewRoundTripperFromConfig(c.HTTP, "rightsize", config.WithUserAgent("rightsize"))
 	if err != nil {
 		return nil, fmt.Errorf("HTTP client: %w", err)

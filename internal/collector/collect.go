@@ -2,13 +2,12 @@ package collector
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
 	"github.com/prometheus/common/model"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/rightsize-dev/rightsize/recommender"
 )
 
 // Steps of what changes rarely.
@@ -75,8 +74,13 @@ func (x *collection) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if x.owners == nil || x.scope.cluster != scope.cluster {
-		x.clear(scope.cluster)
+	switch {
+	case x.owners == nil:
+		x.owners = newOwners(scope.cluster)
+	case scope.cluster == "":
+		scope.cluster = x.scope.cluster // Only one of several clusters is left; its workloads are called as before.
+	case scope.cluster != x.scope.cluster:
+		return x.anew(ctx)
 	}
 	found, err := x.discover(ctx, x.run, scope, x.grids.fine.within(window{x.grids.fine.end.Add(-x.span), x.grids.fine.end}))
 	if err != nil {
@@ -104,28 +108,37 @@ func (x *collection) read(ctx context.Context) error {
 	return x.finish()
 }
 
-// clear begins anew: workloads are told apart otherwise than before, or nothing
-// is known.
-func (x *collection) clear(cluster string) {
-	x.owners, x.found, x.holes = newOwners(cluster), nil, map[string]hole{}
-	x.since, x.span = time.Time{}, x.grids.fine.over()
-	x.Archive.mu.Lock()
-	defer x.Archive.mu.Unlock()
-	x.shelf, x.kinds, x.Archive.grids = map[recommender.Workload][]volume{}, map[string]tableKind{}, grids{}
-	x.now, x.ids, x.newest = newCurrent(), nil, nil
+// anew reads everything into an archive of its own and takes that over:
+// workloads are told apart by another label than before.
+func (x *collection) anew(ctx context.Context) error {
+	a, fresh := x.Archive, x.archive()
+	fresh.most, fresh.maxBytes = a.most, a.maxBytes
+	again := fresh.collection(x.grids.fine.end, nil)
+	again.run = x.run
+	if err := again.read(ctx); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.owners, a.holes, a.found, a.scope = fresh.owners, fresh.holes, fresh.found, fresh.scope
+	a.grids, a.kinds, a.shelf, a.rest, a.runs = fresh.grids, fresh.kinds, fresh.shelf, fresh.rest, fresh.runs
+	a.now, a.newest, a.ids, a.facts, a.known = fresh.now, fresh.newest, fresh.ids, fresh.facts, fresh.known
+	return nil
 }
 
 // readWindows reads what is there of the windows, one after the other, so that
 // no more is held unpacked than is allowed.
 func (x *collection) readWindows(ctx context.Context) error {
 	x.refuse()
-	for name, h := range x.dueHoles() {
+	due := x.dueHoles()
+	for name, h := range due {
 		for _, w := range x.windows(h.window) {
 			if err := x.readWindow(ctx, w, h.tries, func(table string) bool { return table == name }); err != nil {
-				x.holes[name] = h
+				maps.Copy(x.holes, due)
 				return err
 			}
 		}
+		delete(due, name)
 	}
 	end := x.grids.fine.end
 	for _, w := range x.windows(window{end.Add(-x.span), end}) {
@@ -152,6 +165,9 @@ func (x *collection) readWindow(ctx context.Context, w window, tries int, wanted
 // windows splits a time that is to be read.
 func (x *collection) windows(w window) []window {
 	g := x.grids.fine.within(w)
+	if g.n == 0 {
+		return nil
+	}
 	per := g.n
 	if x.most > 0 {
 		var l load

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -79,6 +80,10 @@ type Config struct {
 	Params map[string]string `yaml:"params,omitempty"`
 
 	HTTP config.HTTPClientConfig `yaml:",inline"`
+	// Transport takes the place of everything that HTTP says but its headers, for
+	// who reaches the Prometheus by a way of its own, such as the proxy of an API
+	// server. Nil where HTTP says it all.
+	Transport http.RoundTripper `yaml:"-"`
 	// SigV4 signs requests for Amazon Managed Service for Prometheus.
 	SigV4 *sigv4.SigV4Config `yaml:"sigv4,omitempty"`
 	// Google gets tokens for Google Cloud Managed Service for Prometheus.

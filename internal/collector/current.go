@@ -20,6 +20,9 @@ type current struct {
 	existing map[recommender.Workload]bool
 	// selected are the workloads that the selector selects; nil means all.
 	selected map[recommender.Workload]bool
+	// deadlines of runs are in seconds, durations are of the last hour.
+	deadlines map[recommender.Workload]float64
+	durations map[recommender.Workload]map[Timed]*histogram
 }
 
 // newestPod is the newest pod of an owner.
@@ -43,6 +46,7 @@ type template struct {
 func newCurrent() *current {
 	return &current{
 		newest: map[recommender.Workload]*newestPod{}, cached: map[key]float64{}, existing: map[recommender.Workload]bool{},
+		deadlines: map[recommender.Workload]float64{}, durations: map[recommender.Workload]map[Timed]*histogram{},
 	}
 }
 

@@ -211,6 +211,8 @@ func (c *Collector) counted(s scope) (string, string) {
 		parts = append(parts, count(m[0], s.state(m[0])))
 	}
 	parts = append(parts, count("container_oom_events_total", s.usage("container_oom_events_total")),
+		count("container_start_time_seconds", s.usage("container_start_time_seconds")),
+		count("kube_job_status_completion_time", s.state("kube_job_status_completion_time")),
 		count(countSidecars, s.sidecarInfo()),
 		count(countNodePods, fmt.Sprintf("max by (%s) (%s)", s.pod(), s.state("kube_pod_owner", equal("owner_kind", "Node")))),
 		count(countRelabeled, s.state("kube_pod_owner", notEqual("exported_pod", ""))+" or "+s.state("kube_pod_owner", notEqual("exported_namespace", ""))))

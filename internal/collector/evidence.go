@@ -32,6 +32,8 @@ type latencySpec struct {
 	aliasSpec `yaml:",inline"`
 
 	Scale float64 `yaml:"scale"`
+	// Of is what took so long; empty means requests.
+	Of Timed `yaml:"of"`
 }
 
 // of is the alias with more matchers.
@@ -58,10 +60,14 @@ func (c *catalogue) checkEvidence() error {
 	}
 	for i := range c.Latencies {
 		l := &c.Latencies[i]
-		l.Template = "counter"
+		setDefault(&l.Template, "counter")
 		setDefault(&l.Scale, 1)
+		setDefault(&l.Of, TimedRequests)
 		if err := c.checkAlias(&l.aliasSpec); err != nil {
 			return fmt.Errorf("latencies %s: %w", l.Metric, err)
+		}
+		if l.Of != TimedRequests && l.Of != TimedFirstTokens && l.Of != TimedNextTokens {
+			return fmt.Errorf("latencies %s: of %q is unknown", l.Metric, l.Of)
 		}
 		if l.Scale < 0 {
 			return fmt.Errorf("latencies %s: scale %g is negative", l.Metric, l.Scale)
@@ -192,7 +198,7 @@ func (a *Archive) answers(s scope, v view) map[string]string {
 func (a *Archive) latencies(s scope, v view) map[string]string {
 	out := map[string]string{}
 	for i, l := range a.catalog.Latencies {
-		if v.found[l.id()] > 0 {
+		if l.Of == TimedRequests && v.found[l.id()] > 0 {
 			out[seenLatency+strconv.Itoa(i)] = fmt.Sprintf("histogram_quantile(%g, %s) * %g", minuteQuantile,
 				a.catalog.signal(s, signalSpec{Role: RoleQuantile, Pods: "sum"}, l.aliasSpec, "60s"), l.Scale)
 		}

@@ -25,7 +25,7 @@ import (
 
 // isCPU picks one query out of all.
 func isCPU(expr string) bool {
-	return strings.HasPrefix(expr, "sum by") && strings.Contains(expr, "container_cpu_usage")
+	return strings.HasPrefix(expr, "sum by") && strings.Contains(expr, "(rate(container_cpu_usage")
 }
 
 func TestFailuresOfTheServer(t *testing.T) {

@@ -75,7 +75,7 @@ func (f *fakeAPI) vector(b *strings.Builder, expr, at string) {
 	case strings.HasPrefix(expr, "label_replace(count(container_cpu"):
 		for name, n := range map[string]float64{
 			"container_cpu_usage_seconds_total": 2 * pods, "container_memory_working_set_bytes": 2 * pods, "container_cpu_cfs_periods_total": pods,
-			"container_oom_events_total": 2 * pods, "kube_replicaset_owner": 10 * float64(f.workloads), "kube_job_owner": 500, "kube_pod_created": pods,
+			"container_oom_events_total": 2 * pods, "kube_replicaset_owner": 10 * float64(f.workloads), "kube_job_owner": 500, "kube_job_status_completion_time": 500, "container_start_time_seconds": 2 * pods, "kube_pod_created": pods,
 			"kube_pod_container_info": 2 * pods, "kube_pod_container_resource_requests": 4 * pods, "kube_pod_container_resource_limits": 2 * pods,
 			"kube_pod_container_status_restarts_total": 2 * pods, "kube_pod_status_phase": 5 * pods, "kube_pod_status_ready": 3 * pods,
 			"kube_pod_status_ready_time": pods, "kube_deployment_spec_replicas": float64(f.workloads), "http_requests_total": 4 * pods,

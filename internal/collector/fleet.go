@@ -33,7 +33,15 @@ type Workload struct {
 	// primary demand first (the first in the catalogue that was ever above
 	// zero), then the others in the order of the catalogue.
 	Signals []Signal
-	Facts   []recommender.Fact
+	// Durations are how long things took in the last hour: cumulative, smallest
+	// bound first.
+	Durations map[Timed][]Bucket
+	// Runs are those of a Job or CronJob that ended, oldest first, at most 200.
+	Runs []Run
+	// DeadlineSeconds is how long a run may take: what the Job says, or the time
+	// to the next run of the CronJob; 0 for any.
+	DeadlineSeconds float64
+	Facts           []recommender.Fact
 }
 
 // Container is one container of the workload's pods.
@@ -66,6 +74,10 @@ type Container struct {
 	Runtime map[string]forecaster.Series
 	// GPUs is the number of GPUs requested by each pod's container.
 	GPUs int
+	// StartCPU is the mean CPU in cores, from its start on, that the container
+	// of a pod that was starting used, a point a minute over the last day. Gaps
+	// are minutes without a start.
+	StartCPU forecaster.Series
 	// Sidecar says that it is an init container that keeps running.
 	Sidecar bool
 }

@@ -27,6 +27,8 @@ const (
 	tablePods          = "pods"
 	tablePodsReady     = "pods_ready"
 	tableStartup       = "startup"
+	tableStartCPU      = "start_cpu"
+	tableRuns          = "runs"
 )
 
 // history is one signal that is read for all workloads.
@@ -82,6 +84,7 @@ func (x *collection) histories() []history {
 			return s.pods("kube_pod_status_ready", equal("condition", "true"), allPods)
 		}},
 		{tableStartup, "start-up times", "kube_pod_status_ready_time", false, onCoarse, mergeMax, weightPods(), scope.startup},
+		{tableStartCPU, "CPU at start", "container_start_time_seconds", false, onStarts, mergeMax, weightGrowth(), func(s scope, _ time.Duration) string { return s.startCPU() }},
 	}
 }
 
@@ -103,6 +106,9 @@ func (x *collection) signalTasks(wanted func(table string) bool) []task {
 			signal: h.name, table: h.name, required: h.required, call: call{what: h.what, partial: x.partialAnswer(h.name)},
 			series: func(m model.Matrix) { x.store(h.name, t, m) },
 		}, g, h.groups(x.groups), h.weight, func(s scope) string { return h.expr(s, x.grids.of(h.kind).step) })...)
+	}
+	if wanted(tableRuns) {
+		tasks = append(tasks, x.runTasks(x.grids.coarse.within(x.under))...)
 	}
 	for _, spec := range x.catalog.Signals {
 		for _, a := range spec.Aliases {
@@ -131,7 +137,10 @@ func (x *collection) restTasks() []task {
 			})
 		}
 	}
-	return tasks
+	if g, ok := x.grids.rest(onCoarse); ok {
+		tasks = append(tasks, x.runTasks(g)...)
+	}
+	return append(tasks, x.durationTasks()...)
 }
 
 // matrixOf makes series of one value of an instant answer.

@@ -92,6 +92,11 @@ func simulateWeb(c *world.Cluster, rollout, end time.Time) {
 		c.Add("go_sched_gomaxprocs_threads", world.Always(16), append(runtime, "container", "app")...)
 		// Two jobs scrape the same pod; both count the same requests.
 		for _, job := range []string{"shop/web", "shop/web-podmonitor"} {
+			for le, rate := range map[string]float64{"0.1": 9, "0.5": 11.4, "+Inf": 12} {
+				c.Add("http_request_duration_seconds_bucket", func(t time.Time) (float64, bool) {
+					return rate * t.Sub(rollout).Seconds(), !t.Before(rollout)
+				}, "cluster", c.Name, "namespace", "shop", "pod", "web-7f9c6b5d4f-"+suffix, "job", job, "le", le)
+			}
 			for path, rate := range map[string]float64{"/": 10, "/cart": 2} {
 				c.Add("http_requests_total", func(t time.Time) (float64, bool) {
 					return rate * t.Sub(rollout).Seconds(), !t.Before(rollout)
@@ -130,7 +135,7 @@ func simulateOthers(c *world.Cluster, end time.Time) {
 	c.State("kube_replicaset_owner", world.Always(1), "namespace", "shop", "replicaset", "canary-5c7d8b9f6d", "owner_kind", "Rollout", "owner_name", "canary", "owner_is_controller", "true")
 	c.State("kube_replicaset_spec_replicas", world.Always(1), "namespace", "shop", "replicaset", "canary-5c7d8b9f6d")
 	c.State("kube_replicaset_status_ready_replicas", world.Always(1), "namespace", "shop", "replicaset", "canary-5c7d8b9f6d")
-	c.Pod(world.Pod{Namespace: "shop", Name: "canary-5c7d8b9f6d-zzzzz", Kind: "ReplicaSet", Owner: "canary-5c7d8b9f6d", Containers: []world.Container{{Name: "app", CPU: 0.3, Memory: world.Steady(50 * mib)}}})
+	c.Pod(world.Pod{Namespace: "shop", Name: "canary-5c7d8b9f6d-zzzzz", Kind: "ReplicaSet", Owner: "canary-5c7d8b9f6d", From: end.Add(-4 * time.Hour), ReadyAfter: 3 * time.Minute, Containers: []world.Container{{Name: "app", CPU: 0.3, Memory: world.Steady(50 * mib)}}})
 	// Deleted for longer than a day: it must not be in the fleet.
 	gone := end.Add(-26 * time.Hour)
 	c.Pod(world.Pod{Namespace: "shop", Name: "old-0", Kind: "StatefulSet", Owner: "old", To: gone, Containers: []world.Container{{Name: "old", CPU: 1, Memory: world.Steady(mib)}}})
@@ -140,6 +145,8 @@ func simulateOthers(c *world.Cluster, end time.Time) {
 // run was OOM-killed. One of its jobs was gone before it was ever seen.
 func simulateJobs(c *world.Cluster, end time.Time) {
 	c.State("kube_cronjob_info", world.Always(1), "namespace", "shop", "cronjob", "nightly")
+	c.State("kube_cronjob_next_schedule_time", world.Always(float64(end.Add(time.Hour).Unix())), "namespace", "shop", "cronjob", "nightly")
+	c.State("kube_cronjob_status_last_schedule_time", world.Always(float64(end.Add(-time.Hour).Unix())), "namespace", "shop", "cronjob", "nightly")
 	for i := range 6 {
 		from := end.Add(-time.Duration(2*i+1) * time.Hour)
 		job := fmt.Sprintf("nightly-2939%04d", 1000-120*i)
@@ -147,6 +154,10 @@ func simulateJobs(c *world.Cluster, end time.Time) {
 			{Name: "etl", CPU: 1.5, Memory: world.Steady(300 * mib), RequestCPU: 1, RequestMemory: 256 * mib, OOM: i == 0},
 		}}
 		c.Pod(p)
+		// It is seen as completed until it is removed, five hours later.
+		kept := world.Pod{From: p.To, To: p.To.Add(5 * time.Hour)}
+		c.State("kube_job_status_start_time", world.Pod{From: from, To: kept.To}.During(world.Steady(float64(from.Unix()))), "namespace", "shop", "job_name", job)
+		c.State("kube_job_status_completion_time", kept.During(world.Steady(float64(p.To.Unix()))), "namespace", "shop", "job_name", job)
 		if i != 3 {
 			c.State("kube_job_owner", p.During(world.Steady(1)), "namespace", "shop", "job_name", job, "owner_kind", "CronJob", "owner_name", "nightly", "owner_is_controller", "true")
 		}
@@ -253,6 +264,11 @@ func near(t *testing.T, what string, got, want float64) {
 	}
 }
 
+// within compares numbers that are within a share of each other.
+func within(share float64) cmp.Option {
+	return cmp.Comparer(func(a, b float64) bool { return a == b || math.Abs(a-b) <= share*math.Abs(a) })
+}
+
 func containerOf(t *testing.T, w collector.Workload, name string) collector.Container {
 	t.Helper()
 	i := slices.IndexFunc(w.Containers, func(c collector.Container) bool { return c.Name == name })
@@ -315,6 +331,10 @@ func checkWeb(t *testing.T, web, west collector.Workload, end time.Time) {
 		t.Fatalf("signals are %v, want http_requests", web.Signals)
 	}
 	near(t, "requests per second", at(t, web.Signals[0].Series, after), 24) // Two pods with 10 and 2 each.
+	want := []collector.Bucket{{Seconds: 0.1, Rate: 18}, {Seconds: 0.5, Rate: 22.8}, {Seconds: math.Inf(1), Rate: 24}}
+	if diff := cmp.Diff(want, web.Durations[collector.TimedRequests], within(0.01)); diff != "" {
+		t.Errorf("durations (-want +got):\n%s", diff)
+	}
 	near(t, "CPU of the other cluster", at(t, containerOf(t, west, "app").CPU, after), 2)
 	if len(west.Signals) != 0 {
 		t.Errorf("the other cluster has signals: %v", west.Signals)
@@ -341,6 +361,11 @@ func checkOthers(t *testing.T, byName func(string) collector.Workload) {
 	canary := byName("east/shop/Rollout/canary")
 	near(t, "CPU of canary", at(t, containerOf(t, canary, "app").CPU, last), 0.3)
 	near(t, "desired canary", at(t, canary.Desired, last), 1)
+	starts := containerOf(t, canary, "app").StartCPU
+	if n := starts.Observed(); n < 2 || n > 3 { // Of the three minutes, the first has no age yet.
+		t.Errorf("%d minutes of starting, want 2 or 3: %v", n, starts.Values)
+	}
+	near(t, "CPU of the start", starts.Peak(), 0.3)
 }
 
 func checkJobs(t *testing.T, nightly collector.Workload, end time.Time) {
@@ -353,6 +378,13 @@ func checkJobs(t *testing.T, nightly collector.Workload, end time.Time) {
 		near(t, fmt.Sprintf("CPU of run %d", i), at(t, etl.CPU, run.Add(5*time.Minute)), 1.5)
 		near(t, fmt.Sprintf("CPU before run %d", i), at(t, etl.CPU, run.Add(-30*time.Minute)), math.NaN())
 		near(t, fmt.Sprintf("pods of run %d", i), at(t, nightly.Desired, run.Add(5*time.Minute)), 1)
+	}
+	if len(nightly.Runs) != 6 || nightly.DeadlineSeconds != 7200 {
+		t.Fatalf("%d runs with a deadline of %g s, want 6 and 7200", len(nightly.Runs), nightly.DeadlineSeconds)
+	}
+	for _, r := range nightly.Runs {
+		near(t, "length of "+r.Job, r.Seconds, 600)
+		near(t, "CPU time of "+r.Job, r.CPUSeconds["etl"], 1.5*540) // The last scrape is a minute before the end.
 	}
 	if etl.OOMKills != 1 || etl.Restarts != 0 {
 		t.Errorf("OOM kills %d, restarts %d; want 1 and 0", etl.OOMKills, etl.Restarts)
@@ -488,6 +520,6 @@ func checkRestricted(t *testing.T, cfg collector.Config, whole *collector.Fleet,
 // equateSeries compares numbers but for the last digits, and gaps with gaps.
 func equateSeries() cmp.Option {
 	return cmp.Comparer(func(a, b float64) bool {
-		return (math.IsNaN(a) && math.IsNaN(b)) || math.Abs(a-b) <= 1e-9*math.Max(math.Abs(a), math.Abs(b))
+		return a == b || (math.IsNaN(a) && math.IsNaN(b)) || math.Abs(a-b) <= 1e-9*math.Max(math.Abs(a), math.Abs(b))
 	})
 }

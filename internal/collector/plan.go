@@ -145,11 +145,12 @@ const (
 	onFine kind = iota
 	onEvents
 	onCoarse
+	onStarts
 )
 
 // grids are those of a history. Their points are multiples of their steps,
 // whenever the history ends, so that histories of different ends share them.
-type grids struct{ fine, events, coarse grid }
+type grids struct{ fine, events, coarse, starts grid }
 
 func (c *Config) grids(at time.Time) grids {
 	step, history := time.Duration(c.Step), time.Duration(c.History)
@@ -158,6 +159,7 @@ func (c *Config) grids(at time.Time) grids {
 		fine:   newGrid(end, step, history),
 		events: gridOf(end, min(max(step, eventStep), history), history),
 		coarse: gridOf(end, min(max(step, coarseStep), history), history),
+		starts: gridOf(end, startStep, min(startSpan, history)),
 	}
 }
 
@@ -167,6 +169,8 @@ func (g grids) of(k kind) grid {
 		return g.events
 	case onCoarse:
 		return g.coarse
+	case onStarts:
+		return g.starts
 	case onFine:
 	}
 	return g.fine
@@ -185,7 +189,7 @@ func (g grids) rest(k kind) (grid, bool) {
 		end = g.events.end
 	}
 	left := end.Sub(g.of(k).end)
-	return grid{end: end, step: left, n: 1}, k != onFine && left > 0
+	return grid{end: end, step: left, n: 1}, (k == onEvents || k == onCoarse) && left > 0
 }
 
 // window is a span of time, without its beginning.

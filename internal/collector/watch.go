@@ -76,9 +76,6 @@ func (a *Archive) Watch(w recommender.Workload, signals []UserSignal) error {
 		}
 		after = append(after, n)
 	}
-	if a.watched == nil {
-		a.watched = map[recommender.Workload][]*watched{}
-	}
 	a.watched[w] = after
 	if len(after) == 0 {
 		delete(a.watched, w)
@@ -104,10 +101,14 @@ func (c *catalogue) known(name string) error {
 // confinement is what the selectors of a workload's queries have to meet.
 func (a *Archive) confinement(w recommender.Workload) matchers {
 	ms := matchers{equal("namespace", w.Namespace)}
-	if a.known.scope != nil && a.known.scope.cluster != "" {
-		ms = ms.and(equal(a.known.scope.cluster, w.Cluster))
+	switch {
+	case a.known.scope != nil && a.known.scope.cluster != "":
+		return ms.and(equal(a.known.scope.cluster, w.Cluster))
+	case a.known.scope == nil && a.cfg.Cluster != "":
+		return ms.and(equal(a.cfg.ClusterLabel, a.cfg.Cluster))
+	default:
+		return ms
 	}
-	return ms
 }
 
 // queries lists those of users with their workloads, in a steady order.

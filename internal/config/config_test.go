@@ -45,7 +45,7 @@ func TestDocumentedExample(t *testing.T) {
 		t.Errorf("connection %s, want %s", c.Prometheus, want)
 	}
 	base := recommender.Policy{
-		Risk: 0.05, HoldSeconds: 3600,
+		Risk: 0.05, HoldSeconds: 3600, ChangeHours: 0.02,
 		Objective:  recommender.Objective{LatencySeconds: 0.5, Percentile: 0.95, ServiceCV: 1},
 		Horizontal: recommender.HorizontalPolicy{Min: 2, Max: 40, StabilizationSeconds: 300},
 		Vertical: recommender.VerticalPolicy{
@@ -226,4 +226,30 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("bounds %+v %+v", lo, hi)
 		}
 	})
+}
+
+// What the documented example holds only as a comment.
+func TestEveryOtherField(t *testing.T) {
+	t.Parallel()
+	example := documented(t)
+	for _, field := range []string{"waitSeconds", "ttftSeconds", "itlSeconds", "zeroAfter", "burst", "stepUp", "stepDown"} {
+		if !strings.Contains(example, "# "+field+": ") {
+			t.Errorf("docs/config.md does not show %s", field)
+		}
+		example = strings.Replace(example, "# "+field+": ", field+": ", 1)
+	}
+	c, err := config.Parse([]byte(strings.Replace(example, "dominantShare: false", "dominantShare: true", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := c.Policy(recommender.Workload{})
+	if o := p.Objective; o.WaitSeconds != 60 || o.TTFTSeconds != 1 || o.ITLSeconds != 0.05 {
+		t.Errorf("objective is %+v", o)
+	}
+	if v := p.Vertical; v.Burst != 0.5 || v.StepUp != 1 || v.StepDown != 0.5 {
+		t.Errorf("vertical is %+v", v)
+	}
+	if p.Horizontal.Zero == nil || p.Horizontal.Zero.IdleSeconds != 1800 || !p.Prices.DominantShare {
+		t.Errorf("horizontal is %+v, prices %+v", p.Horizontal, p.Prices)
+	}
 }

@@ -33,6 +33,7 @@ type pricesFile struct {
 	CPUCoreHour   *float64 `json:"cpuCoreHour"`
 	MemoryGiBHour *float64 `json:"memoryGiBHour"`
 	GPUHour       *float64 `json:"gpuHour"`
+	DominantShare *bool    `json:"dominantShare"`
 }
 
 // override is a policy for the workloads that match all of its patterns.
@@ -47,6 +48,7 @@ type override struct {
 type policyFile struct {
 	Risk       *float64        `json:"risk"`
 	Hold       *string         `json:"hold"`
+	ChangeCost *string         `json:"changeCost"`
 	Objective  *objectiveFile  `json:"objective"`
 	Horizontal *horizontalFile `json:"horizontal"`
 	Vertical   *verticalFile   `json:"vertical"`
@@ -56,6 +58,9 @@ type objectiveFile struct {
 	LatencySeconds *float64 `json:"latencySeconds"`
 	Percentile     *float64 `json:"percentile"`
 	ServiceCV      *float64 `json:"serviceCV"`
+	WaitSeconds    *float64 `json:"waitSeconds"`
+	TTFTSeconds    *float64 `json:"ttftSeconds"`
+	ITLSeconds     *float64 `json:"itlSeconds"`
 }
 
 type horizontalFile struct {
@@ -63,6 +68,8 @@ type horizontalFile struct {
 	Min           *int    `json:"min"`
 	Max           *int    `json:"max"`
 	Stabilization *string `json:"stabilization"`
+	// Zero lets the last pod go after a time without demand.
+	ZeroAfter *string `json:"zeroAfter"`
 }
 
 type verticalFile struct {
@@ -74,6 +81,9 @@ type verticalFile struct {
 	InPlace        *bool          `json:"inPlace"`
 	CPULimits      *string        `json:"cpuLimits"`
 	MemoryLimits   *string        `json:"memoryLimits"`
+	Burst          *float64       `json:"burst"`
+	StepUp         *float64       `json:"stepUp"`
+	StepDown       *float64       `json:"stepDown"`
 }
 
 type resourcesFile struct {
@@ -97,16 +107,27 @@ func (q *quantity) UnmarshalJSON(data []byte) error {
 func (f policyFile) apply(p *recommender.Policy) {
 	set(&p.Risk, f.Risk)
 	setSeconds(&p.HoldSeconds, f.Hold)
+	var change float64
+	if setSeconds(&change, f.ChangeCost); change > 0 {
+		p.ChangeHours = change / time.Hour.Seconds()
+	}
 	if o := f.Objective; o != nil {
 		set(&p.Objective.LatencySeconds, o.LatencySeconds)
 		set(&p.Objective.Percentile, o.Percentile)
 		set(&p.Objective.ServiceCV, o.ServiceCV)
+		set(&p.Objective.WaitSeconds, o.WaitSeconds)
+		set(&p.Objective.TTFTSeconds, o.TTFTSeconds)
+		set(&p.Objective.ITLSeconds, o.ITLSeconds)
 	}
 	if h := f.Horizontal; h != nil {
 		set(&p.Horizontal.Fixed, h.Fixed)
 		set(&p.Horizontal.Min, h.Min)
 		set(&p.Horizontal.Max, h.Max)
 		setSeconds(&p.Horizontal.StabilizationSeconds, h.Stabilization)
+		if h.ZeroAfter != nil {
+			p.Horizontal.Zero = &recommender.ZeroPolicy{}
+			setSeconds(&p.Horizontal.Zero.IdleSeconds, h.ZeroAfter)
+		}
 	}
 	if v := f.Vertical; v != nil {
 		v.apply(&p.Vertical)
@@ -120,6 +141,9 @@ func (f verticalFile) apply(v *recommender.VerticalPolicy) {
 	set(&v.CPUUtilization, f.CPUUtilization)
 	set(&v.MemoryMargin, f.MemoryMargin)
 	set(&v.InPlace, f.InPlace)
+	set(&v.Burst, f.Burst)
+	set(&v.StepUp, f.StepUp)
+	set(&v.StepDown, f.StepDown)
 	if f.CPULimits != nil {
 		v.CPULimits = recommender.LimitPolicy(*f.CPULimits)
 	}

@@ -42,6 +42,7 @@ func parse(data []byte) (Config, []error) {
 		set(&c.Prices.CPUCoreHour, p.CPUCoreHour)
 		set(&c.Prices.MemoryGiBHour, p.MemoryGiBHour)
 		set(&c.Prices.GPUHour, p.GPUHour)
+		set(&c.Prices.DominantShare, p.DominantShare)
 	}
 	if b := f.Budgets; b != nil {
 		set(&c.Budgets.ResizesPerMinute, b.ResizesPerMinute)
@@ -145,21 +146,29 @@ func (f file) check() []error {
 func (c *checker) policy(at string, p policyFile) {
 	c.within(at+".risk", p.Risk, 0.5)
 	c.duration(at+".hold", p.Hold)
+	c.duration(at+".changeCost", p.ChangeCost)
 	if o := p.Objective; o != nil {
 		c.within(at+".objective.latencySeconds", o.LatencySeconds, math.MaxFloat64)
 		c.within(at+".objective.percentile", o.Percentile, 0.9999)
 		c.within(at+".objective.serviceCV", o.ServiceCV, 100)
+		c.within(at+".objective.waitSeconds", o.WaitSeconds, math.MaxFloat64)
+		c.within(at+".objective.ttftSeconds", o.TTFTSeconds, math.MaxFloat64)
+		c.within(at+".objective.itlSeconds", o.ITLSeconds, math.MaxFloat64)
 	}
 	if h := p.Horizontal; h != nil {
 		c.count(at+".horizontal.min", h.Min)
 		c.count(at+".horizontal.max", h.Max)
 		c.duration(at+".horizontal.stabilization", h.Stabilization)
+		c.duration(at+".horizontal.zeroAfter", h.ZeroAfter)
 	}
 	if v := p.Vertical; v != nil {
 		c.resources(at+".vertical.minAllowed", v.MinAllowed)
 		c.resources(at+".vertical.maxAllowed", v.MaxAllowed)
 		c.within(at+".vertical.cpuUtilization", v.CPUUtilization, 1)
 		c.within(at+".vertical.memoryMargin", v.MemoryMargin, 10)
+		c.within(at+".vertical.burst", v.Burst, 10)
+		c.within(at+".vertical.stepUp", v.StepUp, 1000)
+		c.within(at+".vertical.stepDown", v.StepDown, 1)
 		c.limits(at+".vertical.cpuLimits", v.CPULimits)
 		c.limits(at+".vertical.memoryLimits", v.MemoryLimits)
 	}

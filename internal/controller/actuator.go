@@ -31,6 +31,9 @@ const (
 	// budgetEvery is when it is tried again after a budget was used up: that of
 	// resizes is for a minute.
 	budgetEvery = time.Minute
+	// retryEvery is when it is tried again after a step was not made and not
+	// refused: the API server did not answer, or something has changed since.
+	retryEvery = 5 * time.Second
 	// learnedBack is how far back evidence is looked for at first.
 	learnedBack = time.Hour
 )
@@ -179,7 +182,7 @@ func (a *actuates) act(ctx context.Context, x *action) (reconcile.Result, error)
 	a.count(x.rs, plan, outcomes)
 	x.after.Pods = podCounts(in, x.memory.state)
 	applied(x, in, plan)
-	return reconcile.Result{RequeueAfter: again(plan, x.memory.state)}, nil
+	return reconcile.Result{RequeueAfter: again(plan, x.memory.state, outcomes)}, nil
 }
 
 // idleMode says why a mode changes nothing.
@@ -195,8 +198,11 @@ func idleMode(mode v1alpha1.Mode) (reason, message string, idle bool) {
 }
 
 // again is when the next plan is due without an event.
-func again(plan actuator.Plan, s actuator.State) time.Duration {
+func again(plan actuator.Plan, s actuator.State, outcomes []kube.Outcome) time.Duration {
 	d := time.Duration(plan.RecheckAfterSeconds * float64(time.Second))
+	if slices.ContainsFunc(outcomes, func(o kube.Outcome) bool { return o.Result != kube.Applied && o.Result != kube.Refused }) {
+		return retryEvery
+	}
 	if watched := s.Wave != nil && !s.Wave.Passed || s.Scaled != nil || len(s.Pods) > 0; watched && (d == 0 || d > watchEvery) {
 		d = watchEvery
 	}
@@ -281,7 +287,7 @@ func (a *actuates) make(ctx context.Context, x *action, o snapshot.Objects, plan
 	}
 	ctx, span := a.tracer.Start(ctx, "steps", trace.WithAttributes(attribute.Int("steps", len(plan.Steps))))
 	defer span.End()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.grace)
+	ctx, cancel := lasting(ctx, a.grace)
 	defer cancel()
 	target := kube.Target{
 		APIVersion: o.Target.GetAPIVersion(), Kind: o.Target.GetKind(), Namespace: o.Target.GetNamespace(), Name: o.Target.GetName(),
@@ -289,6 +295,7 @@ func (a *actuates) make(ctx context.Context, x *action, o snapshot.Objects, plan
 	}
 	outcomes := a.writer.Write(ctx, target, plan)
 	x.memory.refusals = kube.Refusals(x.memory.refusals, outcomes)
+	x.memory.state = kube.Forget(x.memory.state, outcomes)
 	for _, r := range outcomes {
 		switch r.Result {
 		case kube.Applied:
@@ -313,7 +320,7 @@ func (a *actuates) publish(ctx context.Context, x *action, before v1alpha1.Right
 	x.after.Actuation = snapshot.EncodeActuation(x.memory.state.Compact())
 	ctx, span := a.tracer.Start(ctx, "status")
 	defer span.End()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.grace)
+	ctx, cancel := lasting(ctx, a.grace)
 	defer cancel()
 	if err := a.statuses.apply(ctx, x.rs, *x.after); err != nil {
 		return err

@@ -146,7 +146,7 @@ func (a *actuates) count(rs *v1alpha1.RightSize, plan actuator.Plan, outcomes []
 		if o.Result == kube.Skipped {
 			continue
 		}
-		a.metrics.count(telemetry.Changes, 1, actionOf(o.Step.Kind), resultOf(o))
+		a.metrics.count(telemetry.Changes, actionOf(o.Step.Kind), resultOf(o))
 		if o.Result == kube.Applied {
 			if made[o.Step.Kind] == 0 {
 				first[o.Step.Kind] = o.Step
@@ -154,7 +154,7 @@ func (a *actuates) count(rs *v1alpha1.RightSize, plan actuator.Plan, outcomes []
 			made[o.Step.Kind]++
 		}
 		if o.Refusal != "" {
-			a.events.event(rs, nil, corev1.EventTypeWarning, string(actuator.ReasonRefused), string(o.Step.Kind), shorten(o.Step.Pod+": "+o.Message, 512))
+			a.events.event(rs, corev1.EventTypeWarning, string(actuator.ReasonRefused), string(o.Step.Kind), shorten(o.Step.Pod+": "+o.Message, 512))
 		}
 	}
 	for _, kind := range []actuator.StepKind{actuator.StepResize, actuator.StepRevert, actuator.StepScale, actuator.StepEvict} {
@@ -166,13 +166,13 @@ func (a *actuates) count(rs *v1alpha1.RightSize, plan actuator.Plan, outcomes []
 			} else if s.Pod != "" {
 				message = s.Pod + ": " + message
 			}
-			a.events.event(rs, nil, corev1.EventTypeNormal, string(s.Reason.Code), string(kind), shorten(message, 512))
+			a.events.event(rs, corev1.EventTypeNormal, string(s.Reason.Code), string(kind), shorten(message, 512))
 		}
 	}
 	for _, r := range plan.Reasons {
 		if r.Code == actuator.ReasonWorse {
-			a.metrics.count(telemetry.Rollbacks, 1, r.Subject)
-			a.events.event(rs, nil, corev1.EventTypeWarning, string(r.Code), "RollBack", shorten(r.Message, 512))
+			a.metrics.count(telemetry.Rollbacks, r.Subject)
+			a.events.event(rs, corev1.EventTypeWarning, string(r.Code), "RollBack", shorten(r.Message, 512))
 		}
 	}
 }

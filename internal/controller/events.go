@@ -2,7 +2,6 @@ package controller
 
 import (
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	k8sevents "k8s.io/client-go/tools/events"
 
 	"github.com/rightsize-dev/rightsize/api/v1alpha1"
@@ -39,12 +38,11 @@ func (e *events) transitions(rs *v1alpha1.RightSize, before, after v1alpha1.Righ
 		if bad(c.Reason) {
 			kind = corev1.EventTypeWarning
 		}
-		e.event(rs, nil, kind, c.Reason, c.Type, c.Message)
+		e.event(rs, kind, c.Reason, c.Type, c.Message)
 	}
 }
 
-// event tells one thing about a RightSize and, where there is one, another
-// object.
-func (e *events) event(rs *v1alpha1.RightSize, about runtime.Object, kind, reason, action, message string) {
-	e.to.Eventf(rs, about, kind, reason, action, "%s", message)
+// event tells one thing about a RightSize.
+func (e *events) event(rs *v1alpha1.RightSize, kind, reason, action, message string) {
+	e.to.Eventf(rs, nil, kind, reason, action, "%s", message)
 }

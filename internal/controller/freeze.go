@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -11,21 +12,32 @@ import (
 	"github.com/rightsize-dev/rightsize/internal/telemetry"
 )
 
+// budgetsEvery is how often metrics tell what is left of the budgets.
+const budgetsEvery = 15 * time.Second
+
 // begin starts the time of warming up, in the leader, and looks at everything once
-// it is over.
+// it is over. Then it tells what is left of the budgets until the context ends.
 func (a *actuates) begin(ctx context.Context, q *queue) {
 	a.mu.Lock()
 	a.started = time.Now()
 	a.mu.Unlock()
 	a.frozen()
-	if a.warmup <= 0 {
-		return
+	var group sync.WaitGroup
+	if a.warmup > 0 {
+		a.metrics.gauge(telemetry.Frozen, 1, frozenWarmUp)
+		group.Go(func() {
+			if sleep(ctx, a.warmup) {
+				a.metrics.gauge(telemetry.Frozen, 0, frozenWarmUp)
+				a.look(ctx, q)
+			}
+		})
 	}
-	a.metrics.gauge(telemetry.Frozen, 1, frozenWarmUp)
-	if sleep(ctx, a.warmup) {
-		a.metrics.gauge(telemetry.Frozen, 0, frozenWarmUp)
-		a.look(q)
+	for more := true; more; more = sleep(ctx, budgetsEvery) {
+		a.budgets.mu.Lock()
+		a.budgets.tell(a.metrics, a.settings.get().Budgets, time.Now())
+		a.budgets.mu.Unlock()
 	}
+	group.Wait()
 }
 
 // frozen tells whether the kill switch is on.
@@ -39,9 +51,8 @@ func (a *actuates) frozen() {
 
 // look has every RightSize looked at by the actuator: the settings have changed,
 // or it has warmed up.
-func (a *actuates) look(q *queue) {
+func (a *actuates) look(ctx context.Context, q *queue) {
 	a.frozen()
-	ctx := context.Background() // Of a cache, which does not wait.
 	var all v1alpha1.RightSizeList
 	if err := a.world.list(ctx, &all, ""); err != nil {
 		log.Log.Error(err, "cannot look at all RightSizes")

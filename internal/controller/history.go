@@ -1,33 +1,16 @@
 package controller
 
 import (
-	"context"
 	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/rightsize-dev/rightsize/actuator"
 	"github.com/rightsize-dev/rightsize/api/v1alpha1"
-	"github.com/rightsize-dev/rightsize/internal/collector"
+	"github.com/rightsize-dev/rightsize/internal/history"
 	"github.com/rightsize-dev/rightsize/internal/snapshot"
 	"github.com/rightsize-dev/rightsize/recommender"
 )
-
-// past is what is known of all workloads from Prometheus.
-type past interface {
-	// Refresh brings it up to date; an error leaves what was known.
-	Refresh(ctx context.Context, at time.Time) error
-	// Pulse names the workloads whose newest demand is above what was expected.
-	Pulse(ctx context.Context, at time.Time) ([]recommender.Workload, error)
-	// Watch says which signals of a workload its owner named; none for none.
-	Watch(id recommender.Workload, signals []collector.UserSignal) error
-	// Evidence is how a workload fared since an instant.
-	Evidence(id recommender.Workload, since time.Time) []actuator.Observation
-	Workloads() []recommender.Workload
-	// Snapshot is that of a workload; false for one of which nothing is known.
-	Snapshot(id recommender.Workload, now time.Time, p recommender.Policy) (recommender.Snapshot, bool)
-}
 
 // known is how far the history is.
 type known int
@@ -48,7 +31,7 @@ const outagePatience = 30 * time.Second
 
 // data is the history with how far it is.
 type data struct {
-	history past
+	history *history.Store
 
 	mu  sync.RWMutex
 	how known

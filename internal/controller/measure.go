@@ -17,9 +17,9 @@ func one(value float64) []series { return []series{{value: value}} }
 
 // measure tells a decision and the data it rests on.
 func (r *recommends) measure(rs *v1alpha1.RightSize, s recommender.Snapshot, d recommender.Decision) {
-	r.metrics.count(telemetry.Decisions, 1, string(d.Action))
+	r.metrics.count(telemetry.Decisions, string(d.Action))
 	for _, reason := range d.Reasons {
-		r.metrics.count(telemetry.Reasons, 1, string(reason.Code))
+		r.metrics.count(telemetry.Reasons, string(reason.Code))
 	}
 	currency := d.Cost.Currency
 	of := map[string][]series{

@@ -99,15 +99,15 @@ func (m *metrics) gauge(name string, value float64, labels ...string) {
 	m.gauges[name].WithLabelValues(labels...).Set(value)
 }
 
-func (m *metrics) count(name string, by float64, labels ...string) {
-	m.counters[name].WithLabelValues(labels...).Add(by)
+func (m *metrics) count(name string, labels ...string) {
+	m.counters[name].WithLabelValues(labels...).Inc()
 }
 
 func (m *metrics) observe(name string, d time.Duration) { m.histograms[name].Observe(d.Seconds()) }
 
 // queried counts a query to Prometheus.
 func (m *metrics) queried(result collector.QueryResult, took time.Duration) {
-	m.count(telemetry.Queries, 1, string(result))
+	m.count(telemetry.Queries, string(result))
 	if result != collector.QueryRetried {
 		m.observe(telemetry.QueryDuration, took)
 	}
@@ -177,7 +177,11 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 		modes[labels[0]] = 0
 	}
 	send := func(name string, value float64, labels ...string) {
-		to <- prometheus.MustNewConstMetric(m.described[name], prometheus.GaugeValue, value, labels...)
+		one, err := prometheus.NewConstMetric(m.described[name], prometheus.GaugeValue, value, labels...)
+		if err != nil {
+			one = prometheus.NewInvalidMetric(m.described[name], err)
+		}
+		to <- one
 	}
 	for key, w := range m.of {
 		modes[w.mode]++

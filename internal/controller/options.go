@@ -107,6 +107,16 @@ func (o *Options) check() error {
 	return errors.Join(errs...)
 }
 
+// writing is how long writes under way go on when the program is to end: when the
+// lease is lost, not beyond the time from which another may hold it. A leader that
+// cannot renew its lease gives up after two thirds of it.
+func (o *Options) writing() time.Duration {
+	if o.LeaderElect {
+		return min(o.Grace, o.LeaseDuration/3)
+	}
+	return o.Grace
+}
+
 // restConfig is the connection to the API server, without a limit on the rate
 // of requests on this side: the server has its own.
 func (o *Options) restConfig() (*rest.Config, error) {

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,13 +60,13 @@ func TestSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := 0
-	s.changed = func() { told++ }
+	s.changed = func(context.Context) { told++ }
 	write := func(text string) {
 		t.Helper()
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s.look()
+		s.look(t.Context())
 	}
 	const head = "apiVersion: rightsize.dev/v1alpha1\nkind: Config\n"
 	write(head + "killSwitch: true\n")
@@ -79,7 +80,7 @@ func TestSettings(t *testing.T) {
 	if err := os.Remove(name); err != nil {
 		t.Fatal(err)
 	}
-	s.look()
+	s.look(t.Context())
 	if !s.get().KillSwitch {
 		t.Error("without a file the kill switch is off")
 	}

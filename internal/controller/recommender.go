@@ -309,7 +309,7 @@ func (r *recommends) publish(ctx context.Context, rs *v1alpha1.RightSize, before
 	}
 	spanned, span := r.tracer.Start(ctx, "status")
 	defer span.End()
-	spanned, cancel := context.WithTimeout(context.WithoutCancel(spanned), r.grace)
+	spanned, cancel := lasting(spanned, r.grace)
 	defer cancel()
 	if err := r.statuses.apply(spanned, rs, after); err != nil {
 		return err

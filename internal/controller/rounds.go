@@ -185,6 +185,9 @@ func share(q reconcile.Request, spread time.Duration) time.Duration {
 // done notes that something has been looked at. After the last of a round, its
 // length is known.
 func (r *rounds) done(q reconcile.Request) {
+	if r == nil {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.pending[q] {

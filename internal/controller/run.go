@@ -249,7 +249,7 @@ func (p *program) recommender(goes *rounds, together *shared) error {
 	goes.queues = append(goes.queues, q)
 	r := &recommends{
 		world: p.world, settings: p.settings, data: p.data, rounds: goes, metrics: p.metrics, events: p.events, tracer: p.tracer, traces: p.traces,
-		statuses: newStatuses(p.manager.GetClient(), managerRecommender, ofRecommender), grace: p.options.Grace,
+		statuses: statusesOfRecommender(p.manager.GetClient()), grace: p.options.writing(),
 		folder: p.options.Record, shared: together, alone: !p.options.Role.actuates(),
 		memory: map[types.UID]recommender.State{}, uids: map[types.NamespacedName]types.UID{},
 	}
@@ -264,15 +264,18 @@ func (p *program) actuator(goes *rounds, together *shared) error {
 	q := &queue{}
 	goes.queues = append(goes.queues, q)
 	a := &actuates{
-		world: p.world, settings: p.settings, data: p.data, rounds: goes, shared: together, metrics: p.metrics, events: p.events, tracer: p.tracer,
-		traces: p.traces, statuses: newStatuses(p.manager.GetClient(), managerActuator, ofActuator), writer: p.writer, budgets: &budgets{},
-		grace: p.options.Grace, warmup: p.options.Warmup, memory: map[types.UID]*acting{}, uids: map[types.NamespacedName]types.UID{},
+		world: p.world, settings: p.settings, data: p.data, shared: together, metrics: p.metrics, events: p.events, tracer: p.tracer,
+		traces: p.traces, statuses: statusesOfActuator(p.manager.GetClient()), writer: p.writer, budgets: &budgets{},
+		grace: p.options.writing(), warmup: p.options.Warmup, memory: map[types.UID]*acting{}, uids: map[types.NamespacedName]types.UID{},
+	}
+	if !p.options.Role.recommends() {
+		a.rounds = goes // Else a round is over when all has been decided.
 	}
 	c, err := controller.New("rightsize-actuator", p.manager, controller.Options{Reconciler: a, LogConstructor: p.logger("actuator")})
 	if err != nil {
 		return err
 	}
-	p.settings.changed = func() { a.look(q) }
+	p.settings.changed = func(ctx context.Context) { a.look(ctx, q) }
 	if err := p.manager.Add(leads(func(ctx context.Context) error {
 		a.begin(ctx, q)
 		return nil

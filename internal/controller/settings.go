@@ -23,7 +23,7 @@ type settings struct {
 	file string
 	log  logr.Logger
 	// changed is called after a change.
-	changed func()
+	changed func(context.Context)
 
 	mu      sync.RWMutex
 	text    []byte
@@ -66,7 +66,7 @@ func (s *settings) Start(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
-			s.look()
+			s.look(ctx)
 		}
 	}
 }
@@ -76,7 +76,7 @@ func (s *settings) NeedLeaderElection() bool { return false }
 
 // look takes over a file that has changed. One that cannot be read, or that is
 // wrong, leaves what held before.
-func (s *settings) look() {
+func (s *settings) look(ctx context.Context) {
 	text, err := os.ReadFile(s.file)
 	if err != nil || bytes.Equal(text, s.text) {
 		return // While a ConfigMap is swapped the file may be missing.
@@ -96,7 +96,7 @@ func (s *settings) look() {
 		s.log.Info("the connection to Prometheus in the settings has changed: this takes a restart", "file", s.file)
 	}
 	if s.changed != nil {
-		s.changed()
+		s.changed(ctx)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,6 +23,20 @@ const (
 	managerRecommender = v1alpha1.FieldManager + "-recommender"
 	managerActuator    = v1alpha1.FieldManager + "-actuator"
 )
+
+// writeTimeout bounds the writing of one status.
+const writeTimeout = 30 * time.Second
+
+// lasting is a context that ends a while after its parent: what is being written
+// then is written to the end.
+func lasting(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return out, func() {
+		stop()
+		cancel()
+	}
+}
 
 // ofActuator says which fields of a status are the actuator's: the condition
 // Applied, the pods, and its own state.
@@ -47,12 +62,23 @@ func ofRecommender(s v1alpha1.RightSizeStatus) v1alpha1.RightSizeStatus {
 	return out
 }
 
+// joined is a status with the recommender's fields of one and the actuator's of
+// another.
+func joined(recommender, actuator v1alpha1.RightSizeStatus) v1alpha1.RightSizeStatus {
+	out, theirs := ofRecommender(recommender), ofActuator(actuator)
+	out.Pods, out.Actuation = theirs.Pods, theirs.Actuation
+	out.Conditions = append(out.Conditions, theirs.Conditions...)
+	return *out.DeepCopy()
+}
+
 // statuses writes the fields of one role. It remembers what it wrote, since the
 // cache may be behind.
 type statuses struct {
 	client  client.Client
 	manager string
-	own     func(v1alpha1.RightSizeStatus) v1alpha1.RightSizeStatus
+	// own are the fields of the role; over lays those of a status over another.
+	own  func(v1alpha1.RightSizeStatus) v1alpha1.RightSizeStatus
+	over func(own, rest v1alpha1.RightSizeStatus) v1alpha1.RightSizeStatus
 
 	mu      sync.Mutex
 	written map[types.UID]written
@@ -63,8 +89,13 @@ type written struct {
 	status  v1alpha1.RightSizeStatus
 }
 
-func newStatuses(c client.Client, manager string, own func(v1alpha1.RightSizeStatus) v1alpha1.RightSizeStatus) *statuses {
-	return &statuses{client: c, manager: manager, own: own, written: map[types.UID]written{}}
+func statusesOfRecommender(c client.Client) *statuses {
+	return &statuses{client: c, manager: managerRecommender, own: ofRecommender, over: joined, written: map[types.UID]written{}}
+}
+
+func statusesOfActuator(c client.Client) *statuses {
+	over := func(own, rest v1alpha1.RightSizeStatus) v1alpha1.RightSizeStatus { return joined(rest, own) }
+	return &statuses{client: c, manager: managerActuator, own: ofActuator, over: over, written: map[types.UID]written{}}
 }
 
 // current is the status of a RightSize from the cache, with what this role wrote
@@ -80,7 +111,7 @@ func (s *statuses) current(rs *v1alpha1.RightSize) v1alpha1.RightSizeStatus {
 		s.forget(rs.UID)
 		return *rs.Status.DeepCopy()
 	}
-	return *w.status.DeepCopy()
+	return s.over(w.status, rs.Status)
 }
 
 func (s *statuses) forget(uid types.UID) {
@@ -102,6 +133,8 @@ func (s *statuses) apply(ctx context.Context, rs *v1alpha1.RightSize, status v1a
 	u.SetName(rs.Name)
 	u.SetUID(rs.UID)
 	u.Object["status"] = fields
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
 	err = s.client.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(u), client.FieldOwner(s.manager), client.ForceOwnership)
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 		s.forget(rs.UID)

@@ -62,6 +62,7 @@ func (s *Store) readEvidence(ctx context.Context, at time.Time) error {
 // other restarts. Pulse reads it; the last hour and a half is kept. Minutes of
 // which nothing is known are left out.
 func (s *Store) Evidence(id recommender.Workload, since time.Time) []actuator.Observation {
+	id, _ = s.archive.Find(id)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var out []actuator.Observation

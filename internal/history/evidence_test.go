@@ -124,6 +124,13 @@ func TestWatch(t *testing.T) {
 	if d := s.Demand; d == nil || d.Signal != "checkouts" || d.Unit != "checkouts/s" || math.Abs(d.Last-12) > 0.1 || d.Samples < 70 || d.Backlog != 3 {
 		t.Fatalf("the demand is %v", s.Demand)
 	}
+	// A pulse has the newest of it, too.
+	if _, err := store.Pulse(t.Context(), end.Add(4*time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if s, _ := store.Snapshot(web(), end.Add(4*time.Minute), recommender.Policy{}); s.Demand.AgeSeconds != 0 || math.Abs(s.Demand.Last-12) > 0.1 || s.Demand.Backlog != 3 {
+		t.Errorf("the newest demand is %v", s.Demand)
+	}
 	if s = see(end.Add(5*time.Minute), sum); s.Demand.Samples < 71 || s.Demand.Backlog != 0 {
 		t.Errorf("after a tail there are %d samples, %g wait", s.Demand.Samples, s.Demand.Backlog)
 	}

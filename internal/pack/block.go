@@ -8,9 +8,9 @@ import (
 const (
 	// Bits is the number of bits of the mantissa that are kept. A rounded value
 	// is off by at most 2^-(Bits+1) of it, 0.012 %; whole numbers up to
-	// 2^(Bits+1) = 8,192 are exact. On 385 recorded series (CPU, memory, network,
-	// requests, latencies; 1.55 million values at 5-minute steps, with all their
-	// digits) a value takes
+	// 2^(Bits+1) = 8,192 are exact. On 1.55 million recorded values (CPU, memory,
+	// network, requests, latencies, at 5-minute steps, with all their digits) a
+	// value takes
 	//
 	//	bits of mantissa            10    11    12    14    16    20    52
 	//	this format               9.2   9.8  10.3  11.5  12.8  15.7

@@ -15,10 +15,12 @@ import (
 
 // Explain writes one decision number by number: what it comes to, the sizes,
 // the data seen, the forecast quantiles, every step in order, and what would
-// lead to another decision.
-func Explain(w io.Writer, s recommender.Snapshot, d recommender.Decision, style Style) error {
+// lead to another decision. The owner may be nil.
+func Explain(w io.Writer, item Item, style Style) error {
+	s, d := item.Snapshot, item.Decision
 	var b strings.Builder
 	b.WriteString(explainHead(d, style))
+	b.WriteString(explainOwner(item.Owner))
 	section := func(title, body string) {
 		if body == "" {
 			return
@@ -257,7 +259,7 @@ func remedy(r recommender.Reason, s recommender.Snapshot) string {
 	case recommender.ReasonWithinTolerance:
 		return "a larger difference between what is requested and what is needed"
 	case recommender.ReasonForecast, recommender.ReasonReactiveFloor, recommender.ReasonQueueing,
-		recommender.ReasonMemoryPeak, recommender.ReasonMemorySeason, recommender.ReasonHeapBounded, recommender.ReasonRuntime,
+		recommender.ReasonMemoryPeak, recommender.ReasonMemoryInFlight, recommender.ReasonMemorySeason, recommender.ReasonHeapBounded, recommender.ReasonRuntime,
 		recommender.ReasonCheapest, recommender.ReasonPerRun, recommender.ReasonOrdinalSkew,
 		recommender.ReasonLimitBound, recommender.ReasonQoSKept, recommender.ReasonStartupBoost, recommender.ReasonGroup,
 		recommender.ReasonAccelerator, recommender.ReasonVariants, recommender.ReasonGPUSeconds:

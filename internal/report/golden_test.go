@@ -19,7 +19,7 @@ func TestGolden(t *testing.T) {
 	t.Parallel()
 	cases := map[string]func(io.Writer) error{"explain.txt": func(w io.Writer) error {
 		i := shop()
-		return report.Explain(w, i.Snapshot, i.Decision, report.Style{})
+		return report.Explain(w, i, report.Style{})
 	}}
 	for file, format := range map[string]report.Format{
 		"report.txt":          report.FormatTable,

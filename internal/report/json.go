@@ -31,8 +31,9 @@ type document struct {
 
 // documentItem is a decision with the numbers it rests on.
 type documentItem struct {
-	Decision recommender.Decision `json:"decision"`
-	Data     dataJSON             `json:"data"`
+	Decision  recommender.Decision `json:"decision"`
+	Data      dataJSON             `json:"data"`
+	RightSize *Owner               `json:"rightSize,omitempty"`
 }
 
 type dataJSON struct {
@@ -94,7 +95,7 @@ func JSON(w io.Writer, r Report) error {
 		doc.Facts = []recommender.Fact{}
 	}
 	for _, item := range r.Items {
-		doc.Items = append(doc.Items, documentItem{Decision: item.Decision, Data: dataOf(item.Snapshot)})
+		doc.Items = append(doc.Items, documentItem{Decision: item.Decision, Data: dataOf(item.Snapshot), RightSize: item.Owner})
 	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")

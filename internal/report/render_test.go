@@ -54,7 +54,7 @@ func TestTextIsSafeToPrint(t *testing.T) {
 	}
 	var b bytes.Buffer
 	r := hostileReport()
-	if err := report.Explain(&b, r.Items[0].Snapshot, r.Items[0].Decision, report.Style{}); err != nil {
+	if err := report.Explain(&b, r.Items[0], report.Style{}); err != nil {
 		t.Fatal(err)
 	}
 	if strings.ContainsAny(b.String(), "\x1b") || strings.Contains(b.String(), "\nx") {

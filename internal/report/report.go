@@ -31,6 +31,18 @@ type Item struct {
 	Decision recommender.Decision
 	// History is what plots show; formats without plots leave it out.
 	History []Plot
+	// Owner is the RightSize that governs the workload, where it is known; nil
+	// without one.
+	Owner *Owner
+}
+
+// Owner is a RightSize, in the namespace of its workload.
+type Owner struct {
+	Name string `json:"name"`
+	Mode string `json:"mode"`
+	// Problem is what its controller says keeps it from working; empty where
+	// nothing does.
+	Problem string `json:"problem,omitempty"`
 }
 
 // Plot is one quantity over time with its forecast.

@@ -182,6 +182,9 @@ func summaryLines(r Report) []string {
 	if t.Batch > 0 {
 		lines = append(lines, plural(t.Batch, "batch workload")+" not in the monthly amounts: what they cost is per hour of a run")
 	}
+	if line := ownersLine(r); line != "" {
+		lines = append(lines, line)
+	}
 	if n := advised(r); n > 0 {
 		lines = append(lines, "settings of the language runtime go with the sizes of "+plural(n, "container")+": rightsize explain lists them")
 	}

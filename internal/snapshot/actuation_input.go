@@ -38,7 +38,8 @@ type Moment struct {
 
 // Input is what a plan for a RightSize depends on. The decision comes from
 // [Decided]; of it is taken away what the owner has fixed since. Numbers of pods
-// are in pods also where the target counts groups of them: [Groups] converts.
+// are in pods also where the target counts groups of them, see
+// [Objects.PodsPerReplica].
 func Input(rs *v1alpha1.RightSize, d recommender.Decision, o Objects, m Moment) actuator.Input {
 	o.RightSize = rs
 	template := o.asked(o.alive())
@@ -54,17 +55,7 @@ func Input(rs *v1alpha1.RightSize, d recommender.Decision, o Objects, m Moment) 
 	if in.Mode == "" {
 		in.Mode = actuator.ModeDryRun
 	}
-	old := o.outdated()
-	for _, p := range o.scoped() {
-		pod := podOf(p, o.nodeNamed(p.Spec.NodeName), old(p), m.Peaks)
-		pod.Refused = m.Refused[pod.UID]
-		in.Pods = append(in.Pods, pod)
-	}
-	for _, n := range o.Nodes {
-		if slices.ContainsFunc(in.Pods, func(p actuator.Pod) bool { return p.Node == n.Node.Name }) {
-			in.Nodes = append(in.Nodes, roomOn(n))
-		}
-	}
+	o.into(&in, m)
 	in.Target = o.target(rs.Spec)
 	// A decision that leaves the number of pods alone does not undo what somebody
 	// else made of it since.
@@ -85,6 +76,26 @@ func Input(rs *v1alpha1.RightSize, d recommender.Decision, o Objects, m Moment) 
 		in.Settings.Evict = in.Settings.Evict && len(budgets) == 1
 	}
 	return in
+}
+
+// into adds the pods, and the nodes that they run on.
+func (o *Objects) into(in *actuator.Input, m Moment) {
+	pods, used := o.scoped(), map[string]*corev1.Node{}
+	for _, p := range pods {
+		used[p.Spec.NodeName] = nil
+	}
+	for _, n := range o.Nodes {
+		if _, is := used[n.Node.Name]; is {
+			used[n.Node.Name] = n.Node
+			in.Nodes = append(in.Nodes, roomOn(n))
+		}
+	}
+	old := o.outdated()
+	for _, p := range pods {
+		pod := podOf(p, used[p.Spec.NodeName], old(p), m.Peaks)
+		pod.Refused = m.Refused[pod.UID]
+		in.Pods = append(in.Pods, pod)
+	}
 }
 
 // target is the object that is scaled, with its number of pods where that is
@@ -175,9 +186,6 @@ func settings(a v1alpha1.Apply) actuator.Settings {
 	return out
 }
 
-// Groups is how many replicas of the target a number of pods is, rounded up: the
-// same, but where a replica is a group of pods, as of a LeaderWorkerSet.
-func (o *Objects) Groups(pods int) int {
-	n := podsPerReplica(o.Target)
-	return (max(0, pods) + n - 1) / n
-}
+// PodsPerReplica is how many pods one replica of the target is: more than one
+// where a replica is a group of pods, as of a LeaderWorkerSet.
+func (o *Objects) PodsPerReplica() int { return podsPerReplica(o.Target) }

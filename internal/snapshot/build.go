@@ -93,6 +93,7 @@ func Build(w collector.Workload, now time.Time, p recommender.Policy, options ..
 		s.Containers = append(s.Containers, b.container(w, c))
 	}
 	s.GPU = b.gpuActivity(w, s)
+	s.Outcome = outcome(w, p.Objective)
 	known := s.Demand != nil && s.Demand.Relation.Valid || s.Batch != nil || s.GPU != nil && s.GPU.Follows
 	if !known || w.ID.Kind == "StatefulSet" {
 		s.Policy.Horizontal.Fixed = true
@@ -154,6 +155,11 @@ func (b *builder) container(w collector.Workload, c collector.Container) recomme
 		out.PageCache = 0
 	}
 	out.Runtime = runtime(c.Runtime, now)
+	if w.ID.Batch() {
+		out.Runs = runs(w, c.Name)
+	} else {
+		out.Startup = startup(c.StartCPU.Until(now), w.StartupSeconds)
+	}
 	if r := mean(c.Throttled.Until(now).Tail(throttledSpan).Values); !math.IsNaN(r) {
 		out.ThrottledRatio = min(max(r, 0), 1)
 	}

@@ -30,7 +30,7 @@ const recentSpan = 10 * time.Minute
 //
 // What the objects do not tell stays as it is.
 func Observe(s *recommender.Snapshot, o Objects) {
-	s.Policy.Vertical.InPlace = o.Features.Resize
+	s.Policy.Vertical.InPlace = s.Policy.Vertical.InPlace || o.Features.Resize
 	pods := o.alive()
 	o.observeReplicas(s, pods)
 	pod := o.asked(pods)

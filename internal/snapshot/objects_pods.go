@@ -96,13 +96,3 @@ func resizeOf(p *corev1.Pod) actuator.Resize {
 	}
 	return out
 }
-
-// nodeNamed is a node by its name; nil where it is not known.
-func (o *Objects) nodeNamed(name string) *corev1.Node {
-	for i := range o.Nodes {
-		if name != "" && o.Nodes[i].Node.Name == name {
-			return o.Nodes[i].Node
-		}
-	}
-	return nil
-}

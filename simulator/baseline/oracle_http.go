@@ -120,25 +120,23 @@ func (p *httpPods) rung(m podModel, cpu recommender.MilliCPU, risk float64, memo
 }
 
 // violated is the share of violated requests at every rate: computed at some,
-// and interpolated between them on logarithms.
+// the last among them, and interpolated between them on logarithms.
 func (p *httpPods) violated(m podModel, ceiling float64) []float64 {
-	const least = 1e-30
+	const least, all = 1e-30, 0.9999
 	out := make([]float64, len(p.rates))
-	full := 0 // From where on everything is as bad as can be.
-	for i := 0; i < len(out); i += coarseRates {
-		out[i] = max(least, m.violated(ceiling, p.rates[i]))
-		full = i
-		if out[i] > 0.9999 {
-			break
+	for i := range out {
+		out[i] = 1 // Beyond a rate at which everything is as bad as can be.
+	}
+	out[0] = max(least, m.violated(ceiling, p.rates[0]))
+	for known := 0; known < len(out)-1 && out[known] <= all; {
+		next := min(known+coarseRates, len(out)-1)
+		out[next] = max(least, m.violated(ceiling, p.rates[next]))
+		low, high := math.Log(out[known]), math.Log(out[next])
+		for i := known + 1; i < next; i++ {
+			w := float64(i-known) / float64(next-known)
+			out[i] = math.Exp((1-w)*low + w*high)
 		}
-	}
-	for i := full + 1; i < len(out); i++ {
-		out[i] = 1
-	}
-	for i := range full {
-		k := i / coarseRates * coarseRates
-		w := float64(i-k) / coarseRates
-		out[i] = math.Exp((1-w)*math.Log(out[k]) + w*math.Log(out[min(k+coarseRates, full)]))
+		known = next
 	}
 	return out
 }
@@ -166,15 +164,16 @@ func (p *httpPods) price(penalty float64) {
 
 // pick rounds the rate of a pod up to the next of the tables.
 func (p *httpPods) pick(n int, l load) choice {
-	q := (n + max(1, p.sc.Cluster.Nodes) - 1) / max(1, p.sc.Cluster.Nodes)
+	crowd := max(n, l.crowd)
+	q := (crowd + max(1, p.sc.Cluster.Nodes) - 1) / max(1, p.sc.Cluster.Nodes)
 	if p.sc.Cluster.Quota != (recommender.Resources{}) {
-		q = n // What is left of the quota for each depends on the number.
+		q = crowd // What is left of the quota for each depends on the number.
 	}
 	i, k := p.index(l.rate/float64(n)), p.only
 	if k < 0 {
 		best := p.best[q]
 		if best == nil {
-			best = p.choose(roomFor(p.sc, n))
+			best = p.choose(roomFor(p.sc, crowd))
 			p.best[q] = best
 		}
 		k = int(best[i])

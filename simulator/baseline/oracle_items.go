@@ -64,7 +64,8 @@ type queueRung struct {
 	fits  bool    // Its memory is within bounds.
 }
 
-type queuePoint struct{ pods, rate int }
+// queuePoint has, beside the pods that serve, those that exist.
+type queuePoint struct{ pods, crowd, rate int }
 
 // queueOutcome is of one pod, a second.
 type queueOutcome struct{ cost, late float64 }
@@ -132,14 +133,14 @@ func (p *queuePods) price(penalty float64) {
 }
 
 func (p *queuePods) pick(n int, l load) choice {
-	at := queuePoint{pods: n, rate: math.MinInt}
+	at := queuePoint{pods: n, crowd: max(n, l.crowd), rate: math.MinInt}
 	if l.rate > 0 {
 		at.rate = power(l.rate, itemRateRatio)
 	}
 	if c, ok := p.best[at]; ok {
 		return c
 	}
-	room, outcomes := roomFor(p.sc, n), p.outcomes(at)
+	room, outcomes := roomFor(p.sc, at.crowd), p.outcomes(at)
 	best, least := choice{size: p.rungs[0].size, cost: math.Inf(1)}, math.Inf(1)
 	for k, o := range outcomes {
 		size := p.rungs[k].size
@@ -156,6 +157,7 @@ func (p *queuePods) pick(n int, l load) choice {
 
 // outcomes are those of all rungs at a point.
 func (p *queuePods) outcomes(at queuePoint) []queueOutcome {
+	at.crowd = 0 // What they do does not depend on it.
 	if out, ok := p.points[at]; ok {
 		return out
 	}

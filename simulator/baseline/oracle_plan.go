@@ -9,6 +9,10 @@ import (
 	"github.com/rightsize-dev/rightsize/simulator"
 )
 
+// headStart is the factor on loads before the scored start. What pods cost then
+// does not count, and what they leave undone would be late in what does.
+const headStart = 1.3
+
 // choice is how large each of a number of pods is in one step of the plan.
 type choice struct {
 	size recommender.Resources // Request.
@@ -23,6 +27,9 @@ type choice struct {
 type load struct {
 	rate, memory, input, output float64
 	revision                    int
+	// crowd is how many pods share nodes and quota where that is more than
+	// those that serve: others start.
+	crowd int
 }
 
 // pods is a model of what pods cost and miss.
@@ -38,6 +45,7 @@ type plan struct {
 	needed []int     // Pods that have to be ready.
 	lead   []float64 // Seconds before the step by which they have to be ordered.
 	ready  []int     // At least needed: some are kept until they are needed again.
+	crowd  []int     // Those that exist at some time of the step, starting ones included.
 	pod    []choice
 
 	longest   float64 // Of lead.
@@ -96,6 +104,11 @@ func newPlanner(sc *simulator.Scenario) *planner {
 		p.loads = append(p.loads, l)
 	}
 	p.postpone()
+	for t := range p.loads {
+		if p.scored(t) == 0 && sc.Service.Requests() {
+			p.loads[t].rate *= headStart
+		}
+	}
 	p.total = demand.Over(start, end).MeanRate * (end - start)
 	p.counts = countsBetween(sc.Bounds.MinReplicas, sc.Bounds.MaxReplicas)
 	return p
@@ -144,9 +157,10 @@ func (p *planner) scored(t int) float64 {
 // anything.
 func (p *planner) weight(t int) float64 { return max(p.scored(t), 1e-3*p.length) }
 
-// closed says whether no more than the initial pods can be ready in step t.
+// closed says whether step t counts and no more than the initial pods can be
+// ready in it.
 func (p *planner) closed(t int) bool {
-	return float64(t)*p.length < p.startup(p.sc.Initial.Requests)
+	return p.scored(t) > 0 && float64(t)*p.length < p.startup(p.sc.Initial.Requests)
 }
 
 // unitPrice is that of a core, a GiB and a pod's GPUs for a second.
@@ -190,6 +204,22 @@ func (p *planner) solve(share float64) (plan, bool) {
 	return best, true
 }
 
+// steady is the cheapest plan that meets the budget with a number of pods that
+// never changes, nil where there is none. Where pods have to make room for
+// others before these may be created, as under a quota, the price of a change
+// is not that of a start-up alone, and [planner.solve] changes too much.
+func (p *planner) steady(share float64) *plan {
+	var best *plan
+	for _, n := range p.counts {
+		alone := *p
+		alone.counts = []int{n}
+		if try, ok := alone.solve(share); ok && (best == nil || try.cost < best.cost) {
+			best = &try
+		}
+	}
+	return best
+}
+
 // at returns the best plan at a price of violations.
 func (p *planner) at(penalty float64) plan {
 	p.pods.price(penalty)
@@ -197,7 +227,7 @@ func (p *planner) at(penalty float64) plan {
 	p.place(&out)
 	out.pod = make([]choice, len(out.ready))
 	for t, n := range out.ready {
-		c := p.pods.pick(n, p.loads[t])
+		c := p.pods.pick(n, p.crowded(&out, t))
 		out.pod[t] = c
 		out.cost += c.cost * float64(n) * p.weight(t)
 		out.bad += c.bad * float64(n) * p.scored(t)
@@ -210,7 +240,7 @@ func (p *planner) at(penalty float64) plan {
 func (p *planner) useUp(best *plan, low, budget float64) {
 	p.pods.price(low)
 	for t, n := range best.ready {
-		now, cheap := best.pod[t], p.pods.pick(n, p.loads[t])
+		now, cheap := best.pod[t], p.pods.pick(n, p.crowded(best, t))
 		more := (cheap.bad - now.bad) * float64(n) * p.scored(t)
 		if cheap.cost < now.cost && best.bad+more <= budget {
 			best.pod[t] = cheap
@@ -305,22 +335,31 @@ func (p *planner) transit(value []float64, start float64, t int, from []int32) {
 	}
 }
 
-// place works out when pods have to be ordered, and which are ready in steps
-// that could do with fewer because they are needed soon after.
+// crowded is the load of a step with the pods that exist in it.
+func (p *planner) crowded(out *plan, t int) load {
+	l := p.loads[t]
+	if out.crowd != nil {
+		l.crowd = out.crowd[t]
+	}
+	return l
+}
+
+// place works out when pods have to be ordered, which exist, and which are ready
+// in steps that could do with fewer because they are needed soon after. Pods
+// that others make room for may be smaller, and then start more slowly: it looks
+// twice.
 func (p *planner) place(out *plan) {
-	out.lead = make([]float64, len(out.needed))
-	for t, n := range out.needed {
-		smallest := p.pods.pick(n, p.loads[t]).size
-		lead := p.startup(smallest)
-		// A pod that starts among smaller ones starts as slowly as they do.
-		for u := t - 1; u >= 0 && float64(t-u-1)*p.length < lead; u-- {
-			if size := p.pods.pick(out.needed[u], p.loads[u]).size; size.CPU < smallest.CPU {
-				smallest = size
-				lead = p.startup(smallest)
+	const looks = 2
+	for range looks {
+		p.order(out)
+		crowd := make([]int, len(out.needed))
+		for t, n := range out.needed {
+			crowd[t] = n
+			for at := float64(t) * p.length; at < float64(t+1)*p.length-1e-9; at += p.sc.Step.Seconds() {
+				crowd[t] = max(crowd[t], p.ordered(out, at))
 			}
 		}
-		out.lead[t] = lead
-		out.longest = max(out.longest, lead)
+		out.crowd = crowd
 	}
 	out.ready = make([]int, len(out.needed))
 	for t, n := range out.needed {
@@ -329,6 +368,35 @@ func (p *planner) place(out *plan) {
 			out.ready[t] = max(n, min(out.ready[t-1], p.ordered(out, float64(t)*p.length)))
 		}
 	}
+}
+
+// order works out how long before each step the pods that it needs have to be
+// ordered.
+func (p *planner) order(out *plan) {
+	out.lead, out.longest = make([]float64, len(out.needed)), 0
+	for t, n := range out.needed {
+		smallest := p.pods.pick(n, p.crowded(out, t)).size
+		lead := p.startup(smallest)
+		// A pod that starts among smaller ones starts as slowly as they do.
+		for u := t - 1; u >= 0 && float64(t-u-1)*p.length < lead; u-- {
+			if size := p.pods.pick(out.needed[u], p.crowded(out, u)).size; size.CPU < smallest.CPU {
+				smallest = size
+				lead = p.startup(smallest)
+			}
+		}
+		out.lead[t] = lead + p.makeRoom()
+		out.longest = max(out.longest, out.lead[t])
+	}
+}
+
+// makeRoom is how long it takes until pods may be created in place of what
+// others give back: under a quota, until those have been resized and the policy
+// decides again.
+func (p *planner) makeRoom() float64 {
+	if p.sc.Cluster.Quota == (recommender.Resources{}) {
+		return 0
+	}
+	return (p.sc.Cluster.ResizeDelay + p.sc.Step).Seconds()
 }
 
 // ordered is the number of pods to ask for at an instant, in seconds from the

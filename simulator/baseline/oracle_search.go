@@ -129,6 +129,11 @@ func (s *oracleSearch) next() *oracle {
 	p.pods = s.model
 	start := s.sc.Start().Add(-time.Duration(s.sc.SteeredSteps()) * s.sc.Step)
 	best, ok := p.solve(s.share)
+	if s.sc.Cluster.Quota != (recommender.Resources{}) {
+		if steady := p.steady(s.share); steady != nil && (!ok || steady.cost < best.cost) {
+			best, ok = *steady, true
+		}
+	}
 	s.last = &oracle{planner: p, plan: best, start: start}
 	if !ok {
 		if grown, planner := s.grow(); grown != nil {

@@ -114,6 +114,9 @@ func oracleScenarios() map[string]simulator.Scenario {
 	disturbed.Memory = simulator.MemoryEffects{GrowthPerHour: 30 * float64(recommender.MiB), PageCache: 100 * float64(recommender.MiB)}
 	disturbed.Metrics = simulator.MetricsQuality{Delay: 30 * time.Second, MissingRatio: 0.1}
 	out["web, disturbed"] = disturbed
+	alone := webScenario(func(i int) float64 { return 25 + 20*math.Sin(float64(i)/20) })
+	alone.Initial.Replicas, alone.Bounds.MinReplicas, alone.Cluster.Quota.CPU = 1, 1, 2000
+	out["web, quota for one pod"] = alone
 	out["queue"] = queueScenario(func(i int) float64 { return 30 + 20*math.Sin(float64(i)/20) })
 	out["queue, noise"] = queueScenario(func(i int) float64 { return 10 + 40*noise[i] })
 	patient := queueScenario(func(i int) float64 { return 30 + 20*math.Sin(float64(i)/20) })
@@ -187,10 +190,13 @@ func TestOracleIsTheCheapest(t *testing.T) {
 				sc.Policies = map[string]simulator.Settings{"hpa": {"targetUtilizationPercent": target}}
 				compare(fmt.Sprintf("hpa at %v %%", target), run(t, "hpa", sc))
 			}
-			for _, replicas := range []int{2, 4, 8} {
-				for _, cpu := range []recommender.MilliCPU{1000, 2000, 3000} {
+			for _, replicas := range []int{1, 2, 4, 8} {
+				for _, cpu := range []recommender.MilliCPU{1000, 1400, 2000, 3000} {
 					fixed := sc
-					fixed.Initial.Replicas = replicas
+					fixed.Initial.Replicas = max(replicas, sc.Bounds.MinReplicas)
+					if quota := sc.Cluster.Quota.CPU; quota > 0 && cpu*recommender.MilliCPU(replicas) > quota {
+						continue
+					}
 					if sc.Service.Inference == nil {
 						fixed.Initial.Requests.CPU = min(cpu, sc.Cluster.Node.CPU)
 					}

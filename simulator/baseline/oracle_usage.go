@@ -52,7 +52,7 @@ func (u *usagePods) pick(n int, l load) choice {
 	if u.limit > 0 {
 		want.Memory = recommender.FromBytes(memory * memoryMargin * u.slack / u.limit)
 	}
-	got := want.Clamp(u.sc.Bounds.MinAllowed, roomFor(u.sc, n))
+	got := want.Clamp(u.sc.Bounds.MinAllowed, roomFor(u.sc, max(n, l.crowd)))
 	if u.fixed != nil {
 		got = *u.fixed
 	}

@@ -31,7 +31,7 @@ import (
 )
 
 // patience bounds every wait: a machine that compiles at the same time is slow.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // lab is a cluster for all tests.
 type lab struct {
@@ -200,10 +200,12 @@ func ready(p corev1.Pod) bool {
 
 // recommend puts a size for containers and a number of pods into the status.
 func (w *workload) recommend(replicas int, sizes map[string]size, reasons ...recommender.ReasonCode) {
+	w.t.Helper()
 	n := int32(replicas) //nolint:gosec // Small.
-	is := int32(len(w.pods()))
+	d, err := w.clients.AppsV1().Deployments(w.ns).Get(w.t.Context(), "web", metav1.GetOptions{})
+	w.must(err)
 	status := v1alpha1.RightSizeStatus{
-		CurrentReplicas: &is, DesiredReplicas: &n, Recommendation: v1alpha1.Recommendation{Replicas: &n},
+		CurrentReplicas: d.Spec.Replicas, DesiredReplicas: &n, Recommendation: v1alpha1.Recommendation{Replicas: &n},
 		Conditions: []metav1.Condition{{Type: v1alpha1.ConditionRecommendationAvailable, Status: metav1.ConditionTrue}},
 	}
 	amounts := func(l corev1.ResourceList) v1alpha1.Amounts {
@@ -242,7 +244,7 @@ func (w *workload) step() {
 	w.outcomes = w.writer.Write(w.t.Context(), kube.Target{
 		APIVersion: "apps/v1", Kind: "Deployment", Namespace: w.ns, Name: "web", TakeOver: o.TakeOver(),
 	}, w.plan)
-	w.refused = kube.Refusals(w.refused, w.outcomes)
+	w.state, w.refused = kube.Forget(w.state, w.outcomes), kube.Refusals(w.refused, w.outcomes)
 	w.all = append(w.all, w.outcomes...)
 	for _, o := range w.outcomes {
 		if o.Result != kube.Applied {

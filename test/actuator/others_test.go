@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -230,56 +230,6 @@ func testEviction(t *testing.T, l *lab) {
 	})
 }
 
-// The number of pods that a Deployment was made with is taken over. One that an
-// autoscaler writes is not, unless its object is gone.
-func testScale(t *testing.T, l *lab) {
-	t.Helper()
-	same := size{cpu: "100m", memory: "64Mi"}
-	w := l.deploy(t, 2, same)
-	w.recommend(3, map[string]size{"app": same})
-	w.until("there are three pods", func() bool { return len(w.pods()) == 3 && w.settled("app", same) })
-
-	deployments := w.clients.AppsV1().Deployments(w.ns)
-	scaled := func(by string, replicas int32) {
-		s, err := deployments.GetScale(t.Context(), "web", metav1.GetOptions{})
-		w.must(err)
-		s.Spec = autoscalingv1.ScaleSpec{Replicas: replicas}
-		_, err = deployments.UpdateScale(t.Context(), "web", s, metav1.UpdateOptions{FieldManager: by})
-		w.must(err)
-	}
-	target := kube.Target{APIVersion: "apps/v1", Kind: "Deployment", Namespace: w.ns, Name: "web"}
-	write := func(to int, takeOver ...string) kube.Outcome {
-		target.TakeOver = takeOver
-		return w.writer.Write(t.Context(), target, actuator.Plan{Steps: []actuator.Step{{Kind: actuator.StepScale, From: 9, To: to}}})[0]
-	}
-	scaled("kube-controller-manager", 2) // As the HPA does.
-	if o := write(4); o.Refusal != actuator.RefusedConflict || !strings.Contains(o.Message, "kube-controller-manager (by scale)") {
-		t.Errorf("%+v", o)
-	}
-	// There is no HPA, so that what is left of it may be taken.
-	w.recommend(4, map[string]size{"app": same})
-	w.until("there are four pods", func() bool { return len(w.pods()) == 4 && w.settled("app", same) })
-
-	scaled("somebodys-scaler", 2)
-	w.recommend(3, map[string]size{"app": same})
-	w.step()
-	if len(w.plan.Steps) > 0 || !w.told(actuator.ReasonRival) {
-		t.Errorf("someone else scales, and the plan is %+v", w.plan)
-	}
-	scaled("kubectl", 4) // A person, who takes it from them.
-	w.recommend(3, map[string]size{"app": same})
-	w.until("there are three pods again", func() bool { return len(w.pods()) == 3 })
-
-	// A tool that keeps the cluster as Git has it comes back.
-	patch := []byte(`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},"spec":{"replicas":5}}`)
-	force := true
-	_, err := deployments.Patch(t.Context(), "web", types.ApplyPatchType, patch, metav1.PatchOptions{FieldManager: "kustomize-controller", Force: &force})
-	w.must(err)
-	if o := write(3); o.Refusal != actuator.RefusedConflict || !strings.Contains(o.Message, "kustomize-controller") {
-		t.Errorf("%+v", o)
-	}
-}
-
 // flaky fails a third of what is written, half of that after it was done.
 func (l *lab) flaky(t *testing.T, seed uint64) (client.Client, *atomic.Int64) {
 	t.Helper()
@@ -319,7 +269,6 @@ func testFailures(t *testing.T, l *lab) {
 	} {
 		w.recommend(6+i, map[string]size{"app": to})
 		w.until("all pods have the size", func() bool {
-			w.ahead += 5 * time.Second // What is lost is asked again after a minute.
 			// New pods are made of the template: they are resized like the others.
 			return len(w.pods()) == 6+i && w.settled("app", to)
 		})
@@ -377,12 +326,61 @@ func testForgotten(t *testing.T, l *lab) {
 	w.until("it is put back", func() bool { return w.settled("app", from) })
 }
 
+// A change of memory restarts the container: never so that fewer than one of two
+// pods is ready.
+func testRestart(t *testing.T, l *lab) {
+	t.Helper()
+	w := l.deploy(t, 2, size{cpu: "500m", memory: "256Mi"}, func(d *appsv1.Deployment) {
+		d.Spec.Template.Spec.Containers[0].ResizePolicy = []corev1.ContainerResizePolicy{
+			{ResourceName: corev1.ResourceMemory, RestartPolicy: corev1.RestartContainer}, {ResourceName: corev1.ResourceCPU, RestartPolicy: corev1.NotRequired},
+		}
+	})
+	to := size{cpu: "500m", memory: "300Mi"}
+	w.recommend(2, map[string]size{"app": to})
+	w.until("all pods have the size", func() bool {
+		if !slices.ContainsFunc(w.pods(), ready) {
+			t.Errorf("no pod is ready: %s", w.describe())
+		}
+		return w.settled("app", to)
+	})
+	for _, p := range w.pods() {
+		if n := p.Status.ContainerStatuses[0].RestartCount; n != 1 {
+			t.Errorf("pod %s restarted %d times", p.Name, n)
+		}
+	}
+}
+
+// A container that takes more than its limit is killed until the limit is raised,
+// and a decision sees that before Prometheus does.
+func testKill(t *testing.T, l *lab) {
+	t.Helper()
+	w := l.deploy(t, 1, size{cpu: "500m", memory: "128Mi", memoryLimit: "256Mi"})
+	name := w.pods()[0].Name
+	w.kubelet.Use(w.ns, name, "app", 300<<20)
+	seen := func() recommender.Container {
+		s := recommender.Snapshot{Now: time.Now().Add(time.Second), Containers: []recommender.Container{{Name: "app"}}}
+		snapshot.Observe(&s, w.objects())
+		return s.Containers[0]
+	}
+	w.wait("it is killed", func() bool { return seen().OOMKills > 0 })
+	if c := seen(); c.OOMLimit != 256<<20 || c.RecentRestarts == 0 {
+		t.Errorf("a decision sees %+v", c)
+	}
+	to := size{cpu: "500m", memory: "200Mi", memoryLimit: "400Mi"}
+	w.recommend(1, map[string]size{"app": to}, recommender.ReasonOOMKilled)
+	w.until("it has the size and runs", func() bool { return w.settled("app", to) })
+}
+
 // A dry run of a smaller memory limit is taken, and changes nothing.
 func testDiscover(t *testing.T, l *lab) {
 	t.Helper()
 	w := l.deploy(t, 1, size{"500m", "512Mi", "500m", "512Mi"})
 	p := w.pods()[0]
-	old := oldDiscovery{w.clients.Discovery().(kube.Discovery)} //nolint:forcetypeassert // Looked at before.
+	discovery, ok := w.clients.Discovery().(kube.Discovery)
+	if !ok {
+		t.Fatal("the client's discovery takes no context")
+	}
+	old := oldDiscovery{discovery}
 	f, err := w.writer.Discover(t.Context(), old, []*corev1.Pod{&p})
 	if err != nil || f != (actuator.Features{Resize: true, MemoryLimitShrink: true}) {
 		t.Errorf("%+v, error %v", f, err)

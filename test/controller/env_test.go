@@ -194,6 +194,9 @@ func (e *env) runAs(t *testing.T, h how, account, namespace string, args ...stri
 		all = append(all, "--watch-namespaces="+namespace)
 	}
 	t.Cleanup(func() {
+		if log, err := os.ReadFile(p.Log()); err != nil || bytes.Contains(log, []byte("DATA RACE")) || bytes.Contains(log, []byte("panic")) {
+			t.Errorf("the program raced or panicked, error %v", err)
+		}
 		if t.Failed() {
 			t.Logf("log of the program:\n%s", p.Tail(60))
 		}

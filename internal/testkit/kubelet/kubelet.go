@@ -69,8 +69,10 @@ type Kubelet struct {
 	t      testing.TB
 
 	mu sync.Mutex
-	// known is what each pod was allocated, by UID.
-	known map[types.UID]*pod
+	// known is what each pod was allocated, by UID; waiting are those of which a
+	// resize is Deferred, by node.
+	known   map[types.UID]*pod
+	waiting map[string]map[types.UID]types.NamespacedName
 	// said and used are by namespace/name and, for memory, container.
 	said map[types.NamespacedName]Verdict
 	used map[container]int64
@@ -104,7 +106,7 @@ func Start(t testing.TB, config *rest.Config, o Options) *Kubelet {
 	k := &Kubelet{
 		client: client, pods: factory.Core().V1().Pods().Informer(), nodes: factory.Core().V1().Nodes().Lister(), o: o, t: t,
 		queue: workqueue.NewTypedDelayingQueue[types.NamespacedName](),
-		known: map[types.UID]*pod{}, said: map[types.NamespacedName]Verdict{}, used: map[container]int64{},
+		known: map[types.UID]*pod{}, waiting: map[string]map[types.UID]types.NamespacedName{}, said: map[types.NamespacedName]Verdict{}, used: map[container]int64{},
 	}
 	if err := k.pods.AddIndexers(cache.Indexers{byNode: indexByNode}); err != nil {
 		t.Fatalf("kubelet: %v", err)
@@ -114,10 +116,9 @@ func Start(t testing.TB, config *rest.Config, o Options) *Kubelet {
 	}); err != nil {
 		t.Fatalf("kubelet: %v", err)
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	ctx := t.Context() // Ends before what follows.
 	var workers sync.WaitGroup
 	t.Cleanup(func() {
-		cancel()
 		k.queue.ShutDown()
 		workers.Wait()
 		factory.Shutdown()
@@ -181,9 +182,9 @@ func (k *Kubelet) changed(object any) {
 	k.queue.Add(types.NamespacedName{Namespace: p.Namespace, Name: p.Name})
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, other := range k.known {
-		if other.node == p.Spec.NodeName && other.waits && other.key.Name != p.Name {
-			k.queue.Add(other.key)
+	for uid, other := range k.waiting[p.Spec.NodeName] {
+		if uid != p.UID {
+			k.queue.Add(other)
 		}
 	}
 }
@@ -198,6 +199,7 @@ func (k *Kubelet) gone(object any) {
 	}
 	k.mu.Lock()
 	delete(k.known, p.UID)
+	delete(k.waiting[p.Spec.NodeName], p.UID)
 	k.mu.Unlock()
 	k.changed(p)
 }

@@ -1,7 +1,9 @@
 package kubelet
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -17,13 +19,10 @@ const retryAfter = 50 * time.Millisecond
 
 // pod is what a kubelet knows of one of its pods.
 type pod struct {
-	key  types.NamespacedName
-	node string
+	key types.NamespacedName
 	// allocated is what the pod was given, by container; since is when.
 	allocated map[string]corev1.ResourceRequirements
 	since     time.Time
-	// waits says that a resize is Deferred.
-	waits bool
 	// kill names a container to be killed.
 	kill string
 	// started is when the pod began to run.
@@ -44,20 +43,39 @@ func (k *Kubelet) reconcile(ctx context.Context, p *corev1.Pod) time.Duration {
 	}
 	before := p.Status.DeepCopy()
 	k.mu.Lock()
+	was := k.known[p.UID].copied()
 	after := k.observe(p, time.Now())
 	k.mu.Unlock()
 	if equality.Semantic.DeepEqual(before, &p.Status) {
 		return after
 	}
 	_, err := k.client.CoreV1().Pods(p.Namespace).UpdateStatus(ctx, p, metav1.UpdateOptions{})
-	switch {
-	case err == nil, apierrors.IsNotFound(err), ctx.Err() != nil:
+	if err == nil || apierrors.IsNotFound(err) || ctx.Err() != nil {
 		return after
-	case apierrors.IsConflict(err):
-		return retryAfter
 	}
-	k.t.Logf("kubelet: status of %s/%s: %v", p.Namespace, p.Name, err)
+	if !apierrors.IsConflict(err) {
+		k.t.Logf("kubelet: status of %s/%s: %v", p.Namespace, p.Name, err)
+	}
+	// What nobody could read has not happened.
+	k.mu.Lock()
+	if now := k.known[p.UID]; now != nil && was != nil {
+		was.kill = cmp.Or(was.kill, now.kill)
+		k.known[p.UID] = was
+	} else {
+		delete(k.known, p.UID)
+	}
+	k.mu.Unlock()
 	return retryAfter
+}
+
+// copied is one that does not change with it; nil of nil.
+func (p *pod) copied() *pod {
+	if p == nil {
+		return nil
+	}
+	c := *p
+	c.allocated, c.ended = maps.Clone(p.allocated), maps.Clone(p.ended)
+	return &c
 }
 
 func (k *Kubelet) remove(ctx context.Context, p *corev1.Pod) time.Duration {
@@ -79,7 +97,7 @@ func (k *Kubelet) observe(p *corev1.Pod, now time.Time) time.Duration {
 	known := k.known[p.UID]
 	if known == nil {
 		known = &pod{
-			key: types.NamespacedName{Namespace: p.Namespace, Name: p.Name}, node: p.Spec.NodeName,
+			key:       types.NamespacedName{Namespace: p.Namespace, Name: p.Name},
 			allocated: allocatedIn(p), started: now, ended: map[string]time.Time{},
 		}
 		k.known[p.UID] = known
@@ -206,7 +224,11 @@ func (k *Kubelet) containers(p *corev1.Pod, known *pod, now time.Time) time.Dura
 			end(s, "OOMKilled", 137, now)
 			known.ended[c.Name] = now
 		}
-		if at, ended := known.ended[c.Name]; ended {
+		at, ended := known.ended[c.Name]
+		if last := s.LastTerminationState.Terminated; !ended && s.State.Waiting != nil && last != nil {
+			at, ended = last.FinishedAt.Time, true // Of before this kubelet was started.
+		}
+		if ended {
 			if wait := at.Add(k.o.RestartDelay).Sub(now); wait > 0 {
 				waits, ready = append(waits, wait), false
 				continue

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // resize allocates what the specification asks for if it can be, and puts what was
@@ -23,7 +24,7 @@ func (k *Kubelet) resize(p *corev1.Pod, known *pod, now time.Time) time.Duration
 	if asked {
 		reason, message = k.admit(p, known, said)
 	}
-	known.waits = reason == Deferred
+	k.waits(p, known, reason == Deferred)
 	if reason != "" {
 		pending(p, corev1.PodResizePending, string(reason), message)
 	} else {
@@ -41,6 +42,19 @@ func (k *Kubelet) resize(p *corev1.Pod, known *pod, now time.Time) time.Duration
 		}
 	}
 	return k.actuate(p, known, said, now)
+}
+
+// waits has a pod looked at whenever another of its node changes, or no more.
+func (k *Kubelet) waits(p *corev1.Pod, known *pod, deferred bool) {
+	node := k.waiting[p.Spec.NodeName]
+	switch {
+	case !deferred:
+		delete(node, p.UID)
+	case node == nil:
+		k.waiting[p.Spec.NodeName] = map[types.UID]types.NamespacedName{p.UID: known.key}
+	default:
+		node[p.UID] = known.key
+	}
 }
 
 // asks says whether the specification differs from what was allocated.

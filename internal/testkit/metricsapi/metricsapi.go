@@ -37,11 +37,14 @@ type Source func(ctx context.Context, namespace string) ([]Usage, error)
 
 // Serve has the control plane serve metrics.k8s.io/v1beta1. Selectors are not
 // looked at: whoever asks gets all pods of the namespace.
-func Serve(c *controlplane.ControlPlane, source Source) {
-	gv := schema.GroupVersion{Group: "metrics.k8s.io", Version: "v1beta1"}
+func Serve(c *controlplane.ControlPlane, source Source) { ServeVersion(c, "v1beta1", source) }
+
+// ServeVersion is [Serve] for a version of the API; all have the same fields.
+func ServeVersion(c *controlplane.ControlPlane, version string, source Source) {
+	gv := schema.GroupVersion{Group: "metrics.k8s.io", Version: version}
 	pods := metav1.APIResource{Name: "pods", Namespaced: true, Kind: "PodMetrics", Verbs: metav1.Verbs{"get", "list"}}
 	c.Aggregate(gv, []metav1.APIResource{pods}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The path is /apis/metrics.k8s.io/v1beta1[/namespaces/NAME]/pods.
+		// The path is /apis/metrics.k8s.io/VERSION[/namespaces/NAME]/pods.
 		namespace := ""
 		if parts := strings.Split(r.URL.Path, "/"); len(parts) > 5 && parts[4] == "namespaces" {
 			namespace = parts[5]

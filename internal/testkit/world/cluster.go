@@ -41,6 +41,21 @@ type Container struct {
 	Sidecar                   bool // An init container that keeps running.
 }
 
+// started is when the run of the container that is under way at t began; its
+// counters begin at zero then.
+func (k Container) started(p Pod, begin, t time.Time) time.Time {
+	start := p.From
+	if start.IsZero() {
+		start = begin
+	}
+	for _, r := range k.Restarts {
+		if !t.Before(r) {
+			start = r
+		}
+	}
+	return start
+}
+
 // During is a value while the pod is there.
 func (p Pod) During(value func(t time.Time) float64) func(t time.Time) (float64, bool) {
 	return func(t time.Time) (float64, bool) {
@@ -141,16 +156,7 @@ func (c *Cluster) container(p Pod, k Container, id []string) {
 	}
 	seconds := func(rate float64) func(t time.Time) (float64, bool) {
 		return p.During(func(t time.Time) float64 {
-			start := p.From
-			if start.IsZero() {
-				start = c.Begin
-			}
-			for _, r := range k.Restarts { // A new run counts from zero.
-				if !t.Before(r) {
-					start = r
-				}
-			}
-			return rate * t.Sub(start).Seconds()
+			return rate * t.Sub(k.started(p, c.Begin, t)).Seconds()
 		})
 	}
 	cpu := seconds(k.CPU)
@@ -163,6 +169,7 @@ func (c *Cluster) container(p Pod, k Container, id []string) {
 			"cluster", c.Name, "job", "kubelet", "metrics_path", "/metrics/cadvisor", "instance", fmt.Sprintf("n%d", i),
 		}
 		c.Add("container_cpu_usage_seconds_total", cpu, usage...)
+		c.Add("container_start_time_seconds", p.During(func(t time.Time) float64 { return float64(k.started(p, c.Begin, t).Unix()) }), usage...)
 		c.Add("container_memory_working_set_bytes", p.During(k.Memory), usage...)
 		c.Add("container_memory_usage_bytes", p.During(func(t time.Time) float64 { return k.Memory(t) + 50*mib }), usage...)
 		if k.Throttled > 0 {
