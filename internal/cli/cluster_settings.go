@@ -47,7 +47,7 @@ func (c *cluster) installed(ctx context.Context) (*installed, error) {
 		maps, err = all.Namespace(chartNamespace).List(ctx, options)
 	}
 	if apierrors.IsForbidden(err) {
-		return nil, nil //nolint:nilerr // Who may not see them has none.
+		return nil, nil // Who may not see them has none.
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look for the settings of an installed chart in %s: %w", c.rest.Host, err)

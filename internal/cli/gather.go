@@ -219,7 +219,7 @@ func (g *gathering) build(fleet *collector.Fleet, w collector.Workload) recommen
 	w.Facts = append(w.Facts, found...)
 	s := snapshot.Build(w, g.at, policy)
 	g.observe(&s)
-	s.Surroundings.Windows, s.Surroundings.Floors = schedule.Windows, schedule.Floors
+	s.Windows, s.Floors = schedule.Windows, schedule.Floors
 	return s
 }
 

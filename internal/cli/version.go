@@ -11,7 +11,10 @@ import (
 
 // version and commit are set by the linker; else they are what Go knows of the
 // build.
-var version, commit string
+var (
+	version string
+	commit  string //nolint:gochecknoglobals // The linker sets it.
+)
 
 // commitDigits are enough to tell commits apart.
 const commitDigits = 12

@@ -191,7 +191,7 @@ func quantity(v float64) resource.Quantity {
 
 func fail(w http.ResponseWriter, err error) {
 	status := apierrors.NewInternalError(err).ErrStatus
-	if s, ok := err.(apierrors.APIStatus); ok { //nolint:errorlint // Made here, never wrapped.
+	if s, ok := err.(apierrors.APIStatus); ok { // Made here, never wrapped.
 		status = s.Status()
 	}
 	status.TypeMeta = metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}

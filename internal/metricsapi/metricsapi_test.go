@@ -76,11 +76,13 @@ func TestValuesOfADecision(t *testing.T) {
 		"demand":   {metricsapi.MetricDemand, map[string]string{"rightsize": "web", "signal": "http_requests"}, []float64{7}},
 		"a quantile of the forecast": {
 			metricsapi.MetricDemandForecast,
-			map[string]string{"rightsize": "web", "signal": "http_requests", "quantile": "0.9", "horizon": "1h"}, []float64{9},
+			map[string]string{"rightsize": "web", "signal": "http_requests", "quantile": "0.9", "horizon": "1h"},
+			[]float64{9},
 		},
 		"beyond the forecast": {
 			metricsapi.MetricDemandForecast,
-			map[string]string{"rightsize": "web", "signal": "http_requests", "quantile": "0.9", "horizon": "3h"}, nil,
+			map[string]string{"rightsize": "web", "signal": "http_requests", "quantile": "0.9", "horizon": "3h"},
+			nil,
 		},
 		"CPU that has no forecast": {
 			metricsapi.MetricCPUForecast, map[string]string{"rightsize": "web", "container": "app", "quantile": "0.9", "horizon": "1h"}, nil,

@@ -44,7 +44,8 @@ func NewItem(w collector.Workload, s recommender.Snapshot, d recommender.Decisio
 			add(Plot{Title: "Waiting: " + words(sig.Name), Unit: sig.Unit, Series: sig.Series})
 		case collector.RoleGPU:
 			add(Plot{Title: "GPUs at work", Unit: sig.Unit, Series: sig.Series, Requested: gpus(s)})
-		case collector.RoleDemand, collector.RoleInFlight, collector.RoleCache, collector.RoleLatency, collector.RoleRuntime:
+		case collector.RoleDemand, collector.RoleInFlight, collector.RoleCache, collector.RoleLatency, collector.RoleRuntime,
+			collector.RoleQuantile, collector.RoleErrors:
 		}
 	}
 	return item

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -259,7 +260,7 @@ func shopHistory() *prometheus.History {
 			h.Add("kube_pod_owner", prometheus.Always(1), append(pod, "owner_kind", "ReplicaSet", "owner_name", set, "owner_is_controller", "true")...)
 			h.Add("kube_pod_status_phase", prometheus.Always(1), append(pod, "phase", "Running")...)
 			h.Add("kube_pod_status_ready", prometheus.Always(1), append(pod, "condition", "true")...)
-			app := append(pod, "container", "app")
+			app := append(slices.Clone(pod), "container", "app")
 			h.Add("kube_pod_container_info", prometheus.Always(1), app...)
 			for resource, v := range map[string]float64{"cpu": 2, "memory": 1 << 30} {
 				h.Add("kube_pod_container_resource_requests", prometheus.Always(v), append(app, "resource", resource)...)
@@ -282,9 +283,7 @@ type rightsizer struct {
 func (r *rightsizer) create(name, mode string, more map[string]any) {
 	r.t.Helper()
 	spec := map[string]any{"mode": mode, "targetRef": map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "name": name}}
-	for k, v := range more {
-		spec[k] = v
-	}
+	maps.Copy(spec, more)
 	if err := send(r.t, r.c.Client.Discovery().RESTClient().Post().AbsPath(ofShop), name, spec); err != nil {
 		r.t.Fatal(err)
 	}
@@ -328,7 +327,7 @@ func service(t *testing.T, c *controlplane.ControlPlane, target string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewUnstartedServer(httputil.NewSingleHostReverseProxy(to)) //nolint:staticcheck // A fixed target on loopback.
+	server := httptest.NewUnstartedServer(httputil.NewSingleHostReverseProxy(to))
 	_ = server.Listener.Close()
 	server.Listener = listener
 	server.Start()

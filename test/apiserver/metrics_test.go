@@ -209,7 +209,7 @@ func testAccess(t *testing.T, c *controlplane.ControlPlane, address string) {
 		t.Errorf("a selector that is none: %v", err)
 	}
 	// Past the API server nobody is anybody, whatever he says he is.
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // It is the server that is looked at.
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // It is the server that is looked at.
 	for _, p := range []string{path, "/apis/external.metrics.k8s.io/v1beta1"} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+address+p, nil)
 		if err != nil {
@@ -252,7 +252,7 @@ func serveExternal(t *testing.T, c *controlplane.ControlPlane, objects metricsap
 		}
 	})
 	c.Namespace("rightsize-system")
-	port := int32(listener.Addr().(*net.TCPAddr).Port) //nolint:gosec // A port.
+	port := int32(listener.Addr().(*net.TCPAddr).Port)
 	_, err = c.Client.CoreV1().Services("rightsize-system").Create(t.Context(), &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Name: "rightsize-metrics"},
 		Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: "localhost", Ports: []corev1.ServicePort{{Port: port}}},

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"flag"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -96,7 +95,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "64"); err != nil {
 		panic(err)
 	}
-	os.Exit(m.Run())
+	m.Run()
 }
 
 // TestCluster is the life of a release in one cluster: workloads of every kind
