@@ -108,7 +108,7 @@ func (r release) bom(ctx context.Context, program, name string) error {
 	if r.sbom == "" {
 		return nil
 	}
-	cmd := exec.CommandContext(ctx, r.sbom, "bin", "-json", "-std", "-noserial", "-notimestamp", "-version", r.version, //nolint:gosec // The caller names it.
+	cmd := exec.CommandContext(ctx, r.sbom, "bin", "-json", "-std", "-noserial", "-notimestamp", "-version", r.version, //nolint:gosec // The tool of our own module.
 		"-output", filepath.Join(r.out, name+".cdx.json"), program)
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -89,7 +89,9 @@ func (r release) image(ctx context.Context, p platform) (v1.Image, error) {
 func (r release) imageOf(program string, p platform) (v1.Image, error) {
 	files, err := tarBytes([]entry{
 		{name: controllerName, path: program, mode: 0o755},
-		{name: "etc/", mode: 0o755}, {name: "etc/ssl/", mode: 0o755}, {name: "etc/ssl/certs/", mode: 0o755},
+		{name: "etc/", mode: 0o755},
+		{name: "etc/ssl/", mode: 0o755},
+		{name: "etc/ssl/certs/", mode: 0o755},
 		{name: "etc/ssl/certs/ca-certificates.crt", data: authorities(), mode: 0o644},
 		{name: "etc/passwd", data: []byte("root:x:0:0:root:/:/none\nnonroot:x:65532:65532:nonroot:/:/none\n"), mode: 0o644},
 		{name: "etc/group", data: []byte("root:x:0:\nnonroot:x:65532:\n"), mode: 0o644},

@@ -34,7 +34,7 @@ func testRelease(t *testing.T) release {
 func script(t *testing.T, name string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte("#!/bin/sh\necho \"$0 runs\"\n"), 0o700); err != nil { //nolint:gosec // A program.
+	if err := os.WriteFile(path, []byte("#!/bin/sh\necho \"$0 runs\"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -151,7 +151,7 @@ func TestChart(t *testing.T) {
 	if helm == "" {
 		t.Skip("RIGHTSIZE_HELM does not name a helm program: `make bin/helm` builds one")
 	}
-	out, err := exec.CommandContext(t.Context(), helm, "template", "x", file).CombinedOutput() //nolint:gosec // The caller names it.
+	out, err := exec.CommandContext(t.Context(), helm, "template", "x", file).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "rightsize-controller:0.1.0") {
 		t.Errorf("helm template: %v\n%.2000s", err, out)
 	}
@@ -243,13 +243,13 @@ func TestKrewInstalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	home := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), krew, "install", "--manifest", filepath.Join(r.out, "rightsize.yaml"), //nolint:gosec // The caller names it.
+	cmd := exec.CommandContext(t.Context(), krew, "install", "--manifest", filepath.Join(r.out, "rightsize.yaml"),
 		"--archive", filepath.Join(r.out, archiveName(r.name("rightsize", platform{runtime.GOOS, runtime.GOARCH}), platform{runtime.GOOS, runtime.GOARCH})))
 	cmd.Env = append(os.Environ(), "KREW_ROOT="+home, "KREW_NO_UPGRADE_CHECK=1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	out, err := exec.CommandContext(t.Context(), filepath.Join(home, "bin", "kubectl-rightsize")).CombinedOutput() //nolint:gosec // What was installed.
+	out, err := exec.CommandContext(t.Context(), filepath.Join(home, "bin", "kubectl-rightsize")).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "kubectl-rightsize runs") {
 		t.Errorf("the plugin: %v\n%s", err, out)
 	}
@@ -267,7 +267,7 @@ func TestBuildIsReproducible(t *testing.T) {
 		t.Skipf("the files of the repository are not known: %v", err)
 	}
 	for name := range strings.SplitSeq(strings.TrimSuffix(string(tracked), "\x00"), "\x00") {
-		data, err := os.ReadFile(filepath.Join("../..", name))
+		data, err := os.ReadFile(filepath.Join("..", "..", name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // Deleted, and not committed yet.
 		}
