@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -79,7 +80,13 @@ func testDeferred(t *testing.T, c *cluster, w *workload) {
 func testInfeasible(t *testing.T, c *cluster, all []*workload) {
 	t.Helper()
 	w := all[0]
-	c.reason(t, w, "ResizeInfeasible")
+	eventually(t, patience, "the size is asked for", func() error {
+		if len(c.audit.writes(t, time.Time{}, of(w.Namespace, "pods/resize"))) < len(c.pods(t, w.Namespace, w.Name)) {
+			return errors.New("there was no resize of each pod")
+		}
+		return nil
+	})
+	c.condition(t, patience, w, "Applied", "True", "") // What is recommended is what the node can hold.
 	c.sized(t, patience, w, "500m/512Mi")
 	since := time.Now()
 	time.Sleep(15 * time.Second)
