@@ -48,7 +48,7 @@ type Apply struct {
 
 	// changeCostMinutes is what a change of sizes or replicas has to save before it
 	// is made, in minutes of what the workload costs now, 1 to 1440. More of it
-	// makes fewer changes. Unset: 3. Example: 15.
+	// makes fewer changes. Unset: the settings, else 1.2. Example: 15.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=1

@@ -17,6 +17,9 @@ const (
 	throttledSpan = time.Hour
 	// imbalanceSpan is what the difference between pods is taken from.
 	imbalanceSpan = 7 * 24 * time.Hour
+	// rateLeast is the least span that rates are over, unless settings say
+	// otherwise.
+	rateLeast = 5 * time.Minute
 	// quantile95 is the quantile of a pod's usage that counts as its most.
 	quantile95 = 0.95
 )
@@ -93,7 +96,7 @@ func Build(w collector.Workload, now time.Time, p recommender.Policy, options ..
 		s.Containers = append(s.Containers, b.container(w, c))
 	}
 	s.GPU = b.gpuActivity(w, s)
-	s.Outcome = outcome(w, p.Objective)
+	s.Outcome = outcome(w, p.Objective, s.Replicas.Ready)
 	known := s.Demand != nil && s.Demand.Relation.Valid || s.Batch != nil || s.GPU != nil && s.GPU.Follows
 	if !known || w.ID.Kind == "StatefulSet" {
 		s.Policy.Horizontal.Fixed = true
@@ -205,6 +208,7 @@ func (b *builder) demandBy(sig collector.Signal, w collector.Workload) *recommen
 		Signal: sig.Name, Unit: sig.Unit,
 		Usage:    b.summarize(sig.Series),
 		Relation: recommender.FitRelation(samples(w, sig.Series.Until(b.now))),
+		Counting: counting(sig),
 	}
 	for _, q := range w.Signals {
 		if q.Role == collector.RoleQueue {
@@ -214,6 +218,17 @@ func (b *builder) demandBy(sig collector.Signal, w collector.Workload) *recommen
 		}
 	}
 	return d
+}
+
+// counting says what a signal was counted over, where it counts what arrives
+// one by one: rates are over the step, and over five minutes at least.
+func counting(sig collector.Signal) recommender.Counting {
+	switch sig.Unit {
+	case "requests/s", "jobs/s":
+		return recommender.Counting{Seconds: max(sig.Series.Step, rateLeast).Seconds()}
+	default:
+		return recommender.Counting{}
+	}
 }
 
 // samples pairs demand with pods and CPU at the same instants.

@@ -66,8 +66,8 @@ func runs(w collector.Workload, container string) *recommender.Runs {
 // outcome is the share of the last hour's requests, or tokens, that missed the
 // objective; the worst of its parts. Nil where the objective has no time, or
 // where there is no histogram or too little in it.
-func outcome(w collector.Workload, o recommender.Objective) *recommender.Outcome {
-	worst, known := 0.0, false
+func outcome(w collector.Workload, o recommender.Objective, ready int) *recommender.Outcome {
+	worst, rate, known := 0.0, 0.0, false
 	for _, part := range []struct {
 		of      collector.Timed
 		seconds float64
@@ -77,12 +77,24 @@ func outcome(w collector.Workload, o recommender.Objective) *recommender.Outcome
 		}
 		if late, ok := lateShare(w.Durations[part.of], part.seconds); ok {
 			worst, known = max(worst, late), true
+			if part.of != collector.TimedNextTokens { // Of which a request has many.
+				rate = total(w.Durations[part.of])
+			}
 		}
 	}
 	if !known {
 		return nil
 	}
-	return &recommender.Outcome{ViolatedRatio: worst, WindowSeconds: outcomeSeconds}
+	return &recommender.Outcome{ViolatedRatio: worst, WindowSeconds: outcomeSeconds, PodRate: rate / float64(max(1, ready))}
+}
+
+// total is how much a second a histogram has seen.
+func total(buckets []collector.Bucket) float64 {
+	most := 0.0
+	for _, b := range buckets {
+		most = max(most, b.Rate)
+	}
+	return most
 }
 
 // lateShare is the share of what took longer than a time. Within a bucket it is
@@ -92,10 +104,7 @@ func lateShare(buckets []collector.Bucket, limit float64) (float64, bool) {
 	if len(buckets) == 0 {
 		return 0, false
 	}
-	total := 0.0
-	for _, b := range buckets {
-		total = max(total, b.Rate)
-	}
+	total := total(buckets)
 	if total*outcomeSeconds < outcomeLeast {
 		return 0, false
 	}

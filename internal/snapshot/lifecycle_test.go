@@ -81,10 +81,12 @@ func TestOutcome(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := outcome(collector.Workload{Durations: c.durations}, c.objective)
+			got := outcome(collector.Workload{Durations: c.durations}, c.objective, 2)
 			switch {
 			case c.want < 0 && got != nil:
 				t.Errorf("outcome is %v, want none", *got)
+			case c.want >= 0 && c.objective.ITLSeconds == 0 && got != nil && got.PodRate != total(c.durations[collector.TimedRequests])/2+total(c.durations[collector.TimedFirstTokens])/2:
+				t.Errorf("a pod serves %g requests a second", got.PodRate)
 			case c.want >= 0 && (got == nil || math.Abs(got.ViolatedRatio-c.want) > 1e-9 || got.WindowSeconds != 3600):
 				t.Errorf("outcome is %v, want %g in an hour", got, c.want)
 			}
