@@ -98,6 +98,8 @@ func outcome(step actuator.Step, err error) Outcome {
 	switch {
 	case errors.As(err, &conflict):
 		o.Result, o.Refusal = Refused, actuator.RefusedConflict
+	case notAllowed(err):
+		o.Result = Failed
 	case errors.Is(err, errStale), apierrors.IsConflict(err), apierrors.IsNotFound(err), apierrors.IsGone(err), anotherUID(err):
 		o.Result = Stale
 	case hasCause(err, causeNodeCapacity):
@@ -206,6 +208,13 @@ func refuses(err error) bool {
 	code := status.Status().Code
 	return code >= http.StatusBadRequest && code < http.StatusInternalServerError &&
 		code != http.StatusTooManyRequests && code != http.StatusRequestTimeout && code != http.StatusUnauthorized
+}
+
+// notAllowed says that the rights are missing, as they are for some seconds after
+// an API server has started and has not read its roles yet: that tells nothing
+// about the pod. Admission refuses with the same code and other words.
+func notAllowed(err error) bool {
+	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), `User "`) && strings.Contains(err.Error(), `" cannot `)
 }
 
 // lowers says that a step takes anything away from running pods: a smaller

@@ -48,12 +48,13 @@ func TestOutcomes(t *testing.T) {
 		"a disruption budget": {
 			answer(429, metav1.StatusReasonTooManyRequests, "Cannot evict pod", metav1.StatusCause{Type: policyv1.DisruptionBudgetCause}), Refused, actuator.RefusedOther,
 		},
-		"two of them":         {apierrors.NewInternalError(errors.New("pod has more than one PodDisruptionBudget")), Refused, actuator.RefusedOther},
-		"too many requests":   {apierrors.NewTooManyRequests("later", 1), Failed, ""},
-		"an internal error":   {apierrors.NewInternalError(errors.New("etcd is away")), Failed, ""},
-		"away":                {apierrors.NewServiceUnavailable("away"), Failed, ""},
-		"a token that is old": {apierrors.NewUnauthorized("old"), Failed, ""},
-		"no answer":           {context.DeadlineExceeded, Failed, ""},
+		"two of them":               {apierrors.NewInternalError(errors.New("pod has more than one PodDisruptionBudget")), Refused, actuator.RefusedOther},
+		"too many requests":         {apierrors.NewTooManyRequests("later", 1), Failed, ""},
+		"an internal error":         {apierrors.NewInternalError(errors.New("etcd is away")), Failed, ""},
+		"away":                      {apierrors.NewServiceUnavailable("away"), Failed, ""},
+		"rights that are not there": {answer(403, metav1.StatusReasonForbidden, `pods "db-4" is forbidden: User "system:serviceaccount:r:r" cannot patch resource "pods/resize" in API group "" in the namespace "life"`), Failed, ""},
+		"a token that is old":       {apierrors.NewUnauthorized("old"), Failed, ""},
+		"no answer":                 {context.DeadlineExceeded, Failed, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
