@@ -20,6 +20,16 @@ type fault struct {
 	warning string
 }
 
+// faults is the one that is under way; the server reads it.
+type faults struct{ now atomic.Pointer[fault] }
+
+func (f *faults) begin(one fault) { f.now.Store(&one) }
+
+func (f *faults) before(w http.ResponseWriter, r *http.Request, expr string) bool {
+	one := f.now.Load()
+	return one != nil && one.before(w, r, expr)
+}
+
 func (f *fault) before(w http.ResponseWriter, r *http.Request, expr string) bool {
 	switch {
 	case f.text == "" || !strings.Contains(expr, f.text) || strings.HasPrefix(expr, "label_replace("):
@@ -76,7 +86,7 @@ func TestHolesAreFilled(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var now fault
+			var now faults
 			api := &fakeAPI{workloads: 2, podsEach: 2, before: now.before}
 			c, err := collector.New(fakeConfig(api.start(t).URL))
 			if err != nil {
@@ -99,7 +109,7 @@ func TestHolesAreFilled(t *testing.T) {
 			if err := read(); err != nil || tc.gap(workload()) != 0 || slices.ContainsFunc(a.Facts(), has) {
 				t.Fatalf("before: error %v, %d gaps, facts %v", err, tc.gap(workload()), a.Facts())
 			}
-			now = tc.fault
+			now.begin(tc.fault)
 			for i := range 2 {
 				at = at.Add(5 * time.Minute)
 				if err := read(); (err != nil) != tc.wantErr {
@@ -115,7 +125,7 @@ func TestHolesAreFilled(t *testing.T) {
 					t.Errorf("%d gaps after %d faults, facts %v", tc.gap(workload()), i+1, a.Facts())
 				}
 			}
-			now = fault{}
+			now.begin(fault{})
 			at = at.Add(5 * time.Minute)
 			if err := read(); err != nil || tc.gap(workload()) != 0 || slices.ContainsFunc(a.Facts(), has) || !a.At().Equal(at) {
 				t.Errorf("after: error %v, %d gaps, facts %v", err, tc.gap(workload()), a.Facts())
@@ -164,7 +174,7 @@ func TestHolesRest(t *testing.T) {
 func TestASecondCluster(t *testing.T) {
 	t.Parallel()
 	var two atomic.Bool
-	var now fault
+	var now faults
 	api := &fakeAPI{workloads: 2, podsEach: 1, before: func(w http.ResponseWriter, r *http.Request, expr string) bool {
 		if two.Load() && strings.HasPrefix(expr, "count by (cluster") {
 			_, _ = fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"cluster":"a"},"value":[%s,"1"]},{"metric":{},"value":[%[1]s,"1"]}]}}`, r.FormValue("time"))
@@ -193,12 +203,12 @@ func TestASecondCluster(t *testing.T) {
 	}
 	read(false)
 	two.Store(true)
-	now = fault{text: "container_cpu_usage"}
+	now.begin(fault{text: "container_cpu_usage"})
 	read(true)
 	if told() {
 		t.Error("what was not read is told of")
 	}
-	now = fault{}
+	now.begin(fault{})
 	read(false)
 	if !told() {
 		t.Errorf("two clusters are not told of: %v", a.Facts())
