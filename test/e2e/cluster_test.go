@@ -45,6 +45,8 @@ type cluster struct {
 	// proxy stands between the controller and the API server.
 	proxy *faults.Proxy
 	audit *auditLog
+	// restarted is when the API server was started anew.
+	restarted time.Time
 }
 
 // shape is how large a cluster is.

@@ -29,6 +29,7 @@ func testLife(t *testing.T, c *cluster, p *program, w *workload) *program {
 		c.midway(t, w, "400m", "400Mi", func() {
 			c.StopAPIServer()
 			time.Sleep(5 * time.Second)
+			c.restarted = time.Now()
 			c.StartAPIServer()
 		})
 		p.alive(t)

@@ -27,6 +27,8 @@ func allowed() map[string][]string {
 		"events.k8s.io/events":            {"create", "patch"},
 		"events":                          {"create", "patch"}, // Of who leads, which are of the old kind.
 		"coordination.k8s.io/leases":      {"create", "update"},
+		// By values.externalMetrics: whether who asks may ask.
+		"authorization.k8s.io/subjectaccessreviews": {"create"},
 	}
 }
 
@@ -53,6 +55,8 @@ func rights(t *testing.T, values string) map[string]map[string][]string {
 	for _, r := range all[rbacv1.Role](t, values, "Role") {
 		rules["Role/"+r.Namespace+"/"+r.Name] = r.Rules
 	}
+	// The API server makes it, for whoever serves an API behind it.
+	rules["Role/kube-system/extension-apiserver-authentication-reader"] = []rbacv1.PolicyRule{}
 	accounts := map[string]map[string][]string{}
 	grant := func(subjects []rbacv1.Subject, role string) {
 		if rules[role] == nil {

@@ -182,6 +182,7 @@ func TestObjects(t *testing.T) {
 	t.Parallel()
 	clusterWide := []string{
 		"CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding",
+		"APIService",
 	}
 	for name, values := range settings() {
 		seen := map[string]bool{}
