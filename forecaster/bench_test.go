@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rightsize-dev/rightsize/forecaster"
+	"github.com/rightsize-dev/rightsize/internal/testkit/cputime"
 )
 
 // demand is a service with a daily and a weekly rhythm, noise and a few
@@ -49,13 +50,13 @@ func BenchmarkRebuild(b *testing.B) {
 	for name, o := range modes {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
-			start := cpuTime(b)
+			start := cputime.Used(b)
 			for b.Loop() {
 				if _, err := forecaster.NewModel(s, o); err != nil {
 					b.Fatal(err)
 				}
 			}
-			b.ReportMetric(float64(cpuTime(b)-start)/float64(b.N), "cpu-ns/op")
+			b.ReportMetric(float64(cputime.Used(b)-start)/float64(b.N), "cpu-ns/op")
 		})
 	}
 }
@@ -73,7 +74,7 @@ func BenchmarkUpdateAndForecast(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.ReportAllocs()
-			i, start := 0, cpuTime(b)
+			i, start := 0, cputime.Used(b)
 			for b.Loop() {
 				m.Update(s.Values[known+i%2000])
 				i++
@@ -81,7 +82,7 @@ func BenchmarkUpdateAndForecast(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			b.ReportMetric(float64(cpuTime(b)-start)/float64(b.N), "cpu-ns/op")
+			b.ReportMetric(float64(cputime.Used(b)-start)/float64(b.N), "cpu-ns/op")
 		})
 	}
 }

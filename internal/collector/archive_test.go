@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/rightsize-dev/rightsize/internal/collector"
+	"github.com/rightsize-dev/rightsize/internal/testkit/prometheus"
 	"github.com/rightsize-dev/rightsize/internal/testkit/world"
 	"github.com/rightsize-dev/rightsize/recommender"
 )
@@ -87,14 +88,14 @@ func changing(end time.Time, history time.Duration) *world.World {
 	// The metric of this one appears an hour before the end.
 	late := world.Pod{Namespace: "late", Name: "grpc-0", Kind: "StatefulSet", Owner: "grpc", Containers: []world.Container{{Name: "srv", CPU: 0.2, Memory: noisyMemory(begin, 9), RequestCPU: 0.1, RequestMemory: 64 * mib}}}
 	c.Pod(late)
-	c.State("kube_statefulset_replicas", world.Always(1), "namespace", "late", "statefulset", "grpc")
+	c.State("kube_statefulset_replicas", prometheus.Always(1), "namespace", "late", "statefulset", "grpc")
 	c.Add("grpc_server_started_total", since2(end.Add(-time.Hour), noisy(begin, 3, 4)), "namespace", "late", "pod", "grpc-0", "job", "x")
 	// Deleted three hours before the end and a day before that, and jobs.
 	for i, ago := range []time.Duration{3 * time.Hour, 26*time.Hour + 7*time.Minute} {
 		name := fmt.Sprintf("old-%d", i)
 		c.Pod(world.Pod{Namespace: "shop", Name: name + "-0", Kind: "StatefulSet", Owner: name, To: end.Add(-ago), Containers: []world.Container{{Name: "old", CPU: 1, Memory: world.Steady(mib)}}})
 	}
-	c.State("kube_cronjob_info", world.Always(1), "namespace", "shop", "cronjob", "report")
+	c.State("kube_cronjob_info", prometheus.Always(1), "namespace", "shop", "cronjob", "report")
 	for i := range 20 {
 		from := end.Add(-time.Duration(i) * 97 * time.Minute)
 		job := fmt.Sprintf("report-2939%04d", 1000-97*i%1000)

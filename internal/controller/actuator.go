@@ -291,7 +291,7 @@ func (a *actuates) make(ctx context.Context, x *action, o snapshot.Objects, plan
 	defer cancel()
 	target := kube.Target{
 		APIVersion: o.Target.GetAPIVersion(), Kind: o.Target.GetKind(), Namespace: o.Target.GetNamespace(), Name: o.Target.GetName(),
-		TakeOver: o.TakeOver(), PodsPerReplica: podsPerReplica(o.Target),
+		TakeOver: o.TakeOver(), PodsPerReplica: o.PodsPerReplica(),
 	}
 	outcomes := a.writer.Write(ctx, target, plan)
 	x.memory.refusals = kube.Refusals(x.memory.refusals, outcomes)

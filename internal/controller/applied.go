@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/rightsize-dev/rightsize/actuator"
 	"github.com/rightsize-dev/rightsize/actuator/kube"
@@ -203,16 +202,4 @@ func resultOf(o kube.Outcome) string {
 		return "refused"
 	}
 	return "error"
-}
-
-// podsPerReplica is how many pods one replica of a target is.
-func podsPerReplica(target *unstructured.Unstructured) int {
-	if target.GetKind() != "LeaderWorkerSet" {
-		return 1
-	}
-	n, found, err := unstructured.NestedInt64(target.Object, "spec", "leaderWorkerTemplate", "size")
-	if !found || err != nil {
-		return 1
-	}
-	return int(max(1, min(n, 1<<20)))
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/rightsize-dev/rightsize/internal/history"
+	"github.com/rightsize-dev/rightsize/internal/testkit/cputime"
 	"github.com/rightsize-dev/rightsize/recommender"
 )
 
@@ -221,7 +222,7 @@ func BenchmarkStore(b *testing.B) {
 	resident := float64(after.HeapAlloc - before.HeapAlloc)
 	b.Logf("holds %.1f MB, %.1f KB a workload; the process has taken %.0f MB from the system", resident/1e6, resident/1e3/workloads, float64(after.Sys-after.HeapReleased)/1e6)
 	b.Run("tail", func(b *testing.B) {
-		asked, start := api.queries.Load(), cpuTime(b)
+		asked, start := api.queries.Load(), cputime.Used(b)
 		b.ReportAllocs()
 		for b.Loop() {
 			at = at.Add(5 * time.Minute)
@@ -230,10 +231,10 @@ func BenchmarkStore(b *testing.B) {
 			}
 		}
 		b.ReportMetric(float64(api.queries.Load()-asked)/float64(b.N), "queries/op")
-		b.ReportMetric(float64(cpuTime(b)-start)/1e9/float64(b.N), "cpu-s/op") // The synthetic server's included.
+		b.ReportMetric(float64(cputime.Used(b)-start)/1e9/float64(b.N), "cpu-s/op") // The synthetic server's included.
 	})
 	b.Run("pulse", func(b *testing.B) {
-		now, asked, start := at, api.queries.Load(), cpuTime(b)
+		now, asked, start := at, api.queries.Load(), cputime.Used(b)
 		for b.Loop() {
 			now = now.Add(15 * time.Second)
 			if _, err := store.Pulse(b.Context(), now); err != nil {
@@ -241,12 +242,12 @@ func BenchmarkStore(b *testing.B) {
 			}
 		}
 		b.ReportMetric(float64(api.queries.Load()-asked)/float64(b.N), "queries/op")
-		b.ReportMetric(float64(cpuTime(b)-start)/1e9/float64(b.N), "cpu-s/op")
+		b.ReportMetric(float64(cputime.Used(b)-start)/1e9/float64(b.N), "cpu-s/op")
 	})
 	b.Run("round", func(b *testing.B) {
 		var decider recommender.Recommender
 		b.ReportAllocs()
-		start := cpuTime(b)
+		start := cputime.Used(b)
 		for b.Loop() {
 			for _, id := range store.Workloads() {
 				s, ok := store.Snapshot(id, at, recommender.Policy{})
@@ -256,7 +257,7 @@ func BenchmarkStore(b *testing.B) {
 				decider.Decide(s)
 			}
 		}
-		b.ReportMetric(float64(cpuTime(b)-start)/1e9/float64(b.N), "cpu-s/op")
+		b.ReportMetric(float64(cputime.Used(b)-start)/1e9/float64(b.N), "cpu-s/op")
 	})
 	runtime.KeepAlive(store)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/rightsize-dev/rightsize/actuator"
 	"github.com/rightsize-dev/rightsize/internal/collector"
 	"github.com/rightsize-dev/rightsize/internal/history"
+	"github.com/rightsize-dev/rightsize/internal/testkit/prometheus"
 	"github.com/rightsize-dev/rightsize/internal/testkit/world"
 	"github.com/rightsize-dev/rightsize/recommender"
 )
@@ -31,7 +32,7 @@ func guarded(w *world.World, begin time.Time) {
 	w.Add("checkouts_total", steadily(begin, 7), "namespace", "shop", "shard", "a")
 	w.Add("checkouts_total", steadily(begin, 5), "namespace", "shop", "shard", "b")
 	w.Add("checkouts_total", steadily(begin, 1000), "namespace", "other")
-	w.Add("carts", world.Always(3), "namespace", "shop")
+	w.Add("carts", prometheus.Always(3), "namespace", "shop")
 }
 
 func TestEvidence(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/rightsize-dev/rightsize/internal/collector"
 	"github.com/rightsize-dev/rightsize/internal/history"
 	"github.com/rightsize-dev/rightsize/internal/snapshot"
+	"github.com/rightsize-dev/rightsize/internal/testkit/prometheus"
 	"github.com/rightsize-dev/rightsize/internal/testkit/world"
 	"github.com/rightsize-dev/rightsize/recommender"
 )
@@ -43,9 +44,9 @@ func (s shop) work(t time.Time) float64 {
 func (s shop) world() *world.World {
 	w := &world.World{}
 	c := &world.Cluster{World: w, Begin: s.begin, Scrapers: 1}
-	c.State("kube_replicaset_owner", world.Always(1), "namespace", "shop", "replicaset", "web-7f9c6b5d4f", "owner_kind", "Deployment", "owner_name", "web", "owner_is_controller", "true")
-	c.State("kube_deployment_spec_replicas", world.Always(2), "namespace", "shop", "deployment", "web")
-	c.State("kube_deployment_status_replicas_ready", world.Always(2), "namespace", "shop", "deployment", "web")
+	c.State("kube_replicaset_owner", prometheus.Always(1), "namespace", "shop", "replicaset", "web-7f9c6b5d4f", "owner_kind", "Deployment", "owner_name", "web", "owner_is_controller", "true")
+	c.State("kube_deployment_spec_replicas", prometheus.Always(2), "namespace", "shop", "deployment", "web")
+	c.State("kube_deployment_status_replicas_ready", prometheus.Always(2), "namespace", "shop", "deployment", "web")
 	for i := range 2 {
 		name := fmt.Sprintf("web-7f9c6b5d4f-%d", i)
 		k := world.Container{

@@ -185,8 +185,3 @@ func (c *Cluster) container(p Pod, k Container, id []string) {
 		}
 	}
 }
-
-// Always is the same at all times.
-func Always(v float64) func(time.Time) (float64, bool) {
-	return func(time.Time) (float64, bool) { return v, true }
-}

@@ -1,6 +1,7 @@
 //go:build unix
 
-package history_test
+// Package cputime measures benchmarks by the CPU time that they take.
+package cputime
 
 import (
 	"syscall"
@@ -8,9 +9,9 @@ import (
 	"time"
 )
 
-// cpuTime is what the process has used so far, its garbage collector included:
+// Used is what the process has used so far, its garbage collector included:
 // on a shared machine a steadier measure than the time that went by.
-func cpuTime(b *testing.B) time.Duration {
+func Used(b *testing.B) time.Duration {
 	b.Helper()
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
