@@ -24,6 +24,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/yaml"
@@ -401,4 +402,18 @@ func has(rs *v1alpha1.RightSize, kind string, status metav1.ConditionStatus, rea
 		}
 	}
 	return false
+}
+
+// edit changes a RightSize, whose status the program may be writing meanwhile.
+func (e *env) edit(t *testing.T, rs *v1alpha1.RightSize, change func()) {
+	t.Helper()
+	if err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		if err := e.Get(t.Context(), client.ObjectKeyFromObject(rs), rs); err != nil {
+			return err
+		}
+		change()
+		return e.Update(t.Context(), rs)
+	}); err != nil {
+		t.Fatal(err)
+	}
 }

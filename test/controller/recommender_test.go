@@ -252,10 +252,7 @@ func testPaused(t *testing.T, e *env, ns string) {
 	e.rightSize(t, ns, "web", "web", v1alpha1.ModeDryRun)
 	p := e.run(t, "rightsize", ns)
 	rs := e.await(t, ns, "web", "recommended", recommended)
-	rs.Spec.Mode = v1alpha1.ModePaused
-	if err := e.Update(t.Context(), rs); err != nil {
-		t.Fatal(err)
-	}
+	e.edit(t, rs, func() { rs.Spec.Mode = v1alpha1.ModePaused })
 	rs = e.await(t, ns, "web", "seen paused", func(rs *v1alpha1.RightSize) bool { return rs.Status.ObservedGeneration == rs.Generation })
 	if !recommended(rs) {
 		t.Errorf("the recommendation has gone: %v", rs.Status)
@@ -293,10 +290,7 @@ func testInvalid(t *testing.T, e *env, ns string) {
 			t.Errorf("the message %q does not name the field", c.Message)
 		}
 	}
-	rs.Spec.Schedule.TimeZone = "Europe/Berlin"
-	if err := e.Update(t.Context(), rs); err != nil {
-		t.Fatal(err)
-	}
+	e.edit(t, rs, func() { rs.Spec.Schedule.TimeZone = "Europe/Berlin" })
 	rs = e.await(t, ns, "web", "recommended", recommended)
 	if has(rs, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonInvalid) {
 		t.Error("it is still stalled")
