@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -17,6 +20,7 @@ import (
 // workload has, and what of history there is.
 const (
 	benchEnv     = "RIGHTSIZE_BENCH_SIZE"
+	profileEnv   = "RIGHTSIZE_BENCH_PROFILE" // A file for the CPU profile of the round, and with .heap behind it for that of memory.
 	benchSize    = 500
 	benchPods    = 4
 	benchDays    = 14
@@ -64,9 +68,11 @@ func benchCluster(b *testing.B, n int) {
 	b.Logf("first round over after %v, %v of CPU, %.0f MB", first.Round(time.Second), p.cpu(b), total()/1e6)
 	// What the first round found is in the statuses; the next ones find the same.
 	time.Sleep(time.Minute)
+	profile := p.profile(b, benchStep)
 	cpu, queries, at := p.cpu(b), p.sum(b, telemetry.Queries), time.Now()
 	const rounds = 1
-	time.Sleep(rounds * benchStep)
+	time.Sleep(time.Until(at.Add(rounds * benchStep)))
+	profile()
 	cpu, queries = (p.cpu(b)-cpu)/rounds, (p.sum(b, telemetry.Queries)-queries)/rounds
 	writes := map[string]int{}
 	for _, r := range c.audit.writes(b, at, func(request) bool { return true }) {
@@ -143,6 +149,35 @@ func (c *cluster) benchFleet(b *testing.B, n int) {
 		}
 		return nil
 	})
+}
+
+// profile takes the CPU profile of the time to come, if one is asked for, and
+// then that of memory. The function that is returned waits for it.
+func (p *program) profile(b *testing.B, d time.Duration) (wait func()) {
+	b.Helper()
+	file := os.Getenv(profileEnv)
+	if file == "" {
+		return func() {}
+	}
+	fetch := func(what, into string) error {
+		answer, err := http.Get(p.profiles + what) //nolint:noctx // It lasts as long as it has to.
+		if err != nil {
+			return err
+		}
+		defer func() { _ = answer.Body.Close() }()
+		content, err := io.ReadAll(answer.Body)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(into, content, 0o600)
+	}
+	done := make(chan error, 1)
+	go func() { done <- fetch(fmt.Sprintf("profile?seconds=%d", int(d.Seconds())), file) }()
+	return func() {
+		if err := errors.Join(<-done, fetch("heap", file+".heap")); err != nil {
+			b.Error(err)
+		}
+	}
 }
 
 // sum is a counter of the program over all labels.
