@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -55,8 +54,10 @@ func (c *cluster) run(t testing.TB, deployment string, wait bool) *program {
 		args = append(args, "--pprof-bind-address="+profiles)
 	}
 	env := []string{"POD_NAMESPACE=" + system, "POD_NAME=" + deployment + "-" + filepath.Base(dir)}
-	if limit := d.Spec.Template.Spec.Containers[0].Resources.Limits.Memory(); !limit.IsZero() {
-		env = append(env, "GOMEMLIMIT="+strconv.FormatInt(limit.Value(), 10))
+	for _, e := range d.Spec.Template.Spec.Containers[0].Env {
+		if e.Value != "" {
+			env = append(env, e.Name+"="+e.Value)
+		}
 	}
 	p := &program{
 		Process: process.Run(t, built(t, programEnv, "build"), dir, env, args...),
