@@ -4,13 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/rightsize-dev/rightsize/internal/telemetry"
 	"github.com/rightsize-dev/rightsize/internal/testkit/exporter"
@@ -68,6 +73,7 @@ func benchCluster(b *testing.B, n int) {
 	b.Logf("first round over after %v, %v of CPU, %.0f MB", first.Round(time.Second), p.cpu(b), total()/1e6)
 	// What the first round found is in the statuses; the next ones find the same.
 	time.Sleep(time.Minute)
+	before := c.statuses(b)
 	profile := p.profile(b, benchStep)
 	cpu, queries, at := p.cpu(b), p.sum(b, telemetry.Queries), time.Now()
 	const rounds = 1
@@ -85,6 +91,7 @@ func benchCluster(b *testing.B, n int) {
 		}
 	}
 	round, _ := p.metric(b, telemetry.RoundDuration)
+	changes(b, before, c.statuses(b))
 	_, _ = fmt.Fprintf(os.Stdout, `
 RightSizes                     %d
 pods                           %d
@@ -149,6 +156,43 @@ func (c *cluster) benchFleet(b *testing.B, n int) {
 		}
 		return nil
 	})
+}
+
+// statuses are those of all RightSizes, by namespace/name.
+func (c *cluster) statuses(b *testing.B) map[string]map[string]any {
+	b.Helper()
+	var list struct {
+		Items []struct {
+			Metadata metav1.ObjectMeta
+			Status   map[string]any
+		}
+	}
+	if err := c.get(b, "/apis/rightsize.dev/v1alpha1/rightsizes", &list); err != nil {
+		b.Fatal(err)
+	}
+	out := map[string]map[string]any{}
+	for _, o := range list.Items {
+		out[o.Metadata.Namespace+"/"+o.Metadata.Name] = o.Status
+	}
+	return out
+}
+
+// changes tells which fields of statuses have changed, in how many of them, with
+// an example of each.
+func changes(b *testing.B, before, after map[string]map[string]any) {
+	b.Helper()
+	count, example := map[string]int{}, map[string]string{}
+	for name, now := range after {
+		for field, v := range now {
+			if was := before[name][field]; !reflect.DeepEqual(was, v) {
+				count[field]++
+				example[field] = fmt.Sprintf("%s: %v -> %v", name, was, v)
+			}
+		}
+	}
+	for _, field := range slices.Sorted(maps.Keys(count)) {
+		b.Logf("%d statuses changed in %s, such as %s", count[field], field, example[field])
+	}
 }
 
 // profile takes the CPU profile of the time to come, if one is asked for, and
