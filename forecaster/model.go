@@ -92,14 +92,7 @@ func newModel(s Series, o Options, kind Alone) (*Model, error) {
 	if kind != NotAlone {
 		m.kind, m.alone = kind, map[*fit][]*fit{}
 	}
-	if n := len(s.Values); n > 0 {
-		anchor := m.anchor(s.Time(n - 1))
-		if cut := anchor.Sub(s.Start); cut > 0 {
-			k := int((cut + s.Step - 1) / s.Step)
-			s = Series{Start: s.Time(k), Step: s.Step, Values: s.Values[k:]}
-		}
-	}
-	m.load(events.usualSeries(s), true)
+	m.load(events.usualSeries(o.Needed(s)), true)
 	return m, nil
 }
 
@@ -138,8 +131,22 @@ func (m *Model) load(s Series, learn bool) {
 }
 
 // anchor is the instant before which a series that has come to t is forgotten.
-func (m *Model) anchor(t time.Time) time.Time {
-	return t.UTC().Truncate(24 * time.Hour).Add(-m.options.history())
+func (o Options) anchor(t time.Time) time.Time {
+	return t.UTC().Truncate(24 * time.Hour).Add(-o.history())
+}
+
+// Needed is the part of a series that a forecast of what comes after it rests
+// on, sharing its values: it gives the same forecast as the whole.
+func (o Options) Needed(s Series) Series {
+	if len(s.Values) == 0 || s.Step <= 0 {
+		return s
+	}
+	cut := o.anchor(s.End()).Sub(s.Start)
+	if cut <= 0 {
+		return s
+	}
+	k := int((cut + s.Step - 1) / s.Step)
+	return Series{Start: s.Time(k), Step: s.Step, Values: s.Values[k:]}
 }
 
 // end is the time of the newest grid point.
@@ -174,7 +181,7 @@ func (m *Model) Update(v float64) {
 		now = m.end().Add(h.step)
 	}
 	v = m.events.usual(now, v)
-	if anchor := m.anchor(now); h.len() > 0 && m.first.Before(anchor) && m.anchor(now.Add(-h.step)).Before(anchor) {
+	if anchor := m.options.anchor(now); h.len() > 0 && m.first.Before(anchor) && m.options.anchor(now.Add(-h.step)).Before(anchor) {
 		kept := Series{Start: now, Step: h.step} // Where nothing but gaps is left.
 		if k := int((anchor.Sub(m.first) + h.step - 1) / h.step); k < h.len() {
 			kept.Start, kept.Values = m.first.Add(time.Duration(k)*h.step), h.raw(k)

@@ -4,13 +4,12 @@ import (
 	"math"
 	"slices"
 
-	"github.com/sajari/regression"
+	"gonum.org/v1/gonum/stat"
 )
 
 const (
-	// relationSamples bounds what a fit looks at. The library's cost grows
-	// with the square of the number of samples in memory and more in time; 120
-	// of them take two milliseconds.
+	// relationSamples bounds what a fit looks at: evenly taken, more of them move
+	// the coefficients by less than the drift corrects.
 	relationSamples = 120
 	// relationLeast is the least number of samples a relation is believed
 	// from.
@@ -65,8 +64,7 @@ type RelationSample struct {
 // fewer than 20 samples remain, where demand does not vary, or where it
 // explains less than half of the variance or less than nothing.
 func FitRelation(samples []RelationSample) Relation {
-	usable := slices.DeleteFunc(slices.Clone(samples), RelationSample.unusable)
-	samples = thin(usable, relationSamples)
+	samples, newest := thin(samples, relationSamples)
 	a, b, ok := fitLine(samples)
 	if !ok {
 		return Relation{Samples: len(samples)}
@@ -83,7 +81,7 @@ func FitRelation(samples []RelationSample) Relation {
 	r.Residual, r.R2 = r.quality(samples)
 	r.Valid = r.PerUnit > 0 && r.R2 >= relationR2
 	if r.Valid {
-		r.Drift = r.drift(usable)
+		r.Drift = r.drift(newest)
 		r.PerReplica, r.PerUnit = r.PerReplica*r.Drift, r.PerUnit*r.Drift
 	}
 	return r
@@ -102,8 +100,8 @@ const (
 	driftLow, driftHigh = 0.5, 3.0
 )
 
-// drift is the factor between the fit and the newest of the samples, which are
-// in the order of time: the least of the last three where all are above the
+// drift is the factor between the fit and the newest samples, which are in the
+// order of time: the least of the last three where all are above the
 // fit, the largest of the last twelve where all are below, else 1.
 func (r Relation) drift(samples []RelationSample) float64 {
 	ratio := func(s RelationSample) float64 {
@@ -114,12 +112,8 @@ func (r Relation) drift(samples []RelationSample) float64 {
 	}
 	least, most := math.Inf(1), 0.0
 	for i, s := range slices.Backward(samples) {
-		back := len(samples) - i
-		if back > driftDown {
-			break
-		}
 		most = max(most, ratio(s))
-		if back <= driftUp {
+		if len(samples)-i <= driftUp {
 			least = min(least, ratio(s))
 		}
 	}
@@ -138,41 +132,53 @@ func (s RelationSample) unusable() bool {
 	return bad(s.Demand) || bad(s.Replicas) || bad(s.CPU) || s.Replicas < 1
 }
 
-// thin takes at most n elements at even distances, the newest among them.
-func thin(samples []RelationSample, n int) []RelationSample {
-	if len(samples) <= n {
-		return samples
+// thin takes at most n of the usable samples at even distances, the newest among
+// them; and apart from these the newest, as many as the drift is told from.
+func thin(samples []RelationSample, n int) (even, newest []RelationSample) {
+	usable := 0
+	for _, s := range samples {
+		if !s.unusable() {
+			usable++
+		}
 	}
-	out := make([]RelationSample, n)
-	for i := range out {
-		out[i] = samples[(i+1)*len(samples)/n-1]
+	n = min(n, usable)
+	even, newest = make([]RelationSample, 0, n), make([]RelationSample, 0, driftDown)
+	at := 0
+	for _, s := range samples {
+		if s.unusable() {
+			continue
+		}
+		if at++; at == (len(even)+1)*usable/max(n, 1) {
+			even = append(even, s)
+		}
+		if at > usable-driftDown {
+			newest = append(newest, s)
+		}
 	}
-	return out
+	return even, newest
 }
 
 // fitLine regresses CPU per pod on demand per pod. The slope may come out
 // negative, the intercept not: then the line goes through the origin. It is
-// not ok for fewer than relationLeast samples or a constant regressor, which
-// the library would answer with arbitrary coefficients.
+// not ok for fewer than relationLeast samples or a constant regressor, for
+// which there is no slope.
 func fitLine(samples []RelationSample) (intercept, slope float64, ok bool) {
 	if len(samples) < relationLeast {
 		return 0, 0, false
 	}
-	var reg regression.Regression
+	var room [2 * relationSamples]float64
+	xs, ys := room[:0:relationSamples], room[relationSamples:relationSamples]
 	var xy, xx, lo, hi float64
 	lo = math.Inf(1)
 	for _, s := range samples {
 		x, y := s.Demand/s.Replicas, s.CPU/s.Replicas
-		reg.Train(regression.DataPoint(y, []float64{x}))
+		xs, ys = append(xs, x), append(ys, y)
 		xy, xx, lo, hi = xy+x*y, xx+x*x, min(lo, x), max(hi, x)
 	}
 	if hi-lo <= 1e-9*hi {
 		return 0, 0, false
 	}
-	if err := reg.Run(); err != nil {
-		return 0, 0, false
-	}
-	intercept, slope = reg.Coeff(0), reg.Coeff(1)
+	intercept, slope = stat.LinearRegression(xs, ys, nil, false)
 	if math.IsNaN(intercept) || math.IsNaN(slope) {
 		return 0, 0, false
 	}
@@ -188,11 +194,12 @@ func withoutOutliers(samples []RelationSample, a, b float64) []RelationSample {
 	for i, s := range samples {
 		off[i] = math.Abs(s.CPU/s.Replicas - a - b*s.Demand/s.Replicas)
 	}
-	sorted := slices.Sorted(slices.Values(off))
+	sorted := slices.Clone(off)
+	slices.Sort(sorted)
 	// 1.4826 makes the median absolute deviation of a normal distribution its
 	// standard deviation.
 	limit := relationOutlier * 1.4826 * sorted[len(sorted)/2]
-	var kept []RelationSample
+	kept := make([]RelationSample, 0, len(samples))
 	for i, s := range samples {
 		if off[i] <= limit {
 			kept = append(kept, s)

@@ -2,6 +2,7 @@ package recommender
 
 import (
 	"math"
+	"time"
 
 	"github.com/rightsize-dev/rightsize/forecaster"
 )
@@ -22,7 +23,7 @@ const sharePrior = 0.02
 // and the share. Both series have to be on one grid; where the number of pods
 // is unknown or zero the memory is taken as it was.
 func ShareMemory(memory, pods forecaster.Series, current int) (forecaster.Series, float64) {
-	var xs, ys []float64
+	xs, ys := make([]float64, 0, len(memory.Values)), make([]float64, 0, len(memory.Values))
 	for i, m := range memory.Values {
 		if n := podsAt(pods, memory, i); n > 0 && m > 0 && !math.IsInf(m, 0) {
 			xs, ys = append(xs, math.Log(n)), append(ys, math.Log(m))
@@ -42,7 +43,7 @@ func ShareMemory(memory, pods forecaster.Series, current int) (forecaster.Series
 	out := forecaster.Series{Start: memory.Start, Step: memory.Step, Values: make([]float64, len(memory.Values))}
 	for i, m := range memory.Values {
 		out.Values[i] = m
-		if n := podsAt(pods, memory, i); n > 0 && current > 0 {
+		if n := podsAt(pods, memory, i); n > 0 && current > 0 && n != float64(current) {
 			out.Values[i] = m * math.Pow(n/float64(current), share)
 		}
 	}
@@ -54,7 +55,7 @@ func podsAt(pods, memory forecaster.Series, i int) float64 {
 	if pods.Step <= 0 {
 		return 0
 	}
-	j := int(memory.Time(i).Sub(pods.Start) / pods.Step)
+	j := int((memory.Start.Sub(pods.Start) + time.Duration(i)*memory.Step) / pods.Step)
 	if j < 0 || j >= len(pods.Values) || math.IsNaN(pods.Values[j]) {
 		return 0
 	}

@@ -32,10 +32,9 @@ const (
 // expectation is what the newest snapshot of a workload foretold, of each
 // quantity by its name.
 type expectation struct {
+	// origin is the newest of the bounds'.
 	origin time.Time
-	// upper are the quantiles of the maximum up to each of expectedSpans after
-	// the origin.
-	upper map[string][]float64
+	upper  map[string]bound
 	// demand and queues are where the newest values of them are found, backlog is
 	// what was known to wait.
 	demand  collector.SignalKey
@@ -43,6 +42,13 @@ type expectation struct {
 	backlog float64
 	// told are the values that were told of since.
 	told map[string]float64
+}
+
+// bound is what a forecast bounds a quantity by: the quantiles of the maximum up
+// to each of expectedSpans after its origin.
+type bound struct {
+	origin time.Time
+	within []float64
 }
 
 // expectedSpans are how far an expectation goes; after that its last value
@@ -62,13 +68,16 @@ const (
 
 // expect remembers what the snapshot of a workload foretells.
 func (s *Store) expect(w collector.Workload, snap *recommender.Snapshot) {
-	e := &expectation{upper: map[string][]float64{}, told: map[string]float64{}}
+	e := &expectation{upper: map[string]bound{}, told: map[string]float64{}}
 	add := func(name string, u recommender.Usage) {
 		if !u.Forecast.Valid() {
 			return
 		}
-		e.origin = u.Forecast.Origin
-		e.upper[name] = uppers(u.Forecast)
+		b := bound{u.Forecast.Origin, uppers(u.Forecast)}
+		e.upper[name] = b
+		if b.origin.After(e.origin) {
+			e.origin = b.origin
+		}
 	}
 	for _, c := range snap.Containers {
 		add(ofCPU+c.Name, c.CPU)
@@ -116,11 +125,11 @@ func (e *expectation) at(name string, now time.Time) (float64, bool) {
 	if !ok {
 		return 0, false
 	}
-	i := slices.IndexFunc(expectedSpans(), func(d time.Duration) bool { return now.Sub(e.origin) <= d })
+	i := slices.IndexFunc(expectedSpans(), func(d time.Duration) bool { return now.Sub(upper.origin) <= d })
 	if i < 0 {
-		i = len(upper) - 1
+		i = len(upper.within) - 1
 	}
-	return upper[i], true
+	return upper.within[i], true
 }
 
 // Pulse measures the newest CPU, memory, demand, queues and OOM kills of all

@@ -65,6 +65,8 @@ type Store struct {
 	// foretold.
 	newest   map[recommender.Workload]*collector.Newest
 	expected map[recommender.Workload]*expectation
+	// memos remember the forecasts of workloads.
+	memos map[recommender.Workload]*snapshot.Memo
 	// evidence are the newest minutes, up to evidenceAt.
 	evidence   map[recommender.Workload][]collector.Minute
 	evidenceAt time.Time
@@ -74,7 +76,8 @@ type Store struct {
 func New(c *collector.Collector, o Options) *Store {
 	return &Store{
 		archive: c.NewArchive(), options: o,
-		expected: map[recommender.Workload]*expectation{}, evidence: map[recommender.Workload][]collector.Minute{},
+		expected: map[recommender.Workload]*expectation{}, memos: map[recommender.Workload]*snapshot.Memo{},
+		evidence: map[recommender.Workload][]collector.Minute{},
 	}
 }
 
@@ -107,6 +110,7 @@ func (s *Store) tidy() {
 	for _, id := range s.archive.Workloads() {
 		there[id] = true
 	}
+	maps.DeleteFunc(s.memos, func(id recommender.Workload, _ *snapshot.Memo) bool { return !there[id] })
 	for id, e := range s.expected {
 		if !there[id] {
 			delete(s.expected, id)
@@ -140,7 +144,7 @@ func (s *Store) Snapshot(id recommender.Workload, now time.Time, p recommender.P
 		return recommender.Snapshot{}, false
 	}
 	w.Facts = snapshot.Facts(s.facts(), w.Facts)
-	var options []snapshot.Option
+	options := []snapshot.Option{snapshot.Remembering(s.memo(id))}
 	if !s.options.Full {
 		options = append(options, snapshot.Light())
 	}
@@ -153,6 +157,16 @@ func (s *Store) Snapshot(id recommender.Workload, now time.Time, p recommender.P
 	}
 	s.expect(w, &snap)
 	return snap, true
+}
+
+// memo is that of a workload.
+func (s *Store) memo(id recommender.Workload) *snapshot.Memo {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.memos[id] == nil {
+		s.memos[id] = snapshot.NewMemo()
+	}
+	return s.memos[id]
 }
 
 // facts are those about the data as a whole.

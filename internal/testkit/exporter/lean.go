@@ -38,6 +38,8 @@ func (l *Lean) History() *server.History {
 		h.Add("container_memory_working_set_bytes", func(at time.Time) (float64, bool) {
 			return a.wants(a.Demand(at) / float64(l.Pods)).MemoryBytes, true
 		}, usage...)
+		h.Add("http_requests_total", func(at time.Time) (float64, bool) { return t.at(t.requests, at), true },
+			append(pod[:4:4], "job", "apps", "container", "app", "code", "200")...)
 	}
 	return h
 }
