@@ -32,6 +32,48 @@ func TestBoost(t *testing.T) {
 	}
 }
 
+// TestBoostKeeps: a boost leaves the QoS class and what else a pod has as it is,
+// and is left out where it would wait for room or be refused.
+func TestBoostKeeps(t *testing.T) {
+	burstable := func(cpu, cpuLimit int64) Size { return Size{Requests: res(cpu, 512), Limits: res(cpuLimit, 512)} }
+	for name, tc := range map[string]struct {
+		has    Size
+		change func(*Input)
+		want   Size
+	}{
+		"without a limit": {requests(500, 512), nil, requests(2000, 512)},
+		"a limit above": {burstable(500, 900), func(in *Input) {
+			in.Decision.Containers[0].TargetLimits = res(900, 512)
+		}, burstable(2000, 2001)},
+		"a limit far above": {burstable(500, 4000), func(in *Input) {
+			in.Decision.Containers[0].TargetLimits = res(4000, 512)
+		}, burstable(2000, 4000)},
+		"the node has no room": {requests(400, 512), func(in *Input) {
+			in.Nodes = []Node{{Name: in.Pods[0].Node, Allocatable: res(4000, 8192), Free: res(200, 8192)}}
+		}, requests(500, 512)},
+		"a quota has none left": {requests(400, 512), func(in *Input) {
+			in.Quotas = []recommender.Quota{{Name: "q", Items: []recommender.QuotaLimit{{Resource: recommender.QuotaRequestsCPU, Hard: 1000, Used: 800}}}}
+		}, requests(500, 512)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := deployment(1, tc.has, requests(500, 512))
+			in.Settings = Settings{}
+			in.Decision.Containers[0].Boost = &recommender.Boost{CPU: 2000, Seconds: 90}
+			in.Pods[0].Ready, in.Pods[0].Created = false, noon.Add(-time.Minute)
+			if tc.change != nil {
+				tc.change(&in)
+			}
+			got, _ := Next(in)
+			if len(got.Steps) != 1 || got.Steps[0].Containers[0].To != tc.want {
+				t.Errorf("plan %+v, want %+v", got, tc.want)
+			}
+			if got.RecheckAfterSeconds > 30 {
+				t.Errorf("the next plan is due in %v s, want when the boost ends", got.RecheckAfterSeconds)
+			}
+		})
+	}
+}
+
 // TestGroups: pods of a DaemonSet get the size of the kind of node they are on.
 func TestGroups(t *testing.T) {
 	in := deployment(3, requests(500, 512), requests(900, 900))
