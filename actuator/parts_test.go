@@ -24,6 +24,14 @@ func TestBoost(t *testing.T) {
 	if got, _ = Next(in); len(got.Steps) > 0 {
 		t.Errorf("boosted after its time: %v", brief(got))
 	}
+	in.Pods[1].Containers[0].Spec, in.Pods[1].Containers[0].InForce = guaranteed(2000, 512), new(guaranteed(2000, 512))
+	if got, _ = Next(in); len(got.Steps) != 1 || got.Steps[0].Containers[0].To != guaranteed(500, 512) {
+		t.Errorf("steps %+v, want a boost that is over taken back though the pod is not ready", got.Steps)
+	}
+	in.Pods[1].Containers[0].Spec, in.Pods[1].Containers[0].InForce = guaranteed(2000, 600), new(guaranteed(2000, 600))
+	if got, _ = Next(in); len(got.Steps) != 0 {
+		t.Errorf("steps %+v, want no less memory for a pod that is not ready", got.Steps)
+	}
 	in.Pods[1].Ready = true
 	in.Pods[1].Containers[0].Spec, in.Pods[1].Containers[0].InForce = guaranteed(2000, 512), new(guaranteed(2000, 512))
 	got, _ = Next(in)
