@@ -76,7 +76,8 @@ func recommendationChanged(before, after v1alpha1.Recommendation) bool {
 		was := before.Containers[i]
 		if was.Name != now.Name || !holds(was.Requests.CPU, now.Requests.CPU, now.LowerBound.CPU, now.UpperBound.CPU) ||
 			!holds(was.Requests.Memory, now.Requests.Memory, now.LowerBound.Memory, now.UpperBound.Memory) ||
-			!near(was.Limits.CPU, now.Limits.CPU) || !near(was.Limits.Memory, now.Limits.Memory) {
+			!near(was.Limits.CPU, now.Limits.CPU) || !near(was.Limits.Memory, now.Limits.Memory) ||
+			!near(was.Startup.CPU, now.Startup.CPU) || !nearly(float64(was.Startup.Seconds), float64(now.Startup.Seconds), drift) {
 			return true
 		}
 	}
