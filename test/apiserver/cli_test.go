@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"net"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -48,6 +49,9 @@ func TestCommandsReadTheCluster(t *testing.T) {
 		"schedule": map[string]any{"timeZone": "UTC", "windows": []any{
 			map[string]any{"name": "sale", "type": "Freeze", "cron": "0 0 * * *", "durationSeconds": 3600},
 		}},
+		"demand": map[string]any{"signals": []any{map[string]any{
+			"name": "checkouts", "type": "PromQL", "promQL": map[string]any{"query": "sum(rate(shop_checkouts_total[5m]))"},
+		}}},
 	})
 	ours.create("gone", "DryRun", nil)
 	running(t, c)
@@ -118,6 +122,9 @@ func TestCommandsReadTheCluster(t *testing.T) {
 		}
 		if len(web.Quotas) != 1 || web.Quotas[0].Name != "all" || len(web.Nodes) != 1 {
 			t.Errorf("quotas %+v and nodes %+v of web", web.Quotas, web.Nodes)
+		}
+		if d := web.Demand; d == nil || d.Signal != "checkouts" || math.Abs(d.Last-6) > 0.1 {
+			t.Errorf("the demand of web is %+v, want the 6 checkouts a second that its RightSize names", d)
 		}
 		gone := recommender.Fact{Code: recommender.FactWarning, Message: "the cluster has no such object any more"}
 		if !slices.Contains(cart.Facts, gone) || cart.Replicas.Desired != 2 {
@@ -249,6 +256,7 @@ func run(t *testing.T, program string, args ...string) (out, diagnostics string,
 func shopHistory() *prometheus.History {
 	h := &prometheus.History{}
 	began := time.Now()
+	h.Add("shop_checkouts_total", func(at time.Time) (float64, bool) { return 1e6 + 6*at.Sub(began).Seconds(), true }, "namespace", "shop")
 	for _, name := range []string{"web", "cart"} {
 		set := name + "-6d4cf56db6"
 		h.Add("kube_replicaset_owner", prometheus.Always(1), "namespace", "shop", "replicaset", set,
