@@ -29,6 +29,7 @@ func TestController(t *testing.T) {
 		"dry-run":  testDryRun,
 		"missing":  testMissing,
 		"conflict": testConflict,
+		"others":   testOthers,
 		"siblings": testSiblings,
 		"paused":   testPaused,
 		"invalid":  testInvalid,
