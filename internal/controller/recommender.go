@@ -306,7 +306,7 @@ func (r *recommends) state(ctx context.Context, rs *v1alpha1.RightSize, text str
 func (r *recommends) publish(ctx context.Context, rs *v1alpha1.RightSize, before, after v1alpha1.RightSizeStatus, d *recommender.Decision, now time.Time) error {
 	r.tell(rs, after)
 	confirms := d != nil && r.alone && unfinished(rs, after) && (before.DecisionTime == nil || now.Sub(before.DecisionTime.Time) >= confirmEvery)
-	if !confirms && !changed(before, after, now) {
+	if !confirms && !changed(rs.Spec.Mode, before, after, now) {
 		r.confirm(rs, d)
 		return nil
 	}

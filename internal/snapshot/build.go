@@ -164,16 +164,17 @@ func (b *builder) container(w collector.Workload, c collector.Container) recomme
 }
 
 // memory fills in what is known of a container's memory, as it would have been
-// with the pods of now.
+// with the pods of now. How an older forecast takes it to follow the number of
+// pods is told from what the forecast rests on, which stays the same until the
+// next.
 func (b *builder) memory(out *recommender.Container, w collector.Workload, c collector.Container) {
-	until := func(t time.Time) (forecaster.Series, float64) {
-		s := c.Memory.Until(t)
+	shared := func(s forecaster.Series) (forecaster.Series, float64) {
 		if !w.ID.Scalable() {
 			return s, 0
 		}
 		return recommender.ShareMemory(s, w.Ready, max(1, lastCount(w.Ready, b.now)))
 	}
-	s, share := until(b.now)
+	s, share := shared(c.Memory.Until(b.now))
 	out.MemoryShare, out.Memory = share, recommender.DescribeMemory(s, b.now)
 	if out.Memory.Samples == 0 {
 		return
@@ -182,7 +183,7 @@ func (b *builder) memory(out *recommender.Container, w collector.Workload, c col
 		if t.Equal(b.now) {
 			return s
 		}
-		past, _ := until(t)
+		past, _ := shared(b.options().Needed(c.Memory.Until(t)))
 		return past
 	})
 }

@@ -47,7 +47,7 @@ func Remembering(m *Memo) Option { return func(b *builder) { b.memo = m } }
 // predict forecasts a series that is known under a name, in the mode and at the
 // horizons of the snapshot. It is not valid where nothing can be said.
 func (b *builder) predict(name string, s forecaster.Series) forecaster.Forecast {
-	o := forecaster.Options{Horizons: b.horizons, Light: b.light}
+	o := b.options()
 	s = o.Needed(s)
 	if b.memo == nil {
 		f, _ := forecaster.Predict(s, o) // Without an observation there is none.
@@ -65,6 +65,11 @@ func (b *builder) predict(name string, s forecaster.Series) forecaster.Forecast 
 	defer b.memo.mu.Unlock()
 	b.memo.kept[name] = remembered{from, f}
 	return f
+}
+
+// options are those of the forecasts of the snapshot.
+func (b *builder) options() forecaster.Options {
+	return forecaster.Options{Horizons: b.horizons, Light: b.light}
 }
 
 // hash is one of all that a forecast depends on.
