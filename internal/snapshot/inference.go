@@ -69,11 +69,7 @@ func (b *builder) inference(s *recommender.Snapshot, w collector.Workload) {
 	if !ok {
 		return
 	}
-	learner := recommender.NewBatchLearner(s.Policy.Engine, recommender.BatchServer{})
-	for i := range e.requests.Values {
-		learner.Observe(e.observation(e.requests.Time(i), w.Ready))
-	}
-	server, evidence := learner.Server()
+	server, evidence := learn(e, w, s.Policy)
 	if evidence.Observations == 0 {
 		return
 	}
@@ -87,6 +83,16 @@ func (b *builder) inference(s *recommender.Snapshot, w collector.Workload) {
 		Prompt: b.summarize(ratio(e.prompt, e.requests)),
 		Output: b.summarize(ratio(e.output, e.requests)),
 	}
+	b.together(s, w, e)
+}
+
+// learn is how a pod of a workload serves, from its whole history.
+func learn(e engine, w collector.Workload, p recommender.Policy) (recommender.BatchServer, recommender.BatchEvidence) {
+	learner := recommender.NewBatchLearner(p.Engine, recommender.BatchServer{})
+	for i := range e.requests.Values {
+		learner.Observe(e.observation(e.requests.Time(i), w.Ready))
+	}
+	return learner.Server()
 }
 
 // ratio is one series over another; a gap where the second has none or is 0.

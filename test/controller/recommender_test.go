@@ -33,6 +33,7 @@ func TestController(t *testing.T) {
 		"paused":   testPaused,
 		"invalid":  testInvalid,
 		"signals":  testSignals,
+		"group":    testGroup,
 		"outage":   testOutage,
 		"apply":    testApply,
 		"split":    testSplit,
