@@ -36,6 +36,7 @@ func TestController(t *testing.T) {
 		"group":    testGroup,
 		"outage":   testOutage,
 		"apply":    testApply,
+		"refused":  testRefused,
 		"split":    testSplit,
 		"failover": testFailover,
 	} {
