@@ -331,5 +331,10 @@ func (p *program) watch(c controller.Controller, w *watcher, q *queue, of predic
 			return fmt.Errorf("watch: %w", err)
 		}
 	}
+	p.world.whenServed(func(k schema.GroupVersionKind) {
+		if err := c.Watch(source.TypedKind(caches, object(k), rivals[*unstructured.Unstructured](w))); err != nil {
+			p.options.Log.Error(err, "changes of other autoscalers are seen with the next round only", "kind", k.Kind)
+		}
+	})
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,6 +49,8 @@ type world struct {
 	nodesAt  time.Time
 	// served are the kinds of others that the cluster has and that are cached.
 	served map[schema.GroupVersionKind]bool
+	// found are called with those that the cluster has come to serve.
+	found []func(schema.GroupVersionKind)
 }
 
 // The kinds of other autoscalers that a cluster may have.
@@ -74,7 +78,23 @@ func (w *world) discover(ctx context.Context) {
 		}
 		w.mu.Lock()
 		w.served[k] = true
+		found := slices.Clone(w.found)
 		w.mu.Unlock()
+		for _, f := range found {
+			f(k)
+		}
+	}
+}
+
+// whenServed calls for each kind of other autoscalers that the cluster serves, now
+// and from now on.
+func (w *world) whenServed(f func(schema.GroupVersionKind)) {
+	w.mu.Lock()
+	w.found = append(w.found, f)
+	now := slices.Collect(maps.Keys(w.served))
+	w.mu.Unlock()
+	for _, k := range now {
+		f(k)
 	}
 }
 
