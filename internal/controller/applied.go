@@ -86,6 +86,7 @@ func reasonsApplied() []struct {
 		{actuator.ReasonUndecided, v1alpha1.ReasonNoData},
 		{actuator.ReasonWorse, v1alpha1.ReasonRolledBack},
 		{actuator.ReasonFrozen, v1alpha1.ReasonRolledBack},
+		{actuator.ReasonRefused, ""}, // As it was refused.
 		{actuator.ReasonQuota, v1alpha1.ReasonQuotaExceeded},
 		{actuator.ReasonLimitRange, v1alpha1.ReasonQuotaExceeded},
 		{actuator.ReasonQoS, v1alpha1.ReasonQoSLocked},
@@ -115,6 +116,13 @@ func applied(x *action, in actuator.Input, plan actuator.Plan) {
 		progress += fmt.Sprintf(", %d of %d replicas", *replicas, in.Decision.DesiredReplicas)
 	}
 	for _, candidate := range reasonsApplied() {
+		if candidate.code == actuator.ReasonRefused {
+			if r, is := x.memory.refusal(x.now); is {
+				x.set(v1alpha1.ConditionApplied, false, r.reason, r.message)
+				return
+			}
+			continue
+		}
 		i := slices.IndexFunc(plan.Reasons, func(r actuator.PodReason) bool { return r.Code == candidate.code })
 		if i < 0 {
 			continue
@@ -143,7 +151,8 @@ func sameApplied(before, after v1alpha1.RightSizeStatus) bool {
 	if was == nil || is == nil {
 		return was == is
 	}
-	return was.Status == is.Status && was.Reason == is.Reason && was.ObservedGeneration == is.ObservedGeneration
+	told := is.Reason != v1alpha1.ReasonRefused && is.Reason != v1alpha1.ReasonMissingRights || was.Message == is.Message
+	return was.Status == is.Status && was.Reason == is.Reason && was.ObservedGeneration == is.ObservedGeneration && told
 }
 
 // count tells the changes of a plan as metrics and events.

@@ -247,7 +247,11 @@ func (r *recommends) recommend(ctx context.Context, rs *v1alpha1.RightSize, foun
 	}
 	_, span := r.tracer.Start(ctx, "snapshot")
 	snapshot.ExpectEngine(&p.Policy, found.objects)
-	s, ok := r.data.history.Snapshot(id, c.now, p.Policy)
+	others, err := r.group(ctx, rs, c.now)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "the others of the group are not known")
+	}
+	s, ok := r.data.history.Snapshot(id, c.now, p.Policy, others...)
 	if !ok {
 		span.End()
 		c.set(v1alpha1.ConditionRecommendationAvailable, false, v1alpha1.ReasonNoData, "Prometheus has no series of "+id.Kind+" "+id.Name)
@@ -273,7 +277,11 @@ func (r *recommends) recommend(ctx context.Context, rs *v1alpha1.RightSize, foun
 	if f, ok := snapshot.Forecast(s, d); ok {
 		after.Forecast = f
 	}
-	if ignored := snapshot.Ignored(rs.Spec); len(ignored) > 0 && d.Action != recommender.ActionNone {
+	ignored := snapshot.Ignored(rs.Spec)
+	if rs.Spec.Demand.Group != "" && len(s.Variants) == 0 {
+		ignored = append(ignored, "demand.group: no two of it serve a language model")
+	}
+	if len(ignored) > 0 && d.Action != recommender.ActionNone {
 		c.set(v1alpha1.ConditionRecommendationAvailable, true, v1alpha1.ReasonRecommended, "not looked at: "+strings.Join(ignored, ", "))
 	}
 	if err := record(r.folder, s, d); err != nil {

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -40,6 +41,8 @@ type expectation struct {
 	demand  collector.SignalKey
 	queues  []collector.SignalKey
 	backlog float64
+	// with are the workloads that serve the demand, too.
+	with []recommender.Workload
 	// told are the values that were told of since.
 	told map[string]float64
 }
@@ -66,9 +69,10 @@ const (
 	ofBacklog = "backlog"
 )
 
-// expect remembers what the snapshot of a workload foretells.
-func (s *Store) expect(w collector.Workload, snap *recommender.Snapshot) {
-	e := &expectation{upper: map[string]bound{}, told: map[string]float64{}}
+// expect remembers what the snapshot of a workload foretells, and who serves its
+// demand, too.
+func (s *Store) expect(w collector.Workload, snap *recommender.Snapshot, with []recommender.Workload) {
+	e := &expectation{upper: map[string]bound{}, told: map[string]float64{}, with: with}
 	add := func(name string, u recommender.Usage) {
 		if !u.Forecast.Valid() {
 			return
@@ -157,13 +161,39 @@ func (s *Store) surprises(newest map[recommender.Workload]*collector.Newest) []r
 	defer s.mu.Unlock()
 	s.newest = newest
 	var surprised []recommender.Workload
-	for w, n := range newest {
-		if e := s.expected[w]; e != nil && e.surprised(n) {
+	for w := range newest {
+		if e := s.expected[w]; e != nil && e.surprised(pooled(newest, w, e.with)) {
 			surprised = append(surprised, w)
 		}
 	}
 	slices.SortFunc(surprised, func(a, b recommender.Workload) int { return strings.Compare(a.String(), b.String()) })
 	return surprised
+}
+
+// pooled are the newest values of a workload, with the signals of those with which
+// it serves a demand; nil where there are none of its own. A signal that one of
+// them has not is left out.
+func pooled(newest map[recommender.Workload]*collector.Newest, w recommender.Workload, with []recommender.Workload) *collector.Newest {
+	n := newest[w]
+	if n == nil || len(with) == 0 {
+		return n
+	}
+	out := *n
+	out.Signals = maps.Clone(n.Signals)
+	for _, other := range with {
+		o := newest[other]
+		if o == nil {
+			continue // It has no pods.
+		}
+		for k := range n.Signals {
+			if v, known := o.Signals[k]; known {
+				out.Signals[k] += v
+			} else {
+				delete(out.Signals, k)
+			}
+		}
+	}
+	return &out
 }
 
 // surprised says whether anything is to be told of, and notes it.

@@ -135,9 +135,19 @@ func (s *Store) Watch(id recommender.Workload, signals []collector.UserSignal) e
 	return s.archive.Watch(id, signals)
 }
 
+// Member is another workload of a group, see [snapshot.Member].
+type Member struct {
+	ID      recommender.Workload
+	Policy  recommender.Policy
+	Desired *int
+	Stays   bool
+}
+
 // Snapshot is snapshot.Build on the history of a workload, with the newest
 // values of Pulse where they are newer; false where there is no such workload.
-func (s *Store) Snapshot(id recommender.Workload, now time.Time, p recommender.Policy) (recommender.Snapshot, bool) {
+// The others serve a demand together with it; those of which nothing is known are
+// left out.
+func (s *Store) Snapshot(id recommender.Workload, now time.Time, p recommender.Policy, others ...Member) (recommender.Snapshot, bool) {
 	id, _ = s.archive.Find(id)
 	w, ok := s.archive.Workload(id)
 	if !ok {
@@ -148,14 +158,21 @@ func (s *Store) Snapshot(id recommender.Workload, now time.Time, p recommender.P
 	if !s.options.Full {
 		options = append(options, snapshot.Light())
 	}
+	members, with := s.members(others)
+	if len(members) > 0 {
+		options = append(options, snapshot.Together(members...))
+	}
 	snap := snapshot.Build(w, now, p, options...)
+	if len(snap.Variants) == 0 {
+		with = nil
+	}
 	s.mu.RLock()
-	n := s.newest[id]
+	n := pooled(s.newest, id, with)
 	s.mu.RUnlock()
 	if n != nil && !n.At.After(now) && now.Sub(n.At) < newestAge && n.At.After(s.archive.At()) {
 		renew(&snap, w, n)
 	}
-	s.expect(w, &snap)
+	s.expect(w, &snap, with)
 	return snap, true
 }
 
@@ -167,6 +184,22 @@ func (s *Store) memo(id recommender.Workload) *snapshot.Memo {
 		s.memos[id] = snapshot.NewMemo()
 	}
 	return s.memos[id]
+}
+
+// members finds the histories of the others of a group.
+func (s *Store) members(others []Member) ([]snapshot.Member, []recommender.Workload) {
+	var out []snapshot.Member
+	var ids []recommender.Workload
+	for _, m := range others {
+		id, _ := s.archive.Find(m.ID)
+		w, ok := s.archive.Workload(id)
+		if !ok {
+			continue
+		}
+		out = append(out, snapshot.Member{Workload: w, Policy: m.Policy, Desired: m.Desired, Stays: m.Stays})
+		ids = append(ids, id)
+	}
+	return out, ids
 }
 
 // facts are those about the data as a whole.

@@ -46,6 +46,8 @@ type builder struct {
 	memo     *Memo
 	// mark is up to when what moves slowly is forecast, markCPU up to when CPU is.
 	mark, markCPU time.Time
+	// others serve the demand together with the workload.
+	others []Member
 }
 
 // summarize is recommender.Summarize with the forecast that was asked for, of a
@@ -229,13 +231,7 @@ func (b *builder) demandBy(sig collector.Signal, w collector.Workload) *recommen
 		Relation: recommender.FitRelation(samples(w, sig.Series.Until(b.now))),
 		Counting: counting(sig),
 	}
-	for _, q := range w.Signals {
-		if q.Role == collector.RoleQueue {
-			if v, _, ok := q.Series.Until(b.now).Last(); ok {
-				d.Backlog = max(d.Backlog, v)
-			}
-		}
-	}
+	d.Backlog = waiting(w, b.now)
 	return d
 }
 

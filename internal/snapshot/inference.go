@@ -71,11 +71,7 @@ func (b *builder) inference(s *recommender.Snapshot, w collector.Workload) {
 	if !ok {
 		return
 	}
-	learner := recommender.NewBatchLearner(s.Policy.Engine, prior)
-	for i := range e.requests.Values {
-		learner.Observe(e.observation(e.requests.Time(i), w.Ready))
-	}
-	server, evidence := learner.Server()
+	server, evidence := learn(e, w, s.Policy)
 	if evidence.Observations == 0 && prior == (recommender.BatchServer{}) {
 		return
 	}
@@ -85,6 +81,17 @@ func (b *builder) inference(s *recommender.Snapshot, w collector.Workload) {
 		Prompt: b.summarize("tokens/prompt", ratio(e.prompt, e.requests)),
 		Output: b.summarize("tokens/output", ratio(e.output, e.requests)),
 	}
+	b.together(s, w, e)
+}
+
+// learn is how a pod of a workload serves, from its whole history and from what
+// its owner expects.
+func learn(e engine, w collector.Workload, p recommender.Policy) (recommender.BatchServer, recommender.BatchEvidence) {
+	learner := recommender.NewBatchLearner(p.Engine, p.EnginePrior)
+	for i := range e.requests.Values {
+		learner.Observe(e.observation(e.requests.Time(i), w.Ready))
+	}
+	return learner.Server()
 }
 
 const (

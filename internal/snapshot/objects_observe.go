@@ -92,6 +92,9 @@ func (o *Objects) observeReplicas(s *recommender.Snapshot, pods []*corev1.Pod) {
 	}
 	if known {
 		s.Replicas.Desired = max(0, desired)
+		if i := slices.IndexFunc(s.Variants, func(v recommender.Variant) bool { return v.Name == s.Workload.Name }); i >= 0 {
+			s.Variants[i].Desired = s.Replicas.Desired
+		}
 	}
 }
 

@@ -37,8 +37,10 @@ func TestController(t *testing.T) {
 		"paused":   testPaused,
 		"invalid":  testInvalid,
 		"signals":  testSignals,
+		"group":    testGroup,
 		"outage":   testOutage,
 		"apply":    testApply,
+		"refused":  testRefused,
 		"split":    testSplit,
 		"failover": testFailover,
 	} {

@@ -48,16 +48,16 @@ func TestPodsAreSizedAtCreation(t *testing.T) {
 		return strings.Replace(apply, "status: {", "status: {conditions: [{type: Ready, status: 'False'}, {type: TargetResolved, status: '"+status+"'}], ", 1)
 	}
 	cases := map[string]admissionCase{
-		"a target that is found":               {rightsizes: []string{resolved("True")}, pod: burstable, want: "app cpu=300m memory=512Mi/1Gi"},
-		"a target that is not known of":        {rightsizes: []string{resolved("Unknown")}, pod: burstable, want: "app cpu=300m memory=512Mi/1Gi"},
-		"a target that another has":            {rightsizes: []string{resolved("False")}, pod: burstable},
-		"more CPU while it starts":             {rightsizes: []string{fmt.Sprintf(webSize, "Apply", boost)}, pod: burstable, want: "app cpu=2 memory=512Mi/1Gi"},
-		"no more where nobody takes it back":   {rightsizes: []string{fmt.Sprintf(webSize, "Initial", boost)}, pod: burstable, want: "app cpu=300m memory=512Mi/1Gi"},
-		"its limit rises with it":              {rightsizes: []string{fmt.Sprintf(webSize, "Apply", boostUnder)}, pod: strings.Replace(burstable, "memory: 1Gi", "cpu: 500m, memory: 512Mi", 1), want: "app cpu=2/2001m memory=512Mi/1Gi"},
-		"no more under a limit that stays":     {rightsizes: []string{fmt.Sprintf(webSize, "Apply", boost)}, pod: strings.Replace(burstable, "memory: 1Gi", "cpu: 500m, memory: 512Mi", 1), want: "app cpu=300m/500m memory=512Mi/512Mi"},
-		"an equal limit stays equal":           {rightsizes: []string{fmt.Sprintf(webSize, "Apply", `, limits: {cpu: 300m, memory: 1Gi}, startup: {cpu: 1500m, seconds: 60}`)}, pod: strings.Replace(burstable, "memory: 1Gi", "cpu: 100m, memory: 512Mi", 1), want: "app cpu=1500m/1500m memory=512Mi/1Gi"},
-		"a limit that leaves room stays":       {rightsizes: []string{fmt.Sprintf(webSize, "Apply", `, limits: {cpu: 4, memory: 1Gi}, startup: {cpu: 1500m, seconds: 60}`)}, pod: strings.Replace(burstable, "memory: 1Gi", "cpu: 4, memory: 512Mi", 1), want: "app cpu=1500m/4 memory=512Mi/1Gi"},
-		"Guaranteed while it starts":           {rightsizes: []string{fmt.Sprintf(webSize, "Apply", `, startup: {cpu: "2", seconds: 60}`)}, pod: fmt.Sprintf(webPod, "{limits: {cpu: 0.1, memory: 256Mi}}"), want: "app cpu=2/2 memory=512Mi/512Mi"},
+		"a target that is found":             {rightsizes: []string{resolved("True")}, pod: burstable, want: "app cpu=300m memory=512Mi/1Gi"},
+		"a target that is not known of":      {rightsizes: []string{resolved("Unknown")}, pod: burstable, want: "app cpu=300m memory=512Mi/1Gi"},
+		"a target that another has":          {rightsizes: []string{resolved("False")}, pod: burstable},
+		"more CPU while it starts":           {rightsizes: []string{fmt.Sprintf(webSize, "Apply", boost)}, pod: burstable, want: "app cpu=2 memory=512Mi/1Gi"},
+		"no more where nobody takes it back": {rightsizes: []string{fmt.Sprintf(webSize, "Initial", boost)}, pod: burstable, want: "app cpu=300m memory=512Mi/1Gi"},
+		"its limit rises with it":            {rightsizes: []string{fmt.Sprintf(webSize, "Apply", boostUnder)}, pod: strings.Replace(burstable, "memory: 1Gi", "cpu: 500m, memory: 512Mi", 1), want: "app cpu=2/2001m memory=512Mi/1Gi"},
+		"no more under a limit that stays":   {rightsizes: []string{fmt.Sprintf(webSize, "Apply", boost)}, pod: strings.Replace(burstable, "memory: 1Gi", "cpu: 500m, memory: 512Mi", 1), want: "app cpu=300m/500m memory=512Mi/512Mi"},
+		"an equal limit stays equal":         {rightsizes: []string{fmt.Sprintf(webSize, "Apply", `, limits: {cpu: 300m, memory: 1Gi}, startup: {cpu: 1500m, seconds: 60}`)}, pod: strings.Replace(burstable, "memory: 1Gi", "cpu: 100m, memory: 512Mi", 1), want: "app cpu=1500m/1500m memory=512Mi/1Gi"},
+		"a limit that leaves room stays":     {rightsizes: []string{fmt.Sprintf(webSize, "Apply", `, limits: {cpu: 4, memory: 1Gi}, startup: {cpu: 1500m, seconds: 60}`)}, pod: strings.Replace(burstable, "memory: 1Gi", "cpu: 4, memory: 512Mi", 1), want: "app cpu=1500m/4 memory=512Mi/1Gi"},
+		"Guaranteed while it starts":         {rightsizes: []string{fmt.Sprintf(webSize, "Apply", `, startup: {cpu: "2", seconds: 60}`)}, pod: fmt.Sprintf(webPod, "{limits: {cpu: 0.1, memory: 256Mi}}"), want: "app cpu=2/2 memory=512Mi/512Mi"},
 		"Apply": {
 			rightsizes: []string{apply}, pod: burstable,
 			want: "app cpu=300m memory=512Mi/1Gi",
