@@ -61,7 +61,7 @@ const (
 )
 
 // expect remembers what the snapshot of a workload foretells.
-func (s *Store) expect(w collector.Workload, snap *recommender.Snapshot) {
+func (s *Store) expect(w collector.Workload, snap *recommender.Snapshot) *expectation {
 	e := &expectation{upper: map[string][]float64{}, told: map[string]float64{}}
 	add := func(name string, u recommender.Usage) {
 		if !u.Forecast.Valid() {
@@ -85,6 +85,7 @@ func (s *Store) expect(w collector.Workload, snap *recommender.Snapshot) {
 		e.told = old.told // The same forecast: what was told of is known.
 	}
 	s.expected[snap.Workload] = e
+	return e
 }
 
 // signalKeys are where the demand of a snapshot and what waits is found among
@@ -153,8 +154,12 @@ func (s *Store) surprises(newest map[recommender.Workload]*collector.Newest) []r
 			surprised = append(surprised, w)
 		}
 	}
-	slices.SortFunc(surprised, func(a, b recommender.Workload) int { return strings.Compare(a.String(), b.String()) })
+	sortWorkloads(surprised)
 	return surprised
+}
+
+func sortWorkloads(w []recommender.Workload) {
+	slices.SortFunc(w, func(a, b recommender.Workload) int { return strings.Compare(a.String(), b.String()) })
 }
 
 // surprised says whether anything is to be told of, and notes it.

@@ -65,6 +65,9 @@ type Store struct {
 	// foretold.
 	newest   map[recommender.Workload]*collector.Newest
 	expected map[recommender.Workload]*expectation
+	// measured is what somebody else measured last, called source.
+	measured map[recommender.Workload]Measured
+	source   string
 	// evidence are the newest minutes, up to evidenceAt.
 	evidence   map[recommender.Workload][]collector.Minute
 	evidenceAt time.Time
@@ -146,12 +149,15 @@ func (s *Store) Snapshot(id recommender.Workload, now time.Time, p recommender.P
 	}
 	snap := snapshot.Build(w, now, p, options...)
 	s.mu.RLock()
-	n := s.newest[id]
+	n, m, source := s.newest[id], s.measured[id], s.source
 	s.mu.RUnlock()
 	if n != nil && !n.At.After(now) && now.Sub(n.At) < newestAge && n.At.After(s.archive.At()) {
 		renew(&snap, w, n)
 	}
-	s.expect(w, &snap)
+	e := s.expect(w, &snap)
+	if m.fresh(now) {
+		raise(&snap, e, m, source)
+	}
 	return snap, true
 }
 

@@ -37,6 +37,7 @@ func TestController(t *testing.T) {
 		"outage":   testOutage,
 		"apply":    testApply,
 		"split":    testSplit,
+		"usage":    testUsage,
 		"failover": testFailover,
 	} {
 		t.Run(name, func(t *testing.T) {
