@@ -54,7 +54,9 @@ type Options struct {
 	Kubeconfig           string
 	LogLevel             string
 	Record               string
+	Check                string
 	Pulse                time.Duration
+	ResourceMetrics      bool
 	Warmup               time.Duration
 	Concurrency          int
 	Grace                time.Duration
@@ -80,7 +82,9 @@ func (o *Options) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig file, to run outside of a cluster (default: the service account, else $KUBECONFIG)")
 	fs.StringVar(&o.LogLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&o.Record, "record-decisions", "", "folder for the snapshot that the last decision about each workload was made from, and the decision, as JSON (default none)")
+	fs.StringVar(&o.Check, "check-decisions", "", "folder of --record-decisions: decide again about each snapshot in it, tell which decisions would be others than recorded, and end with 1 where any is")
 	fs.DurationVar(&o.Pulse, "pulse-interval", 15*time.Second, "how often the newest demand of all workloads is looked at between rounds; the scrape interval of Prometheus; 0 never")
+	fs.BoolVar(&o.ResourceMetrics, "resource-metrics", true, "also look at metrics.k8s.io each --pulse-interval, where it is served: it knows of a surge before Prometheus has scraped it")
 	fs.DurationVar(&o.Warmup, "warm-up", 5*time.Minute, "how long after a start only what cannot wait is changed")
 	fs.IntVar(&o.Concurrency, "concurrency", 2, "decisions, and plans, that are made at once, 1 to 32")
 	fs.DurationVar(&o.Grace, "shutdown-grace", 30*time.Second, "how long a change under way may take to end on shutdown")
@@ -172,6 +176,16 @@ func Main(ctx context.Context, version string, args []string, out io.Writer) int
 	if err := errors.Join(err, o.check()); err != nil {
 		_, _ = fmt.Fprintln(out, err)
 		return 2
+	}
+	if o.Check != "" {
+		alike, err := checkRecords(o.Check, out)
+		if err != nil {
+			_, _ = fmt.Fprintln(out, err)
+		}
+		if err != nil || !alike {
+			return 1
+		}
+		return 0
 	}
 	o.Log, o.Quiet = logr.FromSlogHandler(logHandler(out, level)), logr.FromSlogHandler(logHandler(out, level))
 	if level >= slog.LevelInfo {

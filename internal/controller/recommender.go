@@ -238,7 +238,7 @@ func (r *recommends) recommend(ctx context.Context, rs *v1alpha1.RightSize, foun
 		}
 		c.set(v1alpha1.ConditionReconciling, true, v1alpha1.ReasonReading, "the history of the cluster is being read")
 		return nil
-	case how == knownStale:
+	case how == knownStale && !r.data.history.Exceeded(id, c.now):
 		c.set(v1alpha1.ConditionRecommendationAvailable, false, v1alpha1.ReasonSourceUnavailable, firstLine(failure))
 		return nil
 	case several:
@@ -283,6 +283,10 @@ func (r *recommends) recommend(ctx context.Context, rs *v1alpha1.RightSize, foun
 	}
 	if len(ignored) > 0 && d.Action != recommender.ActionNone {
 		c.set(v1alpha1.ConditionRecommendationAvailable, true, v1alpha1.ReasonRecommended, "not looked at: "+strings.Join(ignored, ", "))
+	}
+	if how == knownStale {
+		c.set(v1alpha1.ConditionRecommendationAvailable, true, v1alpha1.ReasonRecommended,
+			"raised by "+usageSource+", lowered by nothing, since Prometheus does not answer: "+firstLine(failure))
 	}
 	if err := record(r.folder, s, d); err != nil {
 		log.FromContext(ctx).Error(err, "decisions are not recorded")

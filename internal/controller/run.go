@@ -261,7 +261,11 @@ func (p *program) recommender(goes *rounds, together *shared) error {
 	if err != nil {
 		return err
 	}
-	return p.watch(c, &watcher{reader: p.manager.GetCache(), after: 2 * time.Second}, q, predicate.TypedGenerationChangedPredicate[*v1alpha1.RightSize]{})
+	w := &watcher{reader: p.manager.GetCache(), after: 2 * time.Second}
+	if goes.usage, err = p.usage(w); err != nil {
+		return err
+	}
+	return p.watch(c, w, q, predicate.TypedGenerationChangedPredicate[*v1alpha1.RightSize]{})
 }
 
 func (p *program) actuator(goes *rounds, together *shared) error {

@@ -71,7 +71,7 @@ const (
 
 // expect remembers what the snapshot of a workload foretells, and who serves its
 // demand, too.
-func (s *Store) expect(w collector.Workload, snap *recommender.Snapshot, with []recommender.Workload) {
+func (s *Store) expect(w collector.Workload, snap *recommender.Snapshot, with []recommender.Workload) *expectation {
 	e := &expectation{upper: map[string]bound{}, told: map[string]float64{}, with: with}
 	add := func(name string, u recommender.Usage) {
 		if !u.Forecast.Valid() {
@@ -98,6 +98,7 @@ func (s *Store) expect(w collector.Workload, snap *recommender.Snapshot, with []
 		e.told = old.told // The same forecast: what was told of is known.
 	}
 	s.expected[snap.Workload] = e
+	return e
 }
 
 // signalKeys are where the demand of a snapshot and what waits is found among
@@ -166,7 +167,7 @@ func (s *Store) surprises(newest map[recommender.Workload]*collector.Newest) []r
 			surprised = append(surprised, w)
 		}
 	}
-	slices.SortFunc(surprised, func(a, b recommender.Workload) int { return strings.Compare(a.String(), b.String()) })
+	sortWorkloads(surprised)
 	return surprised
 }
 
@@ -194,6 +195,10 @@ func pooled(newest map[recommender.Workload]*collector.Newest, w recommender.Wor
 		}
 	}
 	return &out
+}
+
+func sortWorkloads(w []recommender.Workload) {
+	slices.SortFunc(w, func(a, b recommender.Workload) int { return strings.Compare(a.String(), b.String()) })
 }
 
 // surprised says whether anything is to be told of, and notes it.

@@ -67,6 +67,9 @@ type Store struct {
 	expected map[recommender.Workload]*expectation
 	// memos remember the forecasts of workloads.
 	memos map[recommender.Workload]*snapshot.Memo
+	// measured is what somebody else measured last, called source.
+	measured map[recommender.Workload]Measured
+	source   string
 	// evidence are the newest minutes, up to evidenceAt.
 	evidence   map[recommender.Workload][]collector.Minute
 	evidenceAt time.Time
@@ -167,12 +170,15 @@ func (s *Store) Snapshot(id recommender.Workload, now time.Time, p recommender.P
 		with = nil
 	}
 	s.mu.RLock()
-	n := pooled(s.newest, id, with)
+	n, m, source := pooled(s.newest, id, with), s.measured[id], s.source
 	s.mu.RUnlock()
 	if n != nil && !n.At.After(now) && now.Sub(n.At) < newestAge && n.At.After(s.archive.At()) {
 		renew(&snap, w, n)
 	}
-	s.expect(w, &snap, with)
+	e := s.expect(w, &snap, with)
+	if m.fresh(now) {
+		raise(&snap, e, m, source)
+	}
 	return snap, true
 }
 

@@ -95,8 +95,10 @@ func TestInferenceDemand(t *testing.T) {
 		"chats of 3 requests":   {[]collector.Signal{named("chats", "chats/s", func(h float64) float64 { return rate(h) / 3 })}, "chats", "requests/s", 4},
 		"known for a day":       {[]collector.Signal{named("arrivals", "1/s", late)}, "arrivals", "1/s", 4},
 		"nothing known":         {[]collector.Signal{named("arrivals", "1/s", constant(math.NaN()))}, "inference_requests", "u", 4},
-		"tokens": {[]collector.Signal{named("generation_tokens", "tokens/s", func(h float64) float64 { return 200 * rate(h) })},
-			"inference_requests", "u", 4},
+		"tokens": {
+			[]collector.Signal{named("generation_tokens", "tokens/s", func(h float64) float64 { return 200 * rate(h) })},
+			"inference_requests", "u", 4,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -42,6 +42,7 @@ func TestController(t *testing.T) {
 		"apply":    testApply,
 		"refused":  testRefused,
 		"split":    testSplit,
+		"usage":    testUsage,
 		"failover": testFailover,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,6 +33,8 @@ type program struct {
 	metrics string
 	// profiles is where profiles are served, where they are.
 	profiles string
+	// external is the port of the external metrics, where the chart has them served.
+	external int32
 	started  time.Time
 }
 
@@ -45,11 +47,12 @@ func (c *cluster) run(t testing.TB, deployment string, wait bool) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ports := controlplane.FreePorts(t, 3)
+	ports := controlplane.FreePorts(t, 4)
+	external := portOf(t, ports[2])
 	metrics, health := fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])
 	dir := t.TempDir()
-	args := c.args(t, d, dir, metrics, health)
-	profiles := fmt.Sprintf("127.0.0.1:%d", ports[2])
+	args := c.args(t, d, dir, metrics, health, external)
+	profiles := fmt.Sprintf("127.0.0.1:%d", ports[3])
 	if os.Getenv(profileEnv) != "" {
 		args = append(args, "--pprof-bind-address="+profiles)
 	}
@@ -61,7 +64,7 @@ func (c *cluster) run(t testing.TB, deployment string, wait bool) *program {
 	}
 	p := &program{
 		Process: process.Run(t, built(t, programEnv, "build"), dir, env, args...),
-		metrics: "http://" + metrics + "/metrics", profiles: "http://" + profiles + "/debug/pprof/", started: time.Now(),
+		metrics: "http://" + metrics + "/metrics", profiles: "http://" + profiles + "/debug/pprof/", external: external, started: time.Now(),
 	}
 	if wait {
 		p.WaitReady(t, time.Minute, func(ctx context.Context) error { return ok(ctx, "http://"+health+"/readyz") })
@@ -71,13 +74,19 @@ func (c *cluster) run(t testing.TB, deployment string, wait bool) *program {
 
 // args are those of the Deployment's container, with addresses and files of
 // the test.
-func (c *cluster) args(t testing.TB, d *appsv1.Deployment, dir, metrics, health string) []string {
+func (c *cluster) args(t testing.TB, d *appsv1.Deployment, dir, metrics, health string, external int32) []string {
 	t.Helper()
 	pod := d.Spec.Template.Spec
 	args := slices.Clone(pod.Containers[0].Args)
 	for _, m := range pod.Containers[0].VolumeMounts {
 		for _, v := range pod.Volumes {
-			if v.Name != m.Name || v.ConfigMap == nil {
+			if v.Name != m.Name {
+				continue
+			}
+			if v.Secret != nil && v.Name == "external-metrics" {
+				args = append(args, "--external-metrics-cert-dir="+c.files(t, filepath.Join(dir, v.Name), v.Secret.SecretName))
+			}
+			if v.ConfigMap == nil {
 				continue
 			}
 			settings, err := c.Client.CoreV1().ConfigMaps(system).Get(t.Context(), v.ConfigMap.Name, metav1.GetOptions{})
@@ -100,9 +109,25 @@ func (c *cluster) args(t testing.TB, d *appsv1.Deployment, dir, metrics, health 
 			args[i] = "--metrics-bind-address=" + metrics
 		case strings.HasPrefix(a, "--health-probe-bind-address="):
 			args[i] = "--health-probe-bind-address=" + health
+		case strings.HasPrefix(a, "--external-metrics-bind-address="):
+			args[i] = fmt.Sprintf("--external-metrics-bind-address=127.0.0.1:%d", external)
 		}
 	}
 	return append(args, "--kubeconfig="+c.token(t, pod.ServiceAccountName))
+}
+
+// files writes what a secret holds into a folder, as it is mounted.
+func (c *cluster) files(t testing.TB, dir, secret string) string {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for file, data := range c.secret(t, secret) {
+		if err := os.WriteFile(filepath.Join(dir, file), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 // token writes a kubeconfig with a token of a service account of the release,
