@@ -204,7 +204,7 @@ func (z *sizer) change(o option) float64 {
 			break
 		}
 	}
-	return z.d.s.Policy.ChangeHours*z.d.currentCost()*float64(changes) + z.starts(o)
+	return z.d.s.Policy.ChangeHours*z.costNow*float64(changes) + z.starts(o)
 }
 
 // starts is the cost of the pods that start or stop, for the time that it takes
