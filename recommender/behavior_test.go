@@ -184,3 +184,15 @@ func TestStabilizedPodsAreNotResized(t *testing.T) {
 		t.Errorf("%s within the window, want %s: %v", d.Action, recommender.ActionHold, d.Reasons)
 	}
 }
+
+// TestPodsGoAsTheyAre: where a change costs six hours, two of four pods go and the
+// others stay as large as they are, since to resize all four is four changes.
+func TestPodsGoAsTheyAre(t *testing.T) {
+	t.Parallel()
+	s := withDemand(shop(), 10, 12)
+	s.Containers[0].CPU = usage(0.25, 0.3, expects(0.25, 0.3))
+	s.Policy.Vertical.InPlace, s.Policy.ChangeHours = true, 6
+	if d := decide(s); d.Action != recommender.ActionScale || d.DesiredReplicas != 2 {
+		t.Errorf("%s to %d pods, want %s to 2: %v", d.Action, d.DesiredReplicas, recommender.ActionScale, d.Reasons)
+	}
+}
