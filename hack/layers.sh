@@ -22,10 +22,10 @@ outside() {
   fi
 }
 
-outside forecaster "$module/forecaster" gonum.org/v1/gonum
-outside recommender "$module/forecaster" "$module/recommender" gonum.org/v1/gonum
-outside actuator "$module/forecaster" "$module/recommender" "$module/actuator" gonum.org/v1/gonum
-outside simulator "$module/forecaster" "$module/recommender" "$module/simulator" gonum.org/v1/gonum
+outside forecaster "$module/forecaster" gonum.org/v1/gonum github.com/sajari/regression
+outside recommender "$module/forecaster" "$module/recommender" gonum.org/v1/gonum github.com/sajari/regression
+outside actuator "$module/forecaster" "$module/recommender" "$module/actuator" gonum.org/v1/gonum github.com/sajari/regression
+outside simulator "$module/forecaster" "$module/recommender" "$module/simulator" gonum.org/v1/gonum github.com/sajari/regression
 
 # The API's types are there to be imported by anybody: of what is not in the standard library, only apimachinery.
 foreign=$(go list -f '{{join .Imports "\n"}}' ./api/... | grep '[.].*/' | grep -Ev '^k8s.io/apimachinery/' || true)

@@ -1,16 +1,22 @@
 package recommender
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/stat"
+	"github.com/sajari/regression"
 )
 
 const (
 	// relationSamples bounds what a fit looks at: evenly taken, more of them move
 	// the coefficients by less than the drift corrects.
 	relationSamples = 120
+	// relationGroups bounds what the library is given, whose cost grows with the
+	// square of it: means of samples that are alike. 16 of them have the slope of
+	// 120 samples to a ninth of its standard error (TestFitRelationAgreesWithGonum)
+	// and take 0.1 MB of memory instead of 3.4.
+	relationGroups = 16
 	// relationLeast is the least number of samples a relation is believed
 	// from.
 	relationLeast = 20
@@ -160,25 +166,44 @@ func thin(samples []RelationSample, n int) (even, newest []RelationSample) {
 
 // fitLine regresses CPU per pod on demand per pod. The slope may come out
 // negative, the intercept not: then the line goes through the origin. It is
-// not ok for fewer than relationLeast samples or a constant regressor, for
-// which there is no slope.
+// not ok for fewer than relationLeast samples or a constant regressor, which
+// the library would answer with arbitrary coefficients.
+//
+// Samples are put in order of their demand and averaged in groups of equal size:
+// grouped least squares, which is unbiased, and as good as the samples
+// themselves where groups are narrow.
 func fitLine(samples []RelationSample) (intercept, slope float64, ok bool) {
 	if len(samples) < relationLeast {
 		return 0, 0, false
 	}
-	var room [2 * relationSamples]float64
-	xs, ys := room[:0:relationSamples], room[relationSamples:relationSamples]
-	var xy, xx, lo, hi float64
-	lo = math.Inf(1)
+	type point struct{ x, y float64 }
+	var room [relationSamples]point
+	points := room[:0]
+	var xy, xx float64
 	for _, s := range samples {
-		x, y := s.Demand/s.Replicas, s.CPU/s.Replicas
-		xs, ys = append(xs, x), append(ys, y)
-		xy, xx, lo, hi = xy+x*y, xx+x*x, min(lo, x), max(hi, x)
+		p := point{s.Demand / s.Replicas, s.CPU / s.Replicas}
+		points = append(points, p)
+		xy, xx = xy+p.x*p.y, xx+p.x*p.x
 	}
-	if hi-lo <= 1e-9*hi {
+	slices.SortFunc(points, func(a, b point) int { return cmp.Or(cmp.Compare(a.x, b.x), cmp.Compare(a.y, b.y)) })
+	n := len(points)
+	if lo, hi := points[0].x, points[n-1].x; hi-lo <= 1e-9*hi {
 		return 0, 0, false
 	}
-	intercept, slope = stat.LinearRegression(xs, ys, nil, false)
+	var reg regression.Regression
+	groups := min(n, relationGroups)
+	for g := range groups {
+		group := points[g*n/groups : (g+1)*n/groups]
+		var mean point
+		for _, p := range group {
+			mean.x, mean.y = mean.x+p.x/float64(len(group)), mean.y+p.y/float64(len(group))
+		}
+		reg.Train(regression.DataPoint(mean.y, []float64{mean.x}))
+	}
+	if err := reg.Run(); err != nil {
+		return 0, 0, false
+	}
+	intercept, slope = reg.Coeff(0), reg.Coeff(1)
 	if math.IsNaN(intercept) || math.IsNaN(slope) {
 		return 0, 0, false
 	}

@@ -278,6 +278,9 @@ type Policy struct {
 	// the largest batch and the size of the cache it is started with; zero
 	// fields are learned.
 	Engine BatchServer `json:"engine,omitzero"`
+	// EnginePrior is what the owner expects of it, until metrics tell better; zero
+	// where nothing is.
+	EnginePrior BatchServer `json:"enginePrior,omitzero"`
 	// Accelerators are the profiles that pods may have; ModelBytes is what the
 	// weights of the model take in them, zero where unknown.
 	Accelerators []AcceleratorProfile `json:"accelerators,omitempty"`

@@ -32,11 +32,20 @@ func podCounts(in actuator.Input, s actuator.State) v1alpha1.PodCounts {
 		case phase == actuator.PhaseInfeasible || phase == actuator.PhaseFailed || phase == actuator.PhaseForeign || phase == actuator.PhaseRefused ||
 			p.Resize.Pending == actuator.PendingInfeasible:
 			refused++
-		case phase != "" && phase != actuator.PhaseDone || p.Resize.Pending != "" || p.Resize.InProgress:
+		case phase != "" && phase != actuator.PhaseDone || p.Resize.Pending != "" || p.Resize.InProgress || starting(p, in.Decision):
 			pending++
 		}
 	}
 	return v1alpha1.PodCounts{Total: &total, Sized: &sized, Pending: &pending, Refused: &refused}
+}
+
+// starting says whether a pod has the size for the time in which it starts.
+func starting(p actuator.Pod, d recommender.Decision) bool {
+	return !p.Ready && slices.ContainsFunc(d.Containers, func(r recommender.Recommendation) bool {
+		return r.Boost != nil && slices.ContainsFunc(p.Containers, func(c actuator.Container) bool {
+			return c.Name == r.Name && c.Spec.Requests.CPU == r.Boost.CPU
+		})
+	})
 }
 
 // hasSize says whether what a pod has is what is recommended, or within its

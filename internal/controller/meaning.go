@@ -93,7 +93,8 @@ func recommendationChanged(t tolerance, before, after v1alpha1.Recommendation) b
 		was := before.Containers[i]
 		if was.Name != now.Name || !t.holds(was.Requests.CPU, now.Requests.CPU, now.LowerBound.CPU, now.UpperBound.CPU) ||
 			!t.holds(was.Requests.Memory, now.Requests.Memory, now.LowerBound.Memory, now.UpperBound.Memory) ||
-			!near(was.Limits.CPU, now.Limits.CPU) || !near(was.Limits.Memory, now.Limits.Memory) {
+			!near(was.Limits.CPU, now.Limits.CPU) || !near(was.Limits.Memory, now.Limits.Memory) ||
+			!near(was.Startup.CPU, now.Startup.CPU) || !nearly(float64(was.Startup.Seconds), float64(now.Startup.Seconds), drift) {
 			return true
 		}
 	}

@@ -246,6 +246,7 @@ func (r *recommends) recommend(ctx context.Context, rs *v1alpha1.RightSize, foun
 		return nil
 	}
 	_, span := r.tracer.Start(ctx, "snapshot")
+	snapshot.ExpectEngine(&p.Policy, found.objects)
 	s, ok := r.data.history.Snapshot(id, c.now, p.Policy)
 	if !ok {
 		span.End()

@@ -331,5 +331,10 @@ func (p *program) watch(c controller.Controller, w *watcher, q *queue, of predic
 			return fmt.Errorf("watch: %w", err)
 		}
 	}
+	p.world.followRivals(func(k schema.GroupVersionKind) {
+		if err := c.Watch(source.TypedKind[*unstructured.Unstructured, reconcile.Request](caches, object(k), rivals[*unstructured.Unstructured](w))); err != nil {
+			p.options.Log.Error(err, "another autoscaler is not watched", "kind", k.Kind) // Rounds look at it all the same.
+		}
+	})
 	return nil
 }

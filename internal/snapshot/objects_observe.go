@@ -26,7 +26,8 @@ const recentSpan = 10 * time.Minute
 //   - restarts and kills for want of memory just now,
 //   - what is around: quotas, LimitRanges, nodes, zones, PodDisruptionBudgets,
 //     init containers, the budget of changes,
-//   - whether sizes change in place.
+//   - whether sizes change in place,
+//   - who else sizes or scales the workload, as facts.
 //
 // What the objects do not tell stays as it is.
 func Observe(s *recommender.Snapshot, o Objects) {
@@ -45,10 +46,13 @@ func Observe(s *recommender.Snapshot, o Objects) {
 		}
 		s.InitContainers = initContainers(pod)
 		if s.Accelerator == "" {
-			s.Accelerator = profileOf(s.Policy.Accelerators, pod)
+			s.Accelerator = o.profileOf(pod)
 		}
 	}
 	o.observeRuns(s)
+	for _, r := range o.Rivals() {
+		s.Facts = append(s.Facts, recommender.Fact{Code: recommender.FactWarning, Message: r.Kind + " " + r.Name + " has the same target"})
+	}
 	s.Quotas, s.LimitRanges, s.Nodes = o.quotas(pod), o.limitRanges(), o.shapes(pod)
 	s.Spread, s.Disruption, s.Budget = o.spread(pod), floor(o.budgets()), o.Budget
 }
@@ -63,7 +67,9 @@ func (o *Objects) observeReplicas(s *recommender.Snapshot, pods []*corev1.Pod) {
 		}
 		switch r := resizeOf(p); r.Pending {
 		case actuator.PendingDeferred:
-			s.Replicas.Deferred++
+			if o.steady(p) == p { // A boost that has no room is taken back, and no reason for one more pod.
+				s.Replicas.Deferred++
+			}
 		case actuator.PendingInfeasible:
 			s.Replicas.Infeasible++
 		}
@@ -97,7 +103,10 @@ func (o *Objects) asked(pods []*corev1.Pod) *corev1.Pod {
 	old := o.outdated()
 	current := slices.DeleteFunc(slices.Clone(pods), old)
 	if len(current) == 0 {
-		current = pods
+		current = slices.Clone(pods)
+	}
+	for i, p := range current {
+		current[i] = o.steady(p)
 	}
 	if o.RightSize != nil {
 		for _, p := range current {
@@ -116,6 +125,40 @@ func (o *Objects) asked(pods []*corev1.Pod) *corev1.Pod {
 		}
 	}
 	return best
+}
+
+// steady is a pod as it will ask once it has started: where it asks for the CPU
+// that the status gives a container meanwhile, a copy with that for afterwards.
+func (o *Objects) steady(p *corev1.Pod) *corev1.Pod {
+	if o.RightSize == nil {
+		return p
+	}
+	out := p
+	for _, r := range o.RightSize.Status.Recommendation.Containers {
+		boost, target := boostIn(r.Startup), amountsIn(r.Requests).CPU
+		if boost <= 0 || target <= 0 {
+			continue
+		}
+		for _, list := range []func(*corev1.Pod) []corev1.Container{
+			func(p *corev1.Pod) []corev1.Container { return p.Spec.Containers },
+			func(p *corev1.Pod) []corev1.Container { return p.Spec.InitContainers },
+		} {
+			for i, c := range list(p) {
+				if c.Name != r.Name || sizeOf(c.Resources.Requests).CPU != boost {
+					continue
+				}
+				if out == p {
+					out = p.DeepCopy()
+				}
+				to := list(out)[i].Resources
+				to.Requests[corev1.ResourceCPU] = r.Requests.CPU.DeepCopy()
+				if _, limited := to.Limits[corev1.ResourceCPU]; limited && r.Limits.CPU != nil {
+					to.Limits[corev1.ResourceCPU] = r.Limits.CPU.DeepCopy()
+				}
+			}
+		}
+	}
+	return out
 }
 
 // hasRecommended says whether a pod asks for what is recommended for each of its
@@ -287,22 +330,6 @@ func initContainers(p *corev1.Pod) []recommender.InitContainer {
 		})
 	}
 	return out
-}
-
-// profileOf is the name of the profile that a pod has; empty where it has none.
-func profileOf(profiles []recommender.AcceleratorProfile, p *corev1.Pod) string {
-	for _, profile := range profiles {
-		n := int64(0)
-		for _, c := range p.Spec.Containers {
-			if q, ok := c.Resources.Limits[corev1.ResourceName(profile.Resource)]; ok {
-				n += q.Value()
-			}
-		}
-		if profile.Resource != "" && n == int64(profile.Count) {
-			return profile.Name
-		}
-	}
-	return ""
 }
 
 // observeRuns finds how long a run may take, where that is not known better.

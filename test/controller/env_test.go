@@ -68,6 +68,7 @@ func start(t *testing.T) *env {
 		t.Fatal(err)
 	}
 	e.InstallCRDs(file)
+	e.InstallOthers()
 	e.Namespace(system)
 	for _, f := range []string{chartFile, splitFile} {
 		e.apply(t, f)

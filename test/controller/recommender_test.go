@@ -32,6 +32,7 @@ func TestController(t *testing.T) {
 		"steady":   testSteady,
 		"missing":  testMissing,
 		"conflict": testConflict,
+		"others":   testOthers,
 		"siblings": testSiblings,
 		"paused":   testPaused,
 		"invalid":  testInvalid,
