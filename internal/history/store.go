@@ -68,7 +68,7 @@ type Store struct {
 	// memos remember the forecasts of workloads.
 	memos map[recommender.Workload]*snapshot.Memo
 	// evidence are the newest minutes, up to evidenceAt.
-	evidence   map[recommender.Workload][]collector.Minute
+	evidence   map[recommender.Workload][]minute
 	evidenceAt time.Time
 }
 
@@ -77,7 +77,7 @@ func New(c *collector.Collector, o Options) *Store {
 	return &Store{
 		archive: c.NewArchive(), options: o,
 		expected: map[recommender.Workload]*expectation{}, memos: map[recommender.Workload]*snapshot.Memo{},
-		evidence: map[recommender.Workload][]collector.Minute{},
+		evidence: map[recommender.Workload][]minute{},
 	}
 }
 
