@@ -86,7 +86,7 @@ func (o *Options) bind(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.Pulse, "pulse-interval", 15*time.Second, "how often the newest demand of all workloads is looked at between rounds; the scrape interval of Prometheus; 0 never")
 	fs.BoolVar(&o.ResourceMetrics, "resource-metrics", true, "also look at metrics.k8s.io each --pulse-interval, where it is served: it knows of a surge before Prometheus has scraped it")
 	fs.DurationVar(&o.Warmup, "warm-up", 5*time.Minute, "how long after a start only what cannot wait is changed")
-	fs.IntVar(&o.Concurrency, "concurrency", 2, "decisions, and plans, that are made at once, 1 to 32")
+	fs.IntVar(&o.Concurrency, "concurrency", 8, "decisions, and plans, that are made at once, 1 to 32")
 	fs.DurationVar(&o.Grace, "shutdown-grace", 30*time.Second, "how long a change under way may take to end on shutdown")
 }
 

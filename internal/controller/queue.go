@@ -15,6 +15,8 @@ import (
 const (
 	// prioritySurprise is for demand above what was expected.
 	prioritySurprise = 100
+	// priorityProgress is for how far a resize is: what is to be resized comes first.
+	priorityProgress = -5
 	// priorityRound is for what is looked at since it is time.
 	priorityRound = -10
 )

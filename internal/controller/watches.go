@@ -34,7 +34,7 @@ type watcher struct {
 }
 
 // add has the RightSizes of a target looked at.
-func (w *watcher) add(ctx context.Context, to requests, namespace string, gk schema.GroupKind, name string, after time.Duration) {
+func (w *watcher) add(ctx context.Context, to requests, namespace string, gk schema.GroupKind, name string, priority int, after time.Duration) {
 	var named v1alpha1.RightSizeList
 	err := w.reader.List(ctx, &named, client.InNamespace(namespace), client.MatchingFields{indexTarget: targetKey(gk, name)}, client.UnsafeDisableDeepCopy)
 	if err != nil {
@@ -43,7 +43,7 @@ func (w *watcher) add(ctx context.Context, to requests, namespace string, gk sch
 	for i := range named.Items {
 		q := reconcile.Request{NamespacedName: keyOf(&named.Items[i])}
 		if p, ok := to.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
-			p.AddWithOpts(priorityqueue.AddOpts{After: after}, q)
+			p.AddWithOpts(priorityqueue.AddOpts{After: after, Priority: &priority}, q)
 			continue
 		}
 		to.AddAfter(q, after)
@@ -54,7 +54,7 @@ func (w *watcher) add(ctx context.Context, to requests, namespace string, gk sch
 // that are there at the start are looked at with their RightSizes.
 func (w *watcher) targets() handler.TypedEventHandler[*unstructured.Unstructured, reconcile.Request] {
 	add := func(ctx context.Context, o *unstructured.Unstructured, to requests) {
-		w.add(ctx, to, o.GetNamespace(), o.GroupVersionKind().GroupKind(), o.GetName(), w.after)
+		w.add(ctx, to, o.GetNamespace(), o.GroupVersionKind().GroupKind(), o.GetName(), 0, w.after)
 	}
 	return handler.TypedFuncs[*unstructured.Unstructured, reconcile.Request]{
 		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[*unstructured.Unstructured], to requests) {
@@ -106,7 +106,7 @@ func rivals[T client.Object](w *watcher) handler.TypedEventHandler[T, reconcile.
 // goes, the younger has it.
 func (w *watcher) siblings() handler.TypedEventHandler[*v1alpha1.RightSize, reconcile.Request] {
 	add := func(ctx context.Context, rs *v1alpha1.RightSize, to requests) {
-		w.add(ctx, to, rs.Namespace, targetKind(rs.Spec.TargetRef), rs.Spec.TargetRef.Name, w.after)
+		w.add(ctx, to, rs.Namespace, targetKind(rs.Spec.TargetRef), rs.Spec.TargetRef.Name, 0, w.after)
 	}
 	return handler.TypedFuncs[*v1alpha1.RightSize, reconcile.Request]{
 		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[*v1alpha1.RightSize], to requests) {
@@ -123,28 +123,30 @@ func (w *watcher) siblings() handler.TypedEventHandler[*v1alpha1.RightSize, reco
 // pods watches pods: that they come, go, and become ready, that they are killed,
 // and how far they are with a resize.
 func (w *watcher) pods() handler.TypedEventHandler[*corev1.Pod, reconcile.Request] {
-	add := func(ctx context.Context, p *corev1.Pod, to requests, after time.Duration) {
+	add := func(ctx context.Context, p *corev1.Pod, to requests, priority int, after time.Duration) {
 		gk, name, ok := w.workload(ctx, p)
 		if ok {
-			w.add(ctx, to, p.Namespace, gk, name, after)
+			w.add(ctx, to, p.Namespace, gk, name, priority, after)
 		}
 	}
 	return handler.TypedFuncs[*corev1.Pod, reconcile.Request]{
 		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[*corev1.Pod], to requests) {
 			if !e.IsInInitialList {
-				add(ctx, e.Object, to, w.after)
+				add(ctx, e.Object, to, 0, w.after)
 			}
 		},
 		UpdateFunc: func(ctx context.Context, e event.TypedUpdateEvent[*corev1.Pod], to requests) {
 			switch {
 			case kills(e.ObjectNew) > kills(e.ObjectOld):
-				add(ctx, e.ObjectNew, to, 0)
-			case moved(e.ObjectOld, e.ObjectNew) || w.progress && progressed(e.ObjectOld, e.ObjectNew):
-				add(ctx, e.ObjectNew, to, w.after)
+				add(ctx, e.ObjectNew, to, 0, 0)
+			case moved(e.ObjectOld, e.ObjectNew):
+				add(ctx, e.ObjectNew, to, 0, w.after)
+			case w.progress && progressed(e.ObjectOld, e.ObjectNew):
+				add(ctx, e.ObjectNew, to, priorityProgress, w.after)
 			}
 		},
 		DeleteFunc: func(ctx context.Context, e event.TypedDeleteEvent[*corev1.Pod], to requests) {
-			add(ctx, e.Object, to, w.after)
+			add(ctx, e.Object, to, 0, w.after)
 		},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rightsize-dev/rightsize/actuator"
+	"github.com/rightsize-dev/rightsize/internal/collector"
 	"github.com/rightsize-dev/rightsize/recommender"
 )
 
@@ -19,6 +20,42 @@ const (
 	// the first one is made soon after the start.
 	evidenceBack = time.Hour
 )
+
+// minute is a collector.Minute in less than half of its room, to seven digits:
+// there are ninety of each workload.
+type minute struct {
+	at                                               int64 // Unix, in seconds.
+	pods, throttled, oomKills, restarts              float32
+	answers, serverErrors, clientErrors, latencyTime float32
+}
+
+func packed(m collector.Minute) minute {
+	return minute{
+		at: m.At.Unix(), pods: float32(m.Pods), throttled: float32(m.Throttled), oomKills: float32(m.OOMKills), restarts: float32(m.Restarts),
+		answers: float32(m.Answers), serverErrors: float32(m.ServerErrors), clientErrors: float32(m.ClientErrors), latencyTime: float32(m.Latency),
+	}
+}
+
+// observation is what is known of the minute; without values where nothing is.
+func (m minute) observation() actuator.Observation {
+	o := actuator.Observation{At: time.Unix(m.at, 0).UTC(), Seconds: 60, Values: map[actuator.Guard]float64{}}
+	for guard, v := range map[actuator.Guard]float32{
+		actuator.GuardThrottling: m.throttled, actuator.GuardLatency: m.latencyTime,
+		actuator.GuardServerErrors: m.serverErrors, actuator.GuardClientErrors: m.clientErrors,
+		actuator.GuardOOMKills: m.oomKills, actuator.GuardRestarts: m.restarts,
+	} {
+		if v := float64(v); !math.IsNaN(v) && !math.IsInf(v, 0) {
+			o.Values[guard] = v
+		}
+	}
+	if m.pods > 0 {
+		o.Pods = float64(m.pods)
+	}
+	if m.answers > 0 {
+		o.Answers = float64(m.answers)
+	}
+	return o
+}
 
 // readEvidence reads the minutes that have passed since it did so last. The
 // newest scrape of a minute may arrive after its end, so it waits for one more.
@@ -41,11 +78,14 @@ func (s *Store) readEvidence(ctx context.Context, at time.Time) error {
 	defer s.mu.Unlock()
 	s.evidenceAt = to
 	for w, minutes := range read {
-		all := slices.Concat(s.evidence[w], minutes)
+		all := slices.Clone(s.evidence[w])
+		for _, m := range minutes {
+			all = append(all, packed(m))
+		}
 		s.evidence[w] = slices.Clone(all[max(0, len(all)-evidenceKept):])
 	}
 	for w, minutes := range s.evidence { // Those of whom nothing is heard any more.
-		if to.Sub(minutes[len(minutes)-1].At) > evidenceKept*time.Minute {
+		if to.Unix()-minutes[len(minutes)-1].at > evidenceKept*60 {
 			delete(s.evidence, w)
 		}
 	}
@@ -63,26 +103,10 @@ func (s *Store) Evidence(id recommender.Workload, since time.Time) []actuator.Ob
 	defer s.mu.RUnlock()
 	var out []actuator.Observation
 	for _, m := range s.evidence[id] {
-		if !m.At.After(since) {
+		if m.at <= since.Unix() {
 			continue
 		}
-		o := actuator.Observation{At: m.At, Seconds: 60, Values: map[actuator.Guard]float64{}}
-		for guard, v := range map[actuator.Guard]float64{
-			actuator.GuardThrottling: m.Throttled, actuator.GuardLatency: m.Latency,
-			actuator.GuardServerErrors: m.ServerErrors, actuator.GuardClientErrors: m.ClientErrors,
-			actuator.GuardOOMKills: m.OOMKills, actuator.GuardRestarts: m.Restarts,
-		} {
-			if !math.IsNaN(v) && !math.IsInf(v, 0) {
-				o.Values[guard] = v
-			}
-		}
-		if m.Pods > 0 {
-			o.Pods = m.Pods
-		}
-		if m.Answers > 0 {
-			o.Answers = m.Answers
-		}
-		if len(o.Values) > 0 {
+		if o := m.observation(); len(o.Values) > 0 {
 			out = append(out, o)
 		}
 	}

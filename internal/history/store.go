@@ -71,7 +71,7 @@ type Store struct {
 	measured map[recommender.Workload]Measured
 	source   string
 	// evidence are the newest minutes, up to evidenceAt.
-	evidence   map[recommender.Workload][]collector.Minute
+	evidence   map[recommender.Workload][]minute
 	evidenceAt time.Time
 }
 
@@ -80,7 +80,7 @@ func New(c *collector.Collector, o Options) *Store {
 	return &Store{
 		archive: c.NewArchive(), options: o,
 		expected: map[recommender.Workload]*expectation{}, memos: map[recommender.Workload]*snapshot.Memo{},
-		evidence: map[recommender.Workload][]collector.Minute{},
+		evidence: map[recommender.Workload][]minute{},
 	}
 }
 

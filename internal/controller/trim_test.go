@@ -1,0 +1,81 @@
+package controller
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// What pods ask for and have is as before, and is held once for all that are
+// alike.
+func TestTrimPod(t *testing.T) {
+	t.Parallel()
+	list := func(cpu string) corev1.ResourceList {
+		return corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu), corev1.ResourceMemory: resource.MustParse("1Gi")}
+	}
+	pod := func(cpu string) *corev1.Pod {
+		return &corev1.Pod{
+			Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "x", Resources: corev1.ResourceRequirements{Requests: list(cpu), Limits: list("1")}}}},
+			Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{
+				Name: "app", AllocatedResources: list(cpu), Resources: &corev1.ResourceRequirements{Requests: list(cpu), Limits: list("1")},
+			}}},
+		}
+	}
+	trimmed := func(p *corev1.Pod) *corev1.Pod {
+		out, err := trimPod(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.(*corev1.Pod)
+	}
+	at := func(l corev1.ResourceList) uintptr { return reflect.ValueOf(l).Pointer() }
+	a, b, other := trimmed(pod("500m")), trimmed(pod("500m")), trimmed(pod("600m"))
+	requests := a.Spec.Containers[0].Resources.Requests
+	for what, l := range map[string]corev1.ResourceList{
+		"of another pod": b.Spec.Containers[0].Resources.Requests, "allocated": a.Status.ContainerStatuses[0].AllocatedResources,
+		"in force": b.Status.ContainerStatuses[0].Resources.Requests,
+	} {
+		if at(l) != at(requests) || l.Cpu().String() != "500m" || l.Memory().String() != "1Gi" {
+			t.Errorf("%s: %v is not held with %v", what, l, requests)
+		}
+	}
+	if l := other.Spec.Containers[0].Resources.Requests; l.Cpu().String() != "600m" || at(l) == at(requests) {
+		t.Errorf("the other pod asks for %v", l)
+	}
+	if l := a.Spec.Containers[0].Resources.Limits; l.Cpu().String() != "1" || a.Spec.Containers[0].Image != "" {
+		t.Errorf("of the pod is left %v", a.Spec)
+	}
+}
+
+// Of managed fields there is left who sets the number of pods.
+func TestTrimTarget(t *testing.T) {
+	t.Parallel()
+	o := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "apps/v1", "kind": "Deployment"}}
+	fields := func(manager, subresource, raw string) metav1.ManagedFieldsEntry {
+		return metav1.ManagedFieldsEntry{Manager: manager, Subresource: subresource, FieldsV1: metav1.NewFieldsV1(raw)}
+	}
+	o.SetManagedFields([]metav1.ManagedFieldsEntry{
+		fields("kubectl", "", `{"f:spec":{"f:replicas":{},"f:template":{"f:spec":{"f:containers":{}}}}}`),
+		fields("kube-controller-manager", "status", `{"f:status":{"f:replicas":{}}}`),
+		fields("keda", "scale", `{"f:spec":{"f:replicas":{}}}`),
+		fields("argocd", "", `{"f:metadata":{"f:labels":{}}}`),
+	})
+	if _, err := trimTarget(o); err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, f := range o.GetManagedFields() {
+		left = append(left, f.Manager)
+		if got := f.FieldsV1.GetRawString(); got != `{"f:spec":{"f:replicas":{}}}` {
+			t.Errorf("%s is left with %s", f.Manager, got)
+		}
+	}
+	if got := strings.Join(left, " "); got != "kubectl keda" {
+		t.Errorf("left are %s", got)
+	}
+}
