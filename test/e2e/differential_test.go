@@ -23,6 +23,7 @@ import (
 // command line from the recorded snapshot, and each decision of the replay
 // likewise.
 func TestControllerSimulatorAndCommandLineDecideAlike(t *testing.T) {
+	t.Parallel()
 	c := start(t, shape{nodes: 1, nodeCPU: "16", nodeMemory: "64Gi", scrapeInterval: scrapeInterval})
 	records := t.TempDir()
 	c.helm.Run("install", release, chartDir, "--namespace", system, "--create-namespace", "--wait", "--timeout", "60s",
