@@ -128,6 +128,23 @@ func PriorServer(g GPU, m LanguageModel, count int) (BatchServer, bool) {
 	}, true
 }
 
+// ExpectedServer is the server of which its owner says how large a batch and a
+// cache are, how fast one prompt is read, and how many tokens a full batch writes
+// a second: its step(MaxBatch) takes MaxBatch over these. How much of that is for
+// what the batch holds is not said, and taken from a model of eight thousand
+// million parameters on an A100, with mean requests of the prior.
+func ExpectedServer(maxBatch int, cacheTokens, prefillPerSecond, decodePerSecond float64) BatchServer {
+	b := vaguePrior()
+	b.MaxBatch, b.KVCacheTokens, b.PrefillTokensPerSecond = maxBatch, cacheTokens, prefillPerSecond
+	full := float64(max(1, b.Slots()))
+	alone := float64(priorBatch) / b.DecodeTokensPerSecond
+	b.DecodeTokensPerSecond = float64(maxBatch) / alone // Its steps as those of the model, for their ratio.
+	stretch := float64(maxBatch) / decodePerSecond / b.step(full)
+	b.DecodeTokensPerSecond /= stretch
+	b.StepSecondsPerToken *= stretch
+	return b
+}
+
 // vaguePrior is eight thousand million parameters on an A100.
 func vaguePrior() BatchServer {
 	g, _ := FindGPU("A100")

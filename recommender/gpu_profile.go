@@ -29,6 +29,9 @@ type AcceleratorProfile struct {
 	// MemoryBytes and PricePerHour are those of all the accelerators of a pod.
 	MemoryBytes  float64 `json:"memoryBytes,omitempty"`
 	PricePerHour float64 `json:"pricePerHour"`
+	// Serving is how the owner expects a pod of the profile to serve a language
+	// model; zero where nothing is expected.
+	Serving BatchServer `json:"serving,omitzero"`
 }
 
 func (p AcceleratorProfile) decode() float64  { return orDefault(p.Throughput, 1) }
@@ -40,8 +43,12 @@ func (p AcceleratorProfile) prefill() float64 { return orDefault(p.PrefillThroug
 //	speeds × throughput ratio,  cache tokens × (0.9·memory - weights) / (0.9·from's memory - weights)
 //
 // Where a memory or the weights are unknown, only a profile with no less memory
-// is taken to do.
+// is taken to do. Where the owner says of both profiles how they serve, the ratios
+// are those of what is said.
 func (p AcceleratorProfile) Serve(b BatchServer, from AcceleratorProfile, weights float64) (BatchServer, string) {
+	if p.Serving.usable() && from.Serving.usable() {
+		return b.as(p.Serving, from.Serving)
+	}
 	b.PrefillTokensPerSecond *= p.prefill() / from.prefill()
 	b.DecodeTokensPerSecond *= p.decode() / from.decode()
 	b.StepSecondsPerToken *= from.decode() / p.decode()
@@ -54,10 +61,26 @@ func (p AcceleratorProfile) Serve(b BatchServer, from AcceleratorProfile, weight
 			return b, "whether the weights fit into its memory is not known"
 		}
 	}
+	return b, b.cramped()
+}
+
+// as is the server as it would be if it had been expected to be one and not the
+// other: what was measured of it counts for both.
+func (b BatchServer) as(to, from BatchServer) (BatchServer, string) {
+	b.MaxBatch = max(1, int(math.Round(float64(b.MaxBatch)*float64(to.MaxBatch)/float64(from.MaxBatch))))
+	b.DecodeTokensPerSecond *= to.DecodeTokensPerSecond / from.DecodeTokensPerSecond
+	b.StepSecondsPerToken *= to.StepSecondsPerToken / max(1e-12, from.StepSecondsPerToken)
+	b.PrefillTokensPerSecond *= to.PrefillTokensPerSecond / from.PrefillTokensPerSecond
+	b.KVCacheTokens *= to.KVCacheTokens / from.KVCacheTokens
+	return b, b.cramped()
+}
+
+// cramped says why the cache is too small to serve; empty where it is not.
+func (b BatchServer) cramped() string {
 	if need := leastBatch * (b.PromptTokens + max(1, b.OutputTokens)); b.KVCacheTokens < need {
-		return b, fmt.Sprintf("its memory holds %s tokens beside the weights, of %s for %d requests", num(max(0, b.KVCacheTokens)), num(need), leastBatch)
+		return fmt.Sprintf("its memory holds %s tokens beside the weights, of %s for %d requests", num(max(0, b.KVCacheTokens)), num(need), leastBatch)
 	}
-	return b, ""
+	return ""
 }
 
 // AcceleratorChoice is the profile that would carry the need for the least. It

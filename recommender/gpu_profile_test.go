@@ -44,6 +44,28 @@ func TestAcceleratorServe(t *testing.T) {
 	}
 }
 
+// TestExpectedServer: a full batch writes what its owner says, and of two profiles
+// the ratios are those of what is said of them.
+func TestExpectedServer(t *testing.T) {
+	t.Parallel()
+	whole := recommender.ExpectedServer(64, 400_000, 8000, 2500)
+	tokens := whole.PromptTokens + whole.OutputTokens/2
+	step := float64(whole.MaxBatch)/whole.DecodeTokensPerSecond + whole.StepSecondsPerToken*float64(whole.Slots())*tokens
+	if math.Abs(64/step-2500) > 1e-6 || whole.PrefillTokensPerSecond != 8000 || whole.KVCacheTokens != 400_000 {
+		t.Errorf("%+v writes %v tokens/s", whole, 64/step)
+	}
+	half := recommender.ExpectedServer(32, 200_000, 4000, 1250)
+	b := batchServer()
+	got, why := recommender.AcceleratorProfile{Serving: half}.Serve(b, recommender.AcceleratorProfile{Serving: whole}, 0)
+	if why != "" || got.MaxBatch != b.MaxBatch/2 || math.Abs(got.KVCacheTokens-b.KVCacheTokens/2) > 1e-6 ||
+		math.Abs(got.PrefillTokensPerSecond-b.PrefillTokensPerSecond/2) > 1e-6 || math.Abs(got.DecodeTokensPerSecond/b.DecodeTokensPerSecond-half.DecodeTokensPerSecond/whole.DecodeTokensPerSecond) > 1e-9 {
+		t.Errorf("half of %+v is %+v, refused %q", b, got, why)
+	}
+	if _, why := (recommender.AcceleratorProfile{Serving: recommender.ExpectedServer(4, 100, 4000, 1250)}).Serve(b, recommender.AcceleratorProfile{Serving: whole}, 0); why == "" {
+		t.Error("a cache of a hundred tokens serves")
+	}
+}
+
 // TestDecideAccelerator: 20 requests a second, of which the present profile
 // carries capacity each.
 func TestDecideAccelerator(t *testing.T) {

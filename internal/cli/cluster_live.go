@@ -62,20 +62,15 @@ func (g *gatherFlags) join(ctx context.Context, out *gathering) error {
 	return err
 }
 
-// observe lays what the cluster knows over what the Prometheus said.
-func (g *gathering) observe(s *recommender.Snapshot) {
-	if g.live == nil || g.live.objects == nil {
-		return
+// around is what is known to be around a workload: its RightSize, and where the
+// cluster was read and has it, which the second result says, everything else.
+func (g *gathering) around(w recommender.Workload) (snapshot.Objects, bool) {
+	out, known := snapshot.Objects{}, false
+	if g.live != nil && g.live.objects != nil {
+		out, known = g.live.objects.of(w)
 	}
-	around, ok := g.live.objects.of(s.Workload)
-	if !ok {
-		if g.live.objects.gone(s.Workload) {
-			s.Facts = append(s.Facts, recommender.Fact{Code: recommender.FactWarning, Message: "the cluster has no such object any more"})
-		}
-		return
-	}
-	around.RightSize, _ = g.rightsizes.of(s.Workload)
-	snapshot.Observe(s, around)
+	out.RightSize, _ = g.rightsizes.of(w)
+	return out, known
 }
 
 // adopt takes the connection of the installed settings, unless the flags or the

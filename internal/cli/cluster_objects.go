@@ -43,6 +43,10 @@ type objects struct {
 	ranges map[string][]*corev1.LimitRange
 	pdbs   map[string][]*policyv1.PodDisruptionBudget
 	hpas   map[string][]*autoscalingv2.HorizontalPodAutoscaler
+	// What a cluster may have: VerticalPodAutoscalers, KEDA's ScaledObjects and
+	// Karpenter's NodePools.
+	vpas, scaled map[string][]*unstructured.Unstructured
+	pools        []*unstructured.Unstructured
 }
 
 // targetResources are the kinds that pods belong to.
@@ -67,6 +71,7 @@ func (c *cluster) objects(ctx context.Context, s Streams, namespaces []string) (
 		pods: map[types.UID][]*corev1.Pod{}, children: map[types.UID][]*unstructured.Unstructured{},
 		quotas: map[string][]*corev1.ResourceQuota{}, ranges: map[string][]*corev1.LimitRange{},
 		pdbs: map[string][]*policyv1.PodDisruptionBudget{}, hpas: map[string][]*autoscalingv2.HorizontalPodAutoscaler{},
+		vpas: map[string][]*unstructured.Unstructured{}, scaled: map[string][]*unstructured.Unstructured{},
 	}
 	resources, err := c.discovery.ServerResourcesForGroupVersion("v1")
 	if err != nil {
@@ -83,6 +88,13 @@ func (c *cluster) objects(ctx context.Context, s Streams, namespaces []string) (
 			}
 		})
 	}
+	o.around(ctx, l)
+	return o, l.err
+}
+
+// around reads what is not a target: pods, what bounds them, and who else sizes
+// and scales them.
+func (o *objects) around(ctx context.Context, l *lister) {
 	core, byNode := corev1.SchemeGroupVersion, map[string][]*corev1.Pod{}
 	add(ctx, l, core.WithResource("pods"), func(p *corev1.Pod) {
 		byNode[p.Spec.NodeName] = append(byNode[p.Spec.NodeName], p)
@@ -94,16 +106,24 @@ func (c *cluster) objects(ctx context.Context, s Streams, namespaces []string) (
 	add(ctx, l, core.WithResource("limitranges"), func(r *corev1.LimitRange) { o.ranges[r.Namespace] = append(o.ranges[r.Namespace], r) })
 	add(ctx, l, policyv1.SchemeGroupVersion.WithResource("poddisruptionbudgets"), func(b *policyv1.PodDisruptionBudget) { o.pdbs[b.Namespace] = append(o.pdbs[b.Namespace], b) })
 	add(ctx, l, autoscalingv2.SchemeGroupVersion.WithResource("horizontalpodautoscalers"), func(h *autoscalingv2.HorizontalPodAutoscaler) { o.hpas[h.Namespace] = append(o.hpas[h.Namespace], h) })
+	l.list(ctx, schema.GroupVersionResource{Group: "autoscaling.k8s.io", Version: "v1", Resource: "verticalpodautoscalers"}, true, func(u *unstructured.Unstructured) {
+		o.vpas[u.GetNamespace()] = append(o.vpas[u.GetNamespace()], u)
+	})
+	l.list(ctx, schema.GroupVersionResource{Group: "keda.sh", Version: "v1alpha1", Resource: "scaledobjects"}, true, func(u *unstructured.Unstructured) {
+		o.scaled[u.GetNamespace()] = append(o.scaled[u.GetNamespace()], u)
+	})
 	// What is free on a node is known where all pods are; else nodes tell their
 	// shape.
-	if namespaces[0] != metav1.NamespaceAll {
+	if l.namespaces[0] != metav1.NamespaceAll {
 		clear(byNode)
 	}
 	l.namespaces = []string{metav1.NamespaceAll}
 	add(ctx, l, core.WithResource("nodes"), func(n *corev1.Node) {
 		o.nodes = append(o.nodes, snapshot.Node{Node: n, Load: snapshot.LoadOf(byNode[n.Name])})
 	})
-	return o, l.err
+	l.list(ctx, schema.GroupVersionResource{Group: "karpenter.sh", Version: "v1", Resource: "nodepools"}, true, func(u *unstructured.Unstructured) {
+		o.pools = append(o.pools, u)
+	})
 }
 
 // lister reads lists of objects until something goes wrong.
@@ -168,6 +188,7 @@ func (o *objects) of(w recommender.Workload) (snapshot.Objects, bool) {
 	out := snapshot.Objects{
 		Target: target, Nodes: o.nodes, Features: o.features,
 		Quotas: o.quotas[w.Namespace], LimitRanges: o.ranges[w.Namespace], PDBs: o.pdbs[w.Namespace], HPAs: o.hpas[w.Namespace],
+		VPAs: o.vpas[w.Namespace], ScaledObjects: o.scaled[w.Namespace], NodePools: o.pools,
 	}
 	o.follow(&out, target.GetUID(), 0)
 	return out, true

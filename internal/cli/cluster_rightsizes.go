@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/rightsize-dev/rightsize/api/v1alpha1"
+	"github.com/rightsize-dev/rightsize/internal/collector"
 	"github.com/rightsize-dev/rightsize/internal/snapshot"
 	"github.com/rightsize-dev/rightsize/recommender"
 )
@@ -72,6 +73,21 @@ func (r rightsizes) of(w recommender.Workload) (whole *v1alpha1.RightSize, partl
 	return whole, partly
 }
 
+// signals are those that the RightSizes name, for a history to be read with; nil
+// where there is no RightSize.
+func (r rightsizes) signals() func(recommender.Workload) []collector.UserSignal {
+	if len(r) == 0 {
+		return nil
+	}
+	return func(w recommender.Workload) []collector.UserSignal {
+		rs, _ := r.of(w)
+		if rs == nil {
+			return nil
+		}
+		return snapshot.Signals(rs.Spec.Demand)
+	}
+}
+
 // govern lays the policy of the workload's RightSize over p. What it cannot do
 // comes as facts: then the policy is that of the settings.
 func (g *gathering) govern(w recommender.Workload, p *recommender.Policy) (schedule recommender.Surroundings, facts []recommender.Fact) {
@@ -94,11 +110,6 @@ func (g *gathering) govern(w recommender.Workload, p *recommender.Policy) (sched
 	}
 	if schedule.Windows, schedule.Floors, err = snapshot.Calendar(rs.Spec.Schedule, g.at); err != nil {
 		warn(rs, "its schedule is left aside: %v", oneLine(err))
-	}
-	for _, s := range rs.Spec.Demand.Signals {
-		if s.Type == v1alpha1.SignalPromQL {
-			warn(rs, "demand.signals[%s] is read by the controller alone; here demand is what the catalogue knows", s.Name)
-		}
 	}
 	for _, path := range snapshot.Ignored(rs.Spec) {
 		warn(rs, "%s changes no decision yet", path)

@@ -175,7 +175,7 @@ func (g *gatherFlags) find(ctx context.Context, s Streams, what string, t target
 // fleet reads what there is. A Prometheus without a workload is an error that
 // says what was looked for.
 func (g *gathering) fleet(ctx context.Context) (*collector.Fleet, error) {
-	fleet, err := g.streams.collect(ctx, g.collector, g.at)
+	fleet, err := g.streams.collect(ctx, g.collector, g.at, g.rightsizes.signals())
 	if err != nil {
 		return nil, err
 	}
@@ -217,8 +217,14 @@ func (g *gathering) build(fleet *collector.Fleet, w collector.Workload) recommen
 	}
 	schedule, found := g.govern(w.ID, &policy)
 	w.Facts = append(w.Facts, found...)
+	around, known := g.around(w.ID)
+	snapshot.ExpectEngine(&policy, around)
 	s := snapshot.Build(w, g.at, policy)
-	g.observe(&s)
+	if known {
+		snapshot.Observe(&s, around)
+	} else if g.live != nil && g.live.objects != nil && g.live.objects.gone(w.ID) {
+		s.Facts = append(s.Facts, recommender.Fact{Code: recommender.FactWarning, Message: "the cluster has no such object any more"})
+	}
 	s.Windows, s.Floors = schedule.Windows, schedule.Floors
 	return s
 }

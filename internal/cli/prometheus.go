@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/rightsize-dev/rightsize/internal/collector"
+	"github.com/rightsize-dev/rightsize/recommender"
 )
 
 // prometheusFlags are the flags of every command that reads history from a
@@ -306,8 +307,8 @@ func (d *promDuration) Set(s string) error {
 func (*promDuration) Type() string { return "duration" }
 
 // collect reads the fleet and shows how far it is.
-func (s Streams) collect(ctx context.Context, c *collector.Collector, at time.Time) (*collector.Fleet, error) {
+func (s Streams) collect(ctx context.Context, c *collector.Collector, at time.Time, named func(recommender.Workload) []collector.UserSignal) (*collector.Fleet, error) {
 	p := s.startProgress("reading "+c.Source(), 0)
 	defer p.finish()
-	return c.Collect(ctx, at, p.update)
+	return c.CollectNamed(ctx, at, named, p.update)
 }

@@ -54,6 +54,8 @@ type Archive struct {
 	known  view
 	// watched are the signals that owners of workloads named.
 	watched map[recommender.Workload][]*watched
+	// asked tells which they are, where that is known by whoever reads once.
+	asked func(recommender.Workload) []UserSignal
 }
 
 // volume is one series of a workload: of one of its containers, or of itself.

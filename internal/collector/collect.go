@@ -8,6 +8,8 @@ import (
 
 	"github.com/prometheus/common/model"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/rightsize-dev/rightsize/recommender"
 )
 
 // Steps of what changes rarely.
@@ -56,7 +58,14 @@ type collection struct {
 // with optional signals is in the facts of the fleet; an error means that CPU,
 // memory or owners cannot be had.
 func (c *Collector) Collect(ctx context.Context, at time.Time, progress func(done, total int)) (*Fleet, error) {
+	return c.CollectNamed(ctx, at, nil, progress)
+}
+
+// CollectNamed is Collect where the owners of workloads named signals, which a
+// function tells for each; nil for none.
+func (c *Collector) CollectNamed(ctx context.Context, at time.Time, named func(recommender.Workload) []UserSignal, progress func(done, total int)) (*Fleet, error) {
 	a := c.archive()
+	a.asked = named
 	queries, err := a.Read(ctx, at, progress)
 	if err != nil {
 		return nil, err
@@ -70,7 +79,8 @@ func (c *Collector) Collect(ctx context.Context, at time.Time, progress func(don
 }
 
 func (x *collection) read(ctx context.Context) error {
-	scope, err := x.Collector.scope(ctx, x.run, x.grids.fine.end)
+	known := !x.At().IsZero()
+	scope, err := x.Collector.scope(ctx, x.run, x.grids.fine.end, known)
 	if err != nil {
 		return err
 	}
@@ -82,7 +92,7 @@ func (x *collection) read(ctx context.Context) error {
 	case scope.cluster != x.scope.cluster:
 		return x.anew(ctx)
 	}
-	found, err := x.discover(ctx, x.run, scope, x.grids.fine.within(window{x.grids.fine.end.Add(-x.span), x.grids.fine.end}))
+	found, err := x.discover(ctx, x.run, scope, x.grids.fine.within(window{x.grids.fine.end.Add(-x.span), x.grids.fine.end}), known)
 	if err != nil {
 		return err
 	}
@@ -102,6 +112,7 @@ func (x *collection) read(ctx context.Context) error {
 	if err := x.readWindows(ctx); err != nil {
 		return err
 	}
+	x.ask()
 	if err := x.readWatched(ctx); err != nil {
 		return err
 	}
@@ -112,7 +123,7 @@ func (x *collection) read(ctx context.Context) error {
 // workloads are told apart by another label than before.
 func (x *collection) anew(ctx context.Context) error {
 	a, fresh := x.Archive, x.archive()
-	fresh.most, fresh.maxBytes = a.most, a.maxBytes
+	fresh.most, fresh.maxBytes, fresh.asked = a.most, a.maxBytes, a.asked
 	again := fresh.collection(x.grids.fine.end, nil)
 	again.run = x.run
 	if err := again.read(ctx); err != nil {

@@ -93,6 +93,8 @@ type Signal struct {
 	Metric string
 	// Coarse says that the metric in use reads high.
 	Coarse bool
+	// Named says that the owner of the workload named it.
+	Named bool
 	// Series is summed over the pods, but for roles that say otherwise.
 	Series forecaster.Series
 }

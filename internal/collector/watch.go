@@ -55,6 +55,11 @@ type watched struct {
 func (a *Archive) Watch(w recommender.Workload, signals []UserSignal) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.watch(w, signals, a.confinement(w))
+}
+
+// watch is Watch with what the selectors of queries have to meet.
+func (a *Archive) watch(w recommender.Workload, signals []UserSignal, within matchers) error {
 	before := a.watched[w]
 	after := make([]*watched, 0, len(signals))
 	for _, u := range signals {
@@ -65,7 +70,7 @@ func (a *Archive) Watch(w recommender.Workload, signals []UserSignal) error {
 			}
 		} else {
 			var err error
-			if n.confined, err = confine(u.Query, a.confinement(w)); err != nil {
+			if n.confined, err = confine(u.Query, within); err != nil {
 				return fmt.Errorf("%s.promQL.query: %q: %w", u.Field, shorten(u.Query, 100), err)
 			}
 		}
@@ -81,6 +86,31 @@ func (a *Archive) Watch(w recommender.Workload, signals []UserSignal) error {
 		delete(a.watched, w)
 	}
 	return nil
+}
+
+// ask finds out which signals the owners of workloads named. What is wrong with
+// them is a fact about the workload, which then is without any.
+func (x *collection) ask() {
+	if x.asked == nil {
+		return
+	}
+	x.Archive.mu.Lock()
+	defer x.Archive.mu.Unlock()
+	for w := range x.shelf {
+		signals := x.asked(w)
+		if len(signals) == 0 || !x.wanted(w) {
+			continue
+		}
+		within := matchers{equal("namespace", w.Namespace)}
+		if x.scope.cluster != "" {
+			within = within.and(equal(x.scope.cluster, w.Cluster))
+		}
+		if err := x.watch(w, signals, within); err != nil {
+			nothing := &watched{UserSignal: signals[0], problem: err.Error(), series: &pack.Series{}}
+			nothing.Role, nothing.Preset = RoleDemand, "" // Which role it has is not known: none is taken in its place.
+			x.watched[w] = []*watched{nothing}
+		}
+	}
 }
 
 // known is an error unless there is a signal of the name.
@@ -210,6 +240,7 @@ func (a *Archive) chosen(w recommender.Workload, found []Signal) ([]Signal, []re
 			facts = append(facts, recommender.Fact{Code: recommender.FactMissing, Signal: n.Name, Message: problem})
 			continue
 		}
+		s.Named = true
 		first = append(first, s)
 	}
 	for _, s := range found {

@@ -43,6 +43,8 @@ type Options struct {
 	LeaseDuration time.Duration
 	Metrics       string
 	Health        string
+	// Profiling is where profiles are served, empty for nowhere.
+	Profiling string
 	// External is where external.metrics.k8s.io is served, empty for nowhere, with
 	// the certificate in the folder ExternalCertificates.
 	External             string
@@ -52,7 +54,9 @@ type Options struct {
 	Kubeconfig           string
 	LogLevel             string
 	Record               string
+	Check                string
 	Pulse                time.Duration
+	ResourceMetrics      bool
 	Warmup               time.Duration
 	Concurrency          int
 	Grace                time.Duration
@@ -70,6 +74,7 @@ func (o *Options) bind(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.LeaseDuration, "lease-duration", 15*time.Second, "how long a lease holds that is not renewed")
 	fs.StringVar(&o.Metrics, "metrics-bind-address", ":8080", "address of /metrics; 0 serves none")
 	fs.StringVar(&o.Health, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 serves none")
+	fs.StringVar(&o.Profiling, "pprof-bind-address", "", "address of /debug/pprof, for the profiles of Go; keep it on the loopback (default: not served)")
 	fs.StringVar(&o.External, "external-metrics-bind-address", "", "address of external.metrics.k8s.io, which offers forecasts to HPAs (default: not served)")
 	fs.StringVar(&o.ExternalCertificates, "external-metrics-cert-dir", "/etc/rightsize/external-metrics", "folder of tls.crt and tls.key for it, read again when they change")
 	fs.StringVar(&o.ConfigFile, "config", "", "settings file (docs/config.md), read again when it changes; the connection to Prometheus takes a restart")
@@ -77,7 +82,9 @@ func (o *Options) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig file, to run outside of a cluster (default: the service account, else $KUBECONFIG)")
 	fs.StringVar(&o.LogLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&o.Record, "record-decisions", "", "folder for the snapshot that the last decision about each workload was made from, and the decision, as JSON (default none)")
+	fs.StringVar(&o.Check, "check-decisions", "", "folder of --record-decisions: decide again about each snapshot in it, tell which decisions would be others than recorded, and end with 1 where any is")
 	fs.DurationVar(&o.Pulse, "pulse-interval", 15*time.Second, "how often the newest demand of all workloads is looked at between rounds; the scrape interval of Prometheus; 0 never")
+	fs.BoolVar(&o.ResourceMetrics, "resource-metrics", true, "also look at metrics.k8s.io each --pulse-interval, where it is served: it knows of a surge before Prometheus has scraped it")
 	fs.DurationVar(&o.Warmup, "warm-up", 5*time.Minute, "how long after a start only what cannot wait is changed")
 	fs.IntVar(&o.Concurrency, "concurrency", 2, "decisions, and plans, that are made at once, 1 to 32")
 	fs.DurationVar(&o.Grace, "shutdown-grace", 30*time.Second, "how long a change under way may take to end on shutdown")
@@ -169,6 +176,16 @@ func Main(ctx context.Context, version string, args []string, out io.Writer) int
 	if err := errors.Join(err, o.check()); err != nil {
 		_, _ = fmt.Fprintln(out, err)
 		return 2
+	}
+	if o.Check != "" {
+		alike, err := checkRecords(o.Check, out)
+		if err != nil {
+			_, _ = fmt.Fprintln(out, err)
+		}
+		if err != nil || !alike {
+			return 1
+		}
+		return 0
 	}
 	o.Log, o.Quiet = logr.FromSlogHandler(logHandler(out, level)), logr.FromSlogHandler(logHandler(out, level))
 	if level >= slog.LevelInfo {

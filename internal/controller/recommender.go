@@ -238,7 +238,7 @@ func (r *recommends) recommend(ctx context.Context, rs *v1alpha1.RightSize, foun
 		}
 		c.set(v1alpha1.ConditionReconciling, true, v1alpha1.ReasonReading, "the history of the cluster is being read")
 		return nil
-	case how == knownStale:
+	case how == knownStale && !r.data.history.Exceeded(id, c.now):
 		c.set(v1alpha1.ConditionRecommendationAvailable, false, v1alpha1.ReasonSourceUnavailable, firstLine(failure))
 		return nil
 	case several:
@@ -246,6 +246,7 @@ func (r *recommends) recommend(ctx context.Context, rs *v1alpha1.RightSize, foun
 		return nil
 	}
 	_, span := r.tracer.Start(ctx, "snapshot")
+	snapshot.ExpectEngine(&p.Policy, found.objects)
 	others, err := r.group(ctx, rs, c.now)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "the others of the group are not known")
@@ -283,6 +284,10 @@ func (r *recommends) recommend(ctx context.Context, rs *v1alpha1.RightSize, foun
 	if len(ignored) > 0 && d.Action != recommender.ActionNone {
 		c.set(v1alpha1.ConditionRecommendationAvailable, true, v1alpha1.ReasonRecommended, "not looked at: "+strings.Join(ignored, ", "))
 	}
+	if how == knownStale {
+		c.set(v1alpha1.ConditionRecommendationAvailable, true, v1alpha1.ReasonRecommended,
+			"raised by "+usageSource+", lowered by nothing, since Prometheus does not answer: "+firstLine(failure))
+	}
 	if err := record(r.folder, s, d); err != nil {
 		log.FromContext(ctx).Error(err, "decisions are not recorded")
 	}
@@ -313,7 +318,7 @@ func (r *recommends) state(ctx context.Context, rs *v1alpha1.RightSize, text str
 func (r *recommends) publish(ctx context.Context, rs *v1alpha1.RightSize, before, after v1alpha1.RightSizeStatus, d *recommender.Decision, now time.Time) error {
 	r.tell(rs, after)
 	confirms := d != nil && r.alone && unfinished(rs, after) && (before.DecisionTime == nil || now.Sub(before.DecisionTime.Time) >= confirmEvery)
-	if !confirms && !changed(before, after, now) {
+	if !confirms && !changed(rs.Spec.Mode, before, after, now) {
 		r.confirm(rs, d)
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rightsize-dev/rightsize/api/v1alpha1"
 	"github.com/rightsize-dev/rightsize/internal/telemetry"
+	"github.com/rightsize-dev/rightsize/recommender"
 )
 
 const (
@@ -45,6 +46,8 @@ type rounds struct {
 	log     logr.Logger
 	step    time.Duration
 	pulse   time.Duration
+	// usage is what else tells of surprises; nil for nothing.
+	usage *usages
 	// every is called before each round.
 	every func(context.Context)
 	// due is sent to where a round does not wait for its time: pulses tell that
@@ -61,6 +64,9 @@ func (r *rounds) Start(ctx context.Context) error {
 	var group sync.WaitGroup
 	if r.pulse > 0 {
 		group.Go(func() { r.pulses(ctx) })
+		if r.usage != nil {
+			group.Go(func() { r.measures(ctx) })
+		}
 	}
 	wait := retryLeast
 	for {
@@ -248,20 +254,24 @@ func (r *rounds) pulses(ctx context.Context) {
 			default: // It is due already, or under way.
 			}
 		}
-		if err != nil {
+		if err != nil { // Some of it may be known.
 			r.log.V(1).Info("the newest demand cannot be read", "error", err.Error())
+		}
+		r.hurry(ctx, surprised)
+	}
+}
+
+// hurry has the RightSizes of workloads looked at before all others.
+func (r *rounds) hurry(ctx context.Context, surprised []recommender.Workload) {
+	for _, w := range surprised {
+		var named v1alpha1.RightSizeList
+		if err := r.reader.List(ctx, &named, client.InNamespace(w.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+			r.log.Error(err, "list RightSizes", "namespace", w.Namespace)
 			continue
 		}
-		for _, w := range surprised {
-			var named v1alpha1.RightSizeList
-			if err := r.reader.List(ctx, &named, client.InNamespace(w.Namespace), client.UnsafeDisableDeepCopy); err != nil {
-				r.log.Error(err, "list RightSizes", "namespace", w.Namespace)
-				continue
-			}
-			for i := range named.Items {
-				if ref := named.Items[i].Spec.TargetRef; ref.Kind == w.Kind && ref.Name == w.Name {
-					r.queues[0].add(prioritySurprise, 0, reconcile.Request{NamespacedName: keyOf(&named.Items[i])})
-				}
+		for i := range named.Items {
+			if ref := named.Items[i].Spec.TargetRef; ref.Kind == w.Kind && ref.Name == w.Name {
+				r.queues[0].add(prioritySurprise, 0, reconcile.Request{NamespacedName: keyOf(&named.Items[i])})
 			}
 		}
 	}

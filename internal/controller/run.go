@@ -131,7 +131,7 @@ func (p *program) managerOptions() ctrl.Options {
 	return ctrl.Options{
 		Scheme: newScheme(), Logger: o.Quiet, Cache: cacheOptions(o.Namespaces),
 		Client:  client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{}, Unstructured: false}},
-		Metrics: metricsserver.Options{BindAddress: o.Metrics}, HealthProbeBindAddress: "0",
+		Metrics: metricsserver.Options{BindAddress: o.Metrics}, HealthProbeBindAddress: "0", PprofBindAddress: o.Profiling,
 		LeaderElection: o.LeaderElect, LeaderElectionID: "rightsize-" + string(o.Role), LeaderElectionNamespace: o.Namespace,
 		LeaderElectionReleaseOnCancel: true, LeaseDuration: &o.LeaseDuration, RenewDeadline: &renew, RetryPeriod: &retry,
 		GracefulShutdownTimeout: &p.options.Grace,
@@ -261,7 +261,11 @@ func (p *program) recommender(goes *rounds, together *shared) error {
 	if err != nil {
 		return err
 	}
-	return p.watch(c, &watcher{reader: p.manager.GetCache(), after: 2 * time.Second}, q, predicate.TypedGenerationChangedPredicate[*v1alpha1.RightSize]{})
+	w := &watcher{reader: p.manager.GetCache(), after: 2 * time.Second}
+	if goes.usage, err = p.usage(w); err != nil {
+		return err
+	}
+	return p.watch(c, w, q, predicate.TypedGenerationChangedPredicate[*v1alpha1.RightSize]{})
 }
 
 func (p *program) actuator(goes *rounds, together *shared) error {
@@ -331,9 +335,9 @@ func (p *program) watch(c controller.Controller, w *watcher, q *queue, of predic
 			return fmt.Errorf("watch: %w", err)
 		}
 	}
-	p.world.whenServed(func(k schema.GroupVersionKind) {
-		if err := c.Watch(source.TypedKind(caches, object(k), rivals[*unstructured.Unstructured](w))); err != nil {
-			p.options.Log.Error(err, "changes of other autoscalers are seen with the next round only", "kind", k.Kind)
+	p.world.followRivals(func(k schema.GroupVersionKind) {
+		if err := c.Watch(source.TypedKind[*unstructured.Unstructured, reconcile.Request](caches, object(k), rivals[*unstructured.Unstructured](w))); err != nil {
+			p.options.Log.Error(err, "another autoscaler is not watched", "kind", k.Kind) // Rounds look at it all the same.
 		}
 	})
 	return nil

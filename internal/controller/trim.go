@@ -36,7 +36,7 @@ func trimPod(in any) (any, error) {
 	p.Spec = corev1.PodSpec{
 		NodeName: s.NodeName, NodeSelector: s.NodeSelector, Affinity: s.Affinity, Tolerations: s.Tolerations, OS: s.OS,
 		RestartPolicy: s.RestartPolicy, Overhead: s.Overhead, Resources: s.Resources, TopologySpreadConstraints: s.TopologySpreadConstraints,
-		ActiveDeadlineSeconds: s.ActiveDeadlineSeconds, Priority: s.Priority, SchedulingGates: s.SchedulingGates,
+		ActiveDeadlineSeconds: s.ActiveDeadlineSeconds, Priority: s.Priority, SchedulingGates: s.SchedulingGates, ResourceClaims: s.ResourceClaims,
 		Containers: trimContainers(s.Containers), InitContainers: trimContainers(s.InitContainers),
 	}
 	t := p.Status

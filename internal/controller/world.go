@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -47,10 +45,10 @@ type world struct {
 	features actuator.Features
 	nodes    []snapshot.Node
 	nodesAt  time.Time
-	// served are the kinds of others that the cluster has and that are cached.
+	// served are the kinds of others that the cluster has and that are cached, and
+	// follow is called for each of them that is another autoscaler.
 	served map[schema.GroupVersionKind]bool
-	// found are called with those that the cluster has come to serve.
-	found []func(schema.GroupVersionKind)
+	follow []func(schema.GroupVersionKind)
 }
 
 // The kinds of other autoscalers that a cluster may have.
@@ -61,40 +59,64 @@ func rivalKinds() []schema.GroupVersionKind {
 	}
 }
 
-// discover starts to watch the autoscalers that the cluster has come to serve.
+// nodePoolKind is Karpenter's, which tells how many nodes there may be.
+func nodePoolKind() schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: "karpenter.sh", Version: "v1", Kind: "NodePool"}
+}
+
+// discover starts to watch what the cluster has come to serve of the kinds that
+// it may have: other autoscalers, and NodePools where nodes may be read.
 func (w *world) discover(ctx context.Context) {
-	for _, k := range rivalKinds() {
-		w.mu.Lock()
-		known := w.served[k]
-		w.mu.Unlock()
-		if known {
+	for _, k := range append(rivalKinds(), nodePoolKind()) {
+		if w.serves(k) {
 			continue
 		}
-		if _, err := w.mapper.RESTMapping(k.GroupKind(), k.Version); err != nil {
-			continue // Not served, or not now.
+		mapping, err := w.mapper.RESTMapping(k.GroupKind(), k.Version)
+		if err != nil || mapping.Scope.Name() == meta.RESTScopeNameRoot && !w.readable(ctx, k) {
+			continue // Not served, or not now, or not for us.
 		}
 		if _, err := w.caches.GetInformer(ctx, object(k), cache.BlockUntilSynced(false)); err != nil {
 			continue
 		}
 		w.mu.Lock()
 		w.served[k] = true
-		found := slices.Clone(w.found)
+		follow := w.follow
 		w.mu.Unlock()
-		for _, f := range found {
-			f(k)
+		for _, f := range follow {
+			if k != nodePoolKind() {
+				f(k)
+			}
 		}
 	}
 }
 
-// whenServed calls for each kind of other autoscalers that the cluster serves, now
-// and from now on.
-func (w *world) whenServed(f func(schema.GroupVersionKind)) {
+func (w *world) serves(k schema.GroupVersionKind) bool {
 	w.mu.Lock()
-	w.found = append(w.found, f)
-	now := slices.Collect(maps.Keys(w.served))
+	defer w.mu.Unlock()
+	return w.served[k]
+}
+
+// readable says whether objects of a kind of the whole cluster may be listed: a
+// cache of those that may not would never be full.
+func (w *world) readable(ctx context.Context, k schema.GroupVersionKind) bool {
+	if !w.nodesReadable {
+		return false
+	}
+	all := &unstructured.UnstructuredList{}
+	all.SetGroupVersionKind(k)
+	return w.live.List(ctx, all, client.Limit(1)) == nil
+}
+
+// followRivals has a function called for each kind of other autoscalers that the
+// cluster serves or comes to serve.
+func (w *world) followRivals(f func(schema.GroupVersionKind)) {
+	w.mu.Lock()
+	w.follow = append(w.follow, f)
 	w.mu.Unlock()
-	for _, k := range now {
-		f(k)
+	for _, k := range rivalKinds() {
+		if w.serves(k) {
+			f(k)
+		}
 	}
 }
 
@@ -155,8 +177,23 @@ func (w *world) objects(ctx context.Context, rs *v1alpha1.RightSize, target *uns
 	if o.Nodes, err = w.allNodes(ctx); err != nil {
 		return o, err
 	}
+	if o.NodePools, err = w.others(ctx, nodePoolKind(), ""); err != nil {
+		return o, err
+	}
 	err = w.namespaced(ctx, rs.Namespace, &o)
 	return o, err
+}
+
+// others are the objects of a kind that the cluster may have; none where it does
+// not.
+func (w *world) others(ctx context.Context, k schema.GroupVersionKind, namespace string) ([]*unstructured.Unstructured, error) {
+	if !w.serves(k) {
+		return nil, nil
+	}
+	all := &unstructured.UnstructuredList{}
+	all.SetGroupVersionKind(k)
+	err := w.list(ctx, all, namespace)
+	return pointers(all.Items), err
 }
 
 // ownedDepth is how far owners of owners are followed: a LeaderWorkerSet owns a
@@ -260,19 +297,10 @@ func (w *world) namespaced(ctx context.Context, namespace string, o *snapshot.Ob
 	o.Quotas, o.LimitRanges, o.PDBs = pointers(quotas.Items), pointers(ranges.Items), pointers(budgets.Items)
 	o.HPAs, o.RightSizes = pointers(hpas.Items), pointers(others.Items)
 	for i, into := range []*[]*unstructured.Unstructured{&o.VPAs, &o.ScaledObjects} {
-		k := rivalKinds()[i]
-		w.mu.Lock()
-		served := w.served[k]
-		w.mu.Unlock()
-		if !served {
-			continue
-		}
-		all := &unstructured.UnstructuredList{}
-		all.SetGroupVersionKind(k)
-		if err := w.list(ctx, all, namespace); err != nil {
+		var err error
+		if *into, err = w.others(ctx, rivalKinds()[i], namespace); err != nil {
 			return err
 		}
-		*into = pointers(all.Items)
 	}
 	return nil
 }

@@ -2,6 +2,8 @@ package history_test
 
 import (
 	"math"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/rightsize-dev/rightsize/actuator"
 	"github.com/rightsize-dev/rightsize/internal/collector"
 	"github.com/rightsize-dev/rightsize/internal/history"
+	"github.com/rightsize-dev/rightsize/internal/snapshot"
 	"github.com/rightsize-dev/rightsize/internal/testkit/prometheus"
 	"github.com/rightsize-dev/rightsize/internal/testkit/world"
 	"github.com/rightsize-dev/rightsize/recommender"
@@ -124,6 +127,29 @@ func TestWatch(t *testing.T) {
 	s := see(end, sum, carts)
 	if d := s.Demand; d == nil || d.Signal != "checkouts" || d.Unit != "checkouts/s" || math.Abs(d.Last-12) > 0.1 || d.Samples < 70 || d.Backlog != 3 {
 		t.Fatalf("the demand is %v", s.Demand)
+	}
+	// So it is where all is read at once.
+	asked := func(signals ...collector.UserSignal) collector.Workload {
+		t.Helper()
+		fleet, err := newCollector(t, base, span).CollectNamed(t.Context(), end, func(w recommender.Workload) []collector.UserSignal {
+			if w == web() {
+				return signals
+			}
+			return nil
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(fleet.Workloads, func(w collector.Workload) bool { return w.ID == web() })
+		return fleet.Workloads[i]
+	}
+	if d := snapshot.Build(asked(sum, carts), end, recommender.Policy{}, snapshot.Light()).Demand; !reflect.DeepEqual(d, s.Demand) {
+		t.Errorf("at once the demand is %v, want %v", d, s.Demand)
+	}
+	broken := collector.UserSignal{Name: "x", Field: "spec.demand.signals[4]", Preset: "http_request"}
+	if w := asked(broken, sum); snapshot.Build(w, end, recommender.Policy{}).Demand != nil || len(w.Facts) != 1 ||
+		!strings.Contains(w.Facts[0].Message, `spec.demand.signals[4].preset: "http_request" is not in the catalog`) {
+		t.Errorf("of a signal that cannot be there is %+v", w.Facts)
 	}
 	// A pulse has the newest of it, too.
 	if _, err := store.Pulse(t.Context(), end.Add(4*time.Minute)); err != nil {

@@ -33,10 +33,9 @@ const (
 // expectation is what the newest snapshot of a workload foretold, of each
 // quantity by its name.
 type expectation struct {
+	// origin is the newest of the bounds'.
 	origin time.Time
-	// upper are the quantiles of the maximum up to each of expectedSpans after
-	// the origin.
-	upper map[string][]float64
+	upper  map[string]bound
 	// demand and queues are where the newest values of them are found, backlog is
 	// what was known to wait.
 	demand  collector.SignalKey
@@ -46,6 +45,13 @@ type expectation struct {
 	with []recommender.Workload
 	// told are the values that were told of since.
 	told map[string]float64
+}
+
+// bound is what a forecast bounds a quantity by: the quantiles of the maximum up
+// to each of expectedSpans after its origin.
+type bound struct {
+	origin time.Time
+	within []float64
 }
 
 // expectedSpans are how far an expectation goes; after that its last value
@@ -65,14 +71,17 @@ const (
 
 // expect remembers what the snapshot of a workload foretells, and who serves its
 // demand, too.
-func (s *Store) expect(w collector.Workload, snap *recommender.Snapshot, with []recommender.Workload) {
-	e := &expectation{upper: map[string][]float64{}, told: map[string]float64{}, with: with}
+func (s *Store) expect(w collector.Workload, snap *recommender.Snapshot, with []recommender.Workload) *expectation {
+	e := &expectation{upper: map[string]bound{}, told: map[string]float64{}, with: with}
 	add := func(name string, u recommender.Usage) {
 		if !u.Forecast.Valid() {
 			return
 		}
-		e.origin = u.Forecast.Origin
-		e.upper[name] = uppers(u.Forecast)
+		b := bound{u.Forecast.Origin, uppers(u.Forecast)}
+		e.upper[name] = b
+		if b.origin.After(e.origin) {
+			e.origin = b.origin
+		}
 	}
 	for _, c := range snap.Containers {
 		add(ofCPU+c.Name, c.CPU)
@@ -89,6 +98,7 @@ func (s *Store) expect(w collector.Workload, snap *recommender.Snapshot, with []
 		e.told = old.told // The same forecast: what was told of is known.
 	}
 	s.expected[snap.Workload] = e
+	return e
 }
 
 // signalKeys are where the demand of a snapshot and what waits is found among
@@ -120,11 +130,11 @@ func (e *expectation) at(name string, now time.Time) (float64, bool) {
 	if !ok {
 		return 0, false
 	}
-	i := slices.IndexFunc(expectedSpans(), func(d time.Duration) bool { return now.Sub(e.origin) <= d })
+	i := slices.IndexFunc(expectedSpans(), func(d time.Duration) bool { return now.Sub(upper.origin) <= d })
 	if i < 0 {
-		i = len(upper) - 1
+		i = len(upper.within) - 1
 	}
-	return upper[i], true
+	return upper.within[i], true
 }
 
 // Pulse measures the newest CPU, memory, demand, queues and OOM kills of all
@@ -157,7 +167,7 @@ func (s *Store) surprises(newest map[recommender.Workload]*collector.Newest) []r
 			surprised = append(surprised, w)
 		}
 	}
-	slices.SortFunc(surprised, func(a, b recommender.Workload) int { return strings.Compare(a.String(), b.String()) })
+	sortWorkloads(surprised)
 	return surprised
 }
 
@@ -185,6 +195,10 @@ func pooled(newest map[recommender.Workload]*collector.Newest, w recommender.Wor
 		}
 	}
 	return &out
+}
+
+func sortWorkloads(w []recommender.Workload) {
+	slices.SortFunc(w, func(a, b recommender.Workload) int { return strings.Compare(a.String(), b.String()) })
 }
 
 // surprised says whether anything is to be told of, and notes it.

@@ -65,6 +65,11 @@ type Store struct {
 	// foretold.
 	newest   map[recommender.Workload]*collector.Newest
 	expected map[recommender.Workload]*expectation
+	// memos remember the forecasts of workloads.
+	memos map[recommender.Workload]*snapshot.Memo
+	// measured is what somebody else measured last, called source.
+	measured map[recommender.Workload]Measured
+	source   string
 	// evidence are the newest minutes, up to evidenceAt.
 	evidence   map[recommender.Workload][]collector.Minute
 	evidenceAt time.Time
@@ -74,7 +79,8 @@ type Store struct {
 func New(c *collector.Collector, o Options) *Store {
 	return &Store{
 		archive: c.NewArchive(), options: o,
-		expected: map[recommender.Workload]*expectation{}, evidence: map[recommender.Workload][]collector.Minute{},
+		expected: map[recommender.Workload]*expectation{}, memos: map[recommender.Workload]*snapshot.Memo{},
+		evidence: map[recommender.Workload][]collector.Minute{},
 	}
 }
 
@@ -107,6 +113,7 @@ func (s *Store) tidy() {
 	for _, id := range s.archive.Workloads() {
 		there[id] = true
 	}
+	maps.DeleteFunc(s.memos, func(id recommender.Workload, _ *snapshot.Memo) bool { return !there[id] })
 	for id, e := range s.expected {
 		if !there[id] {
 			delete(s.expected, id)
@@ -150,7 +157,7 @@ func (s *Store) Snapshot(id recommender.Workload, now time.Time, p recommender.P
 		return recommender.Snapshot{}, false
 	}
 	w.Facts = snapshot.Facts(s.facts(), w.Facts)
-	var options []snapshot.Option
+	options := []snapshot.Option{snapshot.Remembering(s.memo(id))}
 	if !s.options.Full {
 		options = append(options, snapshot.Light())
 	}
@@ -163,13 +170,26 @@ func (s *Store) Snapshot(id recommender.Workload, now time.Time, p recommender.P
 		with = nil
 	}
 	s.mu.RLock()
-	n := pooled(s.newest, id, with)
+	n, m, source := pooled(s.newest, id, with), s.measured[id], s.source
 	s.mu.RUnlock()
 	if n != nil && !n.At.After(now) && now.Sub(n.At) < newestAge && n.At.After(s.archive.At()) {
 		renew(&snap, w, n)
 	}
-	s.expect(w, &snap, with)
+	e := s.expect(w, &snap, with)
+	if m.fresh(now) {
+		raise(&snap, e, m, source)
+	}
 	return snap, true
+}
+
+// memo is that of a workload.
+func (s *Store) memo(id recommender.Workload) *snapshot.Memo {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.memos[id] == nil {
+		s.memos[id] = snapshot.NewMemo()
+	}
+	return s.memos[id]
 }
 
 // members finds the histories of the others of a group.

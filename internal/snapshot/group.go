@@ -40,7 +40,7 @@ func (b *builder) together(s *recommender.Snapshot, w collector.Workload, e engi
 	own.Batch, own.Evidence = *s.Batch, s.BatchEvidence
 	variants := []recommender.Variant{own}
 	for _, m := range b.others {
-		theirs, known := engineOf(m.Workload, b.now)
+		theirs, known := engineOf(m.Workload, b.now, m.Policy.EnginePrior != recommender.BatchServer{})
 		if !known {
 			continue // It serves nothing that could be told.
 		}
@@ -52,7 +52,7 @@ func (b *builder) together(s *recommender.Snapshot, w collector.Workload, e engi
 		if m.Desired != nil {
 			desired = *m.Desired
 		}
-		if evidence.Observations == 0 {
+		if evidence.Observations == 0 && m.Policy.EnginePrior == (recommender.BatchServer{}) {
 			continue
 		}
 		if v := variant(m.Workload, b.now, m.Policy, desired, m.Stays); v.Max > 0 || !m.Stays {
@@ -67,8 +67,10 @@ func (b *builder) together(s *recommender.Snapshot, w collector.Workload, e engi
 		return
 	}
 	// How much CPU goes with the demand of all is not how much goes with its own.
-	s.Demand.Usage, s.Demand.Relation, s.Demand.Backlog = b.summarize(requests), recommender.Relation{}, backlog
-	s.Tokens = &recommender.Tokens{Prompt: b.summarize(ratio(prompt, requests)), Output: b.summarize(ratio(output, requests))}
+	s.Demand.Usage, s.Demand.Relation, s.Demand.Backlog = b.summarize("group/requests", requests), recommender.Relation{}, backlog
+	s.Tokens = &recommender.Tokens{
+		Prompt: b.summarize("group/prompt", ratio(prompt, requests)), Output: b.summarize("group/output", ratio(output, requests)),
+	}
 	// All decisions of the group see one order.
 	slices.SortStableFunc(variants, func(a, b recommender.Variant) int { return strings.Compare(a.Name, b.Name) })
 	s.Variants = variants

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/rightsize-dev/rightsize/forecaster"
@@ -16,8 +17,9 @@ type engine struct {
 	firstSeconds, firsts, running, waiting, cache  forecaster.Series
 }
 
-// engineOf finds the signals; false where too little of them is known.
-func engineOf(w collector.Workload, now time.Time) (engine, bool) {
+// engineOf finds the signals; false where too little of them is known: without a
+// prior, how long tokens take has to be.
+func engineOf(w collector.Workload, now time.Time, prior bool) (engine, bool) {
 	find := func(name string) forecaster.Series {
 		for _, s := range w.Signals {
 			if s.Name == name {
@@ -32,12 +34,11 @@ func engineOf(w collector.Workload, now time.Time) (engine, bool) {
 		firstSeconds: find("first_token_seconds"), firsts: find("first_tokens"),
 		running: find("inference_running"), waiting: find("inference_queue"), cache: find("kv_cache"),
 	}
-	for _, s := range []forecaster.Series{e.requests, e.prompt, e.output, e.tokenSeconds, e.tokens} {
-		if s.Observed() == 0 {
-			return e, false
-		}
+	needed := []forecaster.Series{e.requests, e.prompt, e.output}
+	if !prior {
+		needed = append(needed, e.tokenSeconds, e.tokens)
 	}
-	return e, true
+	return e, !slices.ContainsFunc(needed, func(s forecaster.Series) bool { return s.Observed() == 0 })
 }
 
 // observation is what is known of the step that ends at t. What waits and
@@ -62,45 +63,81 @@ func orZero(v float64) float64 {
 }
 
 // inference fills in how a pod serves a language model, learned from the whole
-// history, and makes requests the demand and forecasts their tokens. Nothing
-// changes for other workloads.
+// history and from what its owner expects, and makes requests the demand and
+// forecasts their tokens. Nothing changes for other workloads.
 func (b *builder) inference(s *recommender.Snapshot, w collector.Workload) {
-	e, ok := engineOf(w, s.Now)
+	prior := s.Policy.EnginePrior
+	e, ok := engineOf(w, s.Now, prior != recommender.BatchServer{})
 	if !ok {
 		return
 	}
 	server, evidence := learn(e, w, s.Policy)
-	if evidence.Observations == 0 {
+	if evidence.Observations == 0 && prior == (recommender.BatchServer{}) {
 		return
 	}
 	s.Batch, s.BatchEvidence = &server, &evidence
-	for _, sig := range w.Signals {
-		if sig.Name == "inference_requests" {
-			s.Demand = b.demandBy(sig, w)
-		}
-	}
+	s.Demand = b.modelDemand(e, w)
 	s.Tokens = &recommender.Tokens{
-		Prompt: b.summarize(ratio(e.prompt, e.requests)),
-		Output: b.summarize(ratio(e.output, e.requests)),
+		Prompt: b.summarize("tokens/prompt", ratio(e.prompt, e.requests)),
+		Output: b.summarize("tokens/output", ratio(e.output, e.requests)),
 	}
 	b.together(s, w, e)
 }
 
-// learn is how a pod of a workload serves, from its whole history.
+// learn is how a pod of a workload serves, from its whole history and from what
+// its owner expects.
 func learn(e engine, w collector.Workload, p recommender.Policy) (recommender.BatchServer, recommender.BatchEvidence) {
-	learner := recommender.NewBatchLearner(p.Engine, recommender.BatchServer{})
+	learner := recommender.NewBatchLearner(p.Engine, p.EnginePrior)
 	for i := range e.requests.Values {
 		learner.Observe(e.observation(e.requests.Time(i), w.Ready))
 	}
 	return learner.Server()
 }
 
+const (
+	// requestsSpan is what the number of requests that a unit of demand brings is
+	// taken from.
+	requestsSpan = 7 * 24 * time.Hour
+	// requestsAlike is how far that number may be from one for the two to count as
+	// one and the same: engines count answers, and some requests get none.
+	requestsAlike = 1.25
+)
+
+// modelDemand is the demand of a language model in requests a second: that which
+// its owner named, token rates aside, and else what the engine counts. Of demand
+// of which a unit brings k requests, k being the median of the last 7 days, it is
+// k times as much.
+func (b *builder) modelDemand(e engine, w collector.Workload) *recommender.Demand {
+	own := slices.IndexFunc(w.Signals, func(s collector.Signal) bool {
+		tokens := s.Name == "prompt_tokens" || s.Name == "generation_tokens"
+		return s.Named && s.Role == collector.RoleDemand && !tokens && s.Series.Until(b.now).Observed() > 0
+	})
+	if own < 0 {
+		own = slices.IndexFunc(w.Signals, func(s collector.Signal) bool { return s.Name == "inference_requests" })
+		return b.demandBy(w.Signals[own], w)
+	}
+	sig := w.Signals[own]
+	each := quantile(ratio(e.requests, sig.Series.Until(b.now)).Tail(requestsSpan).Values, 0.5)
+	if !(each > 0) || each <= requestsAlike && each >= 1/requestsAlike {
+		return b.demandBy(sig, w)
+	}
+	requests := make([]float64, len(sig.Series.Values))
+	for i, v := range sig.Series.Values {
+		requests[i] = v * each
+	}
+	sig.Series.Values = requests
+	d := b.demandBy(sig, w)
+	d.Unit = "requests/s"
+	return d
+}
+
 // ratio is one series over another; a gap where the second has none or is 0.
 func ratio(a, b forecaster.Series) forecaster.Series {
 	out := forecaster.Series{Start: a.Start, Step: a.Step, Values: make([]float64, len(a.Values))}
+	by := along(b, a)
 	for i, v := range a.Values {
 		out.Values[i] = math.NaN()
-		if d := at(b, a.Time(i)); d > 0 {
+		if d := by.at(i); d > 0 {
 			out.Values[i] = v / d
 		}
 	}
@@ -124,13 +161,19 @@ func (b *builder) gpuActivity(w collector.Workload, s recommender.Snapshot) *rec
 		}
 		activity := sig.Series.Until(s.Now)
 		pods := forecaster.Series{Start: activity.Start, Step: activity.Step, Values: make([]float64, len(activity.Values))}
+		ready := along(w.Ready, activity)
 		for i := range pods.Values {
-			pods.Values[i] = at(w.Ready, pods.Time(i))
+			pods.Values[i] = ready.at(i)
 		}
 		return &recommender.GPUActivity{
-			Usage: b.summarize(activity), Signal: sig.Name, Coarse: sig.Coarse,
+			Usage: b.summarize("gpu/"+sig.Name, activity), Signal: sig.Name, Coarse: sig.Coarse,
 			Follows: !tokens && recommender.GPUFollows(activity, pods, gpus),
 		}
 	}
 	return nil
+}
+
+// at is the value at an instant, NaN where there is none.
+func at(s forecaster.Series, t time.Time) float64 {
+	return along(s, forecaster.Series{Start: t, Step: s.Step}).at(0)
 }

@@ -70,6 +70,74 @@ func TestInference(t *testing.T) {
 	}
 }
 
+// TestInferenceDemand: what the owner named is the demand, in requests, as many
+// as it brings; what the engine counts is learned from all the same.
+func TestInferenceDemand(t *testing.T) {
+	t.Parallel()
+	rate := func(h float64) float64 { return 4 * daily(h) } // As in chat.
+	named := func(name, unit string, f func(h float64) float64) collector.Signal {
+		return collector.Signal{Name: name, Unit: unit, Role: collector.RoleDemand, Metric: collector.MetricPromQL, Named: true, Series: every5m(f)}
+	}
+	late := func(h float64) float64 { // Nothing is known of it before the last day.
+		if h < (days-1)*24 {
+			return math.NaN()
+		}
+		return rate(h)
+	}
+	for name, tc := range map[string]struct {
+		own    []collector.Signal
+		signal string
+		unit   string
+		last   float64
+	}{
+		"none":                  {nil, "inference_requests", "u", 4},
+		"arrivals at a gateway": {[]collector.Signal{named("arrivals", "1/s", func(h float64) float64 { return 1.1 * rate(h) })}, "arrivals", "1/s", 4.4},
+		"chats of 3 requests":   {[]collector.Signal{named("chats", "chats/s", func(h float64) float64 { return rate(h) / 3 })}, "chats", "requests/s", 4},
+		"known for a day":       {[]collector.Signal{named("arrivals", "1/s", late)}, "arrivals", "1/s", 4},
+		"nothing known":         {[]collector.Signal{named("arrivals", "1/s", constant(math.NaN()))}, "inference_requests", "u", 4},
+		"tokens": {
+			[]collector.Signal{named("generation_tokens", "tokens/s", func(h float64) float64 { return 200 * rate(h) })},
+			"inference_requests", "u", 4,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := chat()
+			w.Signals = append(tc.own, w.Signals...)
+			s := snapshot.Build(w, now(), recommender.Policy{Engine: recommender.BatchServer{MaxBatch: 64}})
+			if s.Batch == nil || !s.BatchEvidence.Identified || s.Policy.Horizontal.Fixed {
+				t.Fatalf("batch %+v, evidence %+v, fixed %v", s.Batch, s.BatchEvidence, s.Policy.Horizontal.Fixed)
+			}
+			if d := s.Demand; d.Signal != tc.signal || d.Unit != tc.unit || math.Abs(d.Last-tc.last) > 0.01*tc.last {
+				t.Errorf("the demand is %v %s of %s, want %v %s of %s", d.Last, d.Unit, d.Signal, tc.last, tc.unit, tc.signal)
+			}
+			if got := s.Tokens.Output.Last; math.Abs(got-200) > 1 {
+				t.Errorf("a request writes %v tokens, want 200", got)
+			}
+		})
+	}
+}
+
+// TestInferencePrior: what the owner expects of an engine stands in for what
+// nothing measures, and gives way to what is measured.
+func TestInferencePrior(t *testing.T) {
+	t.Parallel()
+	p := recommender.Policy{EnginePrior: recommender.ExpectedServer(64, 400_000, 5000, 3200)}
+	w := chat()
+	w.Signals = slices.DeleteFunc(w.Signals, func(s collector.Signal) bool { return s.Role == collector.RoleLatency })
+	s := snapshot.Build(w, now(), p)
+	if s.Batch == nil || s.BatchEvidence.Identified || s.Policy.Horizontal.Fixed || s.Demand.Signal != "inference_requests" {
+		t.Fatalf("batch %+v, evidence %+v, demand %+v", s.Batch, s.BatchEvidence, s.Demand)
+	}
+	if math.Abs(s.Batch.PrefillTokensPerSecond-5000) > 1 || math.Abs(s.Batch.OutputTokens-200) > 1 {
+		t.Errorf("the server is %+v", s.Batch)
+	}
+	s = snapshot.Build(chat(), now(), p)
+	if !s.BatchEvidence.Identified || math.Abs(s.Batch.PrefillTokensPerSecond-10000) > 500 || s.Batch.MaxBatch > 64 {
+		t.Errorf("measured it is %+v, evidence %+v", s.Batch, s.BatchEvidence)
+	}
+}
+
 // TestGPUActivity: that of a service which is no language model stands for its
 // demand.
 func TestGPUActivity(t *testing.T) {

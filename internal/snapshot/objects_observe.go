@@ -26,7 +26,8 @@ const recentSpan = 10 * time.Minute
 //   - restarts and kills for want of memory just now,
 //   - what is around: quotas, LimitRanges, nodes, zones, PodDisruptionBudgets,
 //     init containers, the budget of changes,
-//   - whether sizes change in place.
+//   - whether sizes change in place,
+//   - who else sizes or scales the workload, as facts.
 //
 // What the objects do not tell stays as it is.
 func Observe(s *recommender.Snapshot, o Objects) {
@@ -45,10 +46,13 @@ func Observe(s *recommender.Snapshot, o Objects) {
 		}
 		s.InitContainers = initContainers(pod)
 		if s.Accelerator == "" {
-			s.Accelerator = profileOf(s.Policy.Accelerators, pod)
+			s.Accelerator = o.profileOf(pod)
 		}
 	}
 	o.observeRuns(s)
+	for _, r := range o.Rivals() {
+		s.Facts = append(s.Facts, recommender.Fact{Code: recommender.FactWarning, Message: r.Kind + " " + r.Name + " has the same target"})
+	}
 	s.Quotas, s.LimitRanges, s.Nodes = o.quotas(pod), o.limitRanges(), o.shapes(pod)
 	s.Spread, s.Disruption, s.Budget = o.spread(pod), floor(o.budgets()), o.Budget
 }
@@ -329,22 +333,6 @@ func initContainers(p *corev1.Pod) []recommender.InitContainer {
 		})
 	}
 	return out
-}
-
-// profileOf is the name of the profile that a pod has; empty where it has none.
-func profileOf(profiles []recommender.AcceleratorProfile, p *corev1.Pod) string {
-	for _, profile := range profiles {
-		n := int64(0)
-		for _, c := range p.Spec.Containers {
-			if q, ok := c.Resources.Limits[corev1.ResourceName(profile.Resource)]; ok {
-				n += q.Value()
-			}
-		}
-		if profile.Resource != "" && n == int64(profile.Count) {
-			return profile.Name
-		}
-	}
-	return ""
 }
 
 // observeRuns finds how long a run may take, where that is not known better.

@@ -40,11 +40,17 @@ func TestObserve(t *testing.T) {
 		Containers: []recommender.Container{
 			{Name: "gone", Requests: resources(1, 1)}, {Name: "app", Requests: resources(500, 512), CPU: recommender.Usage{Samples: 7}},
 		},
-		Policy: recommender.Policy{Accelerators: []recommender.AcceleratorProfile{{Name: "two", Resource: "nvidia.com/gpu", Count: 2}, {Name: "one", Resource: "nvidia.com/gpu", Count: 1}}},
 	}
 	pod := object[corev1.Pod](t, webPod)
 	changes := 4
 	o := Objects{
+		RightSize: object[v1alpha1.RightSize](t, `
+spec:
+  accelerators:
+    profiles:
+    - {name: two, type: ExtendedResource, extendedResource: {container: app, name: nvidia.com/gpu, count: 2}}
+    - {name: one, type: ExtendedResource, extendedResource: {container: app, name: nvidia.com/gpu, count: 1}}
+`),
 		Target: anything(t, strings.Replace(webDeployment, "updatedReplicas: 3", "updatedReplicas: 2", 1)), ReplicaSets: webSets(t), Pods: []*corev1.Pod{pod},
 		LimitRanges: []*corev1.LimitRange{object[corev1.LimitRange](t, `
 metadata: {name: limits}

@@ -46,11 +46,6 @@ func Ignored(spec v1alpha1.RightSizeSpec) []string {
 			out = append(out, fmt.Sprintf("spec.vertical.containers[%s].runtime", r.Name))
 		}
 	}
-	for _, a := range spec.Accelerators.Profiles {
-		if a.Serving != (v1alpha1.ServingProfile{}) {
-			out = append(out, fmt.Sprintf("spec.accelerators.profiles[%s].serving", a.Name))
-		}
-	}
 	return out
 }
 
@@ -202,6 +197,9 @@ func (c *conversion) accelerators(p *recommender.Policy, a v1alpha1.Accelerators
 			Name: from.Name, Resource: from.ExtendedResource.Name, Count: max(1, int(from.ExtendedResource.Count)),
 			Throughput: percent(from.RelativeThroughputPercent), PrefillThroughput: percent(from.PrefillThroughputPercent),
 			MemoryBytes: c.positive(path+".memory", from.Memory),
+		}
+		if e := from.Serving; e != (v1alpha1.ServingProfile{}) {
+			to.Serving = recommender.ExpectedServer(int(e.MaxBatch), float64(e.KVCacheTokens), float64(e.PrefillTokensPerSecond), float64(e.DecodeTokensPerSecond))
 		}
 		to.PricePerHour = p.Prices.GPUHour * float64(to.Count)
 		if q := from.PricePerHour; q != nil {

@@ -72,6 +72,7 @@ spec:
       type: ExtendedResource
       extendedResource: {container: server, name: nvidia.com/gpu, count: 2}
       memory: 160Gi
+      serving: {maxBatch: 64, kvCacheTokens: 400000, prefillTokensPerSecond: 8000, decodeTokensPerSecond: 2500}
     - name: slice
       type: ResourceClaim
       resourceClaim: {name: gpu, templateName: mig}
@@ -139,7 +140,7 @@ func TestPolicy(t *testing.T) {
 			}}
 			p.ModelBytes = 16 << 30
 			p.Accelerators = []recommender.AcceleratorProfile{
-				{Name: "whole", Resource: "nvidia.com/gpu", Count: 2, MemoryBytes: 160 << 30, PricePerHour: 2 * base.Prices.GPUHour},
+				{Name: "whole", Resource: "nvidia.com/gpu", Count: 2, MemoryBytes: 160 << 30, PricePerHour: 2 * base.Prices.GPUHour, Serving: recommender.ExpectedServer(64, 400_000, 8000, 2500)},
 				{Name: "slice", Count: 1, Throughput: 0.45, PrefillThroughput: 0.4, PricePerHour: 1.25},
 			}
 		}},
@@ -239,11 +240,8 @@ func TestIgnored(t *testing.T) {
 	got := Ignored(specOf(t, `
 spec:
   vertical: {containers: [{name: app, runtime: JVM}, {name: proxy, runtime: Auto}]}
-  accelerators:
-    profiles:
-    - {name: whole, serving: {maxBatch: 64, kvCacheTokens: 400000, prefillTokensPerSecond: 8000, decodeTokensPerSecond: 2500}}
 `))
-	want := []string{"spec.vertical.containers[app].runtime", "spec.accelerators.profiles[whole].serving"}
+	want := []string{"spec.vertical.containers[app].runtime"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("ignored (-want +got):\n%s", diff)
 	}

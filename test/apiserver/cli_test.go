@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"net"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -38,6 +39,7 @@ func TestCommandsReadTheCluster(t *testing.T) {
 	c := controlplane.Start(t, controlplane.Options{})
 	t.Setenv("PROMETHEUS_URL", "")
 	c.InstallCRDs(read(t, crdFile))
+	c.InstallOthers()
 	for _, ns := range []string{"shop", "monitoring", "rightsize-system"} {
 		c.Namespace(ns)
 	}
@@ -48,9 +50,13 @@ func TestCommandsReadTheCluster(t *testing.T) {
 		"schedule": map[string]any{"timeZone": "UTC", "windows": []any{
 			map[string]any{"name": "sale", "type": "Freeze", "cron": "0 0 * * *", "durationSeconds": 3600},
 		}},
+		"demand": map[string]any{"signals": []any{map[string]any{
+			"name": "checkouts", "type": "PromQL", "promQL": map[string]any{"query": "sum(rate(shop_checkouts_total[5m]))"},
+		}}},
 	})
 	ours.create("gone", "DryRun", nil)
 	running(t, c)
+	others(t, c)
 
 	t.Run("the policy of a RightSize governs", func(t *testing.T) {
 		var report struct {
@@ -118,6 +124,17 @@ func TestCommandsReadTheCluster(t *testing.T) {
 		}
 		if len(web.Quotas) != 1 || web.Quotas[0].Name != "all" || len(web.Nodes) != 1 {
 			t.Errorf("quotas %+v and nodes %+v of web", web.Quotas, web.Nodes)
+		}
+		if web.Nodes[0].Name != "main/m7.4xlarge" || web.Nodes[0].MaxNodes != 2 {
+			t.Errorf("the nodes are %+v, want 2 at most of main/m7.4xlarge", web.Nodes)
+		}
+		for _, rival := range []string{"ScaledObject scaled", "VerticalPodAutoscaler sized"} {
+			if f := (recommender.Fact{Code: recommender.FactWarning, Message: rival + " has the same target"}); !slices.Contains(web.Facts, f) {
+				t.Errorf("%v lack %v", web.Facts, f)
+			}
+		}
+		if d := web.Demand; d == nil || d.Signal != "checkouts" || math.Abs(d.Last-6) > 0.1 {
+			t.Errorf("the demand of web is %+v, want the 6 checkouts a second that its RightSize names", d)
 		}
 		gone := recommender.Fact{Code: recommender.FactWarning, Message: "the cluster has no such object any more"}
 		if !slices.Contains(cart.Facts, gone) || cart.Replicas.Desired != 2 {
@@ -193,7 +210,9 @@ func running(t *testing.T, c *controlplane.ControlPlane) {
 		}
 	}
 	node, err := c.Client.CoreV1().Nodes().Create(ctx, &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: "n1"},
+		ObjectMeta: metav1.ObjectMeta{Name: "n1", Labels: map[string]string{
+			"karpenter.sh/nodepool": "main", corev1.LabelInstanceTypeStable: "m7.4xlarge",
+		}},
 		Status: corev1.NodeStatus{Allocatable: corev1.ResourceList{
 			corev1.ResourceCPU: resource.MustParse("16"), corev1.ResourceMemory: resource.MustParse("64Gi"), corev1.ResourcePods: resource.MustParse("110"),
 		}, Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}},
@@ -237,6 +256,25 @@ func running(t *testing.T, c *controlplane.ControlPlane) {
 	must(err)
 }
 
+// others makes what clusters may have: a NodePool that leaves room for one more
+// node, and autoscalers that have web for target.
+func others(t *testing.T, c *controlplane.ControlPlane) {
+	t.Helper()
+	for path, body := range map[string]string{
+		"/apis/karpenter.sh/v1/nodepools": `{"metadata": {"name": "main"}, "spec": {"limits": {"cpu": 40}}, "status": {"resources": {"cpu": "16"}}}`,
+		"/apis/autoscaling.k8s.io/v1/namespaces/shop/verticalpodautoscalers": `{"metadata": {"name": "sized"},
+			"spec": {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}}`,
+		"/apis/keda.sh/v1alpha1/namespaces/shop/scaledobjects": `{"metadata": {"name": "scaled"}, "spec": {"scaleTargetRef": {"name": "web"}}}`,
+	} {
+		kind := map[string]string{"nodepools": "NodePool", "verticalpodautoscalers": "VerticalPodAutoscaler", "scaledobjects": "ScaledObject"}
+		parts := strings.Split(path, "/")
+		body = fmt.Sprintf(`{"apiVersion": %q, "kind": %q, `, parts[2]+"/"+parts[3], kind[parts[len(parts)-1]]) + body[1:]
+		if err := c.Client.Discovery().RESTClient().Post().AbsPath(path).SetHeader("Content-Type", "application/json").Body([]byte(body)).Do(t.Context()).Error(); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+	}
+}
+
 // run runs a command line and returns what it wrote.
 func run(t *testing.T, program string, args ...string) (out, diagnostics string, code int) {
 	t.Helper()
@@ -249,6 +287,7 @@ func run(t *testing.T, program string, args ...string) (out, diagnostics string,
 func shopHistory() *prometheus.History {
 	h := &prometheus.History{}
 	began := time.Now()
+	h.Add("shop_checkouts_total", func(at time.Time) (float64, bool) { return 1e6 + 6*at.Sub(began).Seconds(), true }, "namespace", "shop")
 	for _, name := range []string{"web", "cart"} {
 		set := name + "-6d4cf56db6"
 		h.Add("kube_replicaset_owner", prometheus.Always(1), "namespace", "shop", "replicaset", set,

@@ -68,6 +68,7 @@ func start(t *testing.T) *env {
 		t.Fatal(err)
 	}
 	e.InstallCRDs(file)
+	e.InstallOthers()
 	e.Namespace(system)
 	for _, f := range []string{chartFile, splitFile} {
 		e.apply(t, f)
@@ -273,12 +274,16 @@ func size(cpu, memory string) corev1.ResourceRequirements {
 // of its CPU.
 func (e *env) past(t *testing.T, namespace, name string, replicas int) {
 	t.Helper()
-	to := time.Now().UTC().Truncate(time.Minute)
+	e.pastOf(t, namespace, name, replicas, exporter.Steady(50*float64(replicas)), time.Now())
+}
+
+// pastOf gives a workload a history of a demand, of which 50 requests a second
+// take a quarter of a core.
+func (e *env) pastOf(t *testing.T, namespace, name string, replicas int, demand func(time.Time) float64, to time.Time) {
+	t.Helper()
+	to = to.UTC().Truncate(time.Minute)
 	p := exporter.Past{
-		App: &exporter.App{
-			Namespace: namespace, Name: name, Demand: exporter.Steady(50 * float64(replicas)),
-			CPUSeconds: 0.005, IdleCPU: 0.01, Memory: 200 << 20,
-		},
+		App:      &exporter.App{Namespace: namespace, Name: name, Demand: demand, CPUSeconds: 0.005, IdleCPU: 0.01, Memory: 200 << 20},
 		Template: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "example/app", Resources: size("1", "1Gi")}}},
 		Replicas: replicas, Startup: 20 * time.Second, From: to.Add(-pastDays * 24 * time.Hour), To: to, Interval: time.Minute,
 	}

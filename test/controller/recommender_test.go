@@ -3,6 +3,8 @@ package controller_test
 import (
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +13,6 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -28,9 +29,10 @@ func TestController(t *testing.T) {
 	t.Run("opt-in", func(t *testing.T) { testOptIn(t, e, "opt-in") })
 	for name, scenario := range map[string]func(*testing.T, *env, string){
 		"dry-run":  testDryRun,
+		"steady":   testSteady,
 		"missing":  testMissing,
 		"conflict": testConflict,
-		"rivals":   testRivals,
+		"others":   testOthers,
 		"siblings": testSiblings,
 		"paused":   testPaused,
 		"invalid":  testInvalid,
@@ -40,6 +42,7 @@ func TestController(t *testing.T) {
 		"apply":    testApply,
 		"refused":  testRefused,
 		"split":    testSplit,
+		"usage":    testUsage,
 		"failover": testFailover,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -122,6 +125,38 @@ func testDryRun(t *testing.T, e *env, ns string) {
 		}
 		if time.Now().After(end) {
 			t.Fatal("its metrics have not gone with it")
+		}
+	}
+}
+
+// testSteady: in rounds in which demand does what was foretold, give or take its
+// usual noise, nothing is written, whether pods are sized or not.
+func testSteady(t *testing.T, e *env, ns string) {
+	const rounds, step = 2, time.Minute
+	for _, name := range []string{"watched", "steered"} {
+		noisy := func(at time.Time) float64 {
+			h := fnv.New32a()
+			_, _ = fmt.Fprint(h, name, at.Unix()/60)
+			return 200 * (0.95 + 0.1*float64(h.Sum32())/math.MaxUint32)
+		}
+		// Prometheus takes what is written ahead of time, up to ten minutes.
+		e.pastOf(t, ns, name, 4, noisy, time.Now().Add(8*time.Minute))
+		e.deployment(t, ns, name, 4)
+	}
+	e.rightSize(t, ns, "watched", "watched", v1alpha1.ModeDryRun)
+	e.eager(t, ns, "steered")
+	p := e.run(t, "rightsize", ns)
+	e.await(t, ns, "watched", "recommended", recommended)
+	e.await(t, ns, "steered", "applied", upToDate)
+	time.Sleep(step) // What was changed is judged.
+	before, decided := e.versions(t, ns), p.decided(t)
+	time.Sleep(rounds*step + step/4)
+	if n := p.decided(t) - decided; n < 2*rounds {
+		t.Errorf("%d decisions in %d rounds over two RightSizes", n, rounds)
+	}
+	for what, version := range e.versions(t, ns) {
+		if before[what] != version {
+			t.Errorf("%s went from version %s to %s", what, before[what], version)
 		}
 	}
 }
@@ -227,60 +262,6 @@ func testConflict(t *testing.T, e *env, ns string) {
 		t.Fatal(err)
 	}
 	e.await(t, ns, "live", "recommended", recommended)
-}
-
-// rivalCRD is the kind of another autoscaler, of which only the target matters.
-const rivalCRD = `apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: %[1]s.%[2]s, annotations: {api-approved.kubernetes.io: "unapproved, for a test"}}
-spec:
-  group: %[2]s
-  scope: Namespaced
-  names: {kind: %[3]s, plural: %[1]s, singular: %[4]s}
-  versions:
-  - {name: %[5]s, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}
-`
-
-// testRivals: a VerticalPodAutoscaler and a ScaledObject that are made later are
-// seen at once where their kind was there, and where it was not, with the round
-// that finds it; they are gone when they go.
-func testRivals(t *testing.T, e *env, ns string) {
-	vpa := fmt.Sprintf(rivalCRD, "verticalpodautoscalers", "autoscaling.k8s.io", "VerticalPodAutoscaler", "verticalpodautoscaler", "v1")
-	keda := fmt.Sprintf(rivalCRD, "scaledobjects", "keda.sh", "ScaledObject", "scaledobject", "v1alpha1")
-	e.InstallCRDs([]byte(vpa))
-	for _, name := range []string{"sized", "scaled"} {
-		e.past(t, ns, name, 2)
-		e.deployment(t, ns, name, 2)
-		e.rightSize(t, ns, name, name, v1alpha1.ModeApply)
-	}
-	e.run(t, "rightsize", ns)
-	for _, name := range []string{"sized", "scaled"} {
-		e.await(t, ns, name, "recommended", recommended)
-	}
-	rival := func(apiVersion, kind, name, field string) *unstructured.Unstructured {
-		return &unstructured.Unstructured{Object: map[string]any{
-			"apiVersion": apiVersion, "kind": kind, "metadata": map[string]any{"namespace": ns, "name": name},
-			"spec": map[string]any{field: map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "name": name}},
-		}}
-	}
-	conflicts := func(rs *v1alpha1.RightSize) bool {
-		return has(rs, v1alpha1.ConditionTargetResolved, metav1.ConditionFalse, v1alpha1.ReasonConflict) && len(rs.Status.Recommendation.Containers) == 0
-	}
-	other := rival("autoscaling.k8s.io/v1", "VerticalPodAutoscaler", "sized", "targetRef")
-	began := time.Now()
-	e.create(t, other)
-	e.await(t, ns, "sized", "in conflict", conflicts)
-	if took := time.Since(began); took > 20*time.Second {
-		t.Errorf("it was seen after %v, with the next round", took)
-	}
-	if err := e.Delete(t.Context(), other); err != nil {
-		t.Fatal(err)
-	}
-	e.await(t, ns, "sized", "recommended", recommended)
-
-	e.InstallCRDs([]byte(keda))
-	e.create(t, rival("keda.sh/v1alpha1", "ScaledObject", "scaled", "scaleTargetRef"))
-	e.awaitFor(t, 2*soon, ns, "scaled", "in conflict", conflicts)
 }
 
 // testSiblings: of two RightSizes of one target the older one has it, and when it

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,11 +18,9 @@ import (
 )
 
 // One scenario, recorded from the Prometheus of a cluster, is decided on by the
-// controller that runs there, by the simulator that replays it, and by the
-// command line: from equal snapshots all of them make the same decisions, to
-// the byte. A decision of the controller from what it knew is that of the
-// command line from the recorded snapshot, and each decision of the replay
-// likewise.
+// controller, by the simulator and by the command line, with one decision, to the
+// byte, by all three: on every snapshot that the simulator comes to in replaying
+// the scenario, and on that which the controller made of the cluster itself.
 func TestControllerSimulatorAndCommandLineDecideAlike(t *testing.T) {
 	t.Parallel()
 	c := start(t, shape{nodes: 1, nodeCPU: "16", nodeMemory: "64Gi", scrapeInterval: scrapeInterval})
@@ -36,17 +35,41 @@ func TestControllerSimulatorAndCommandLineDecideAlike(t *testing.T) {
 	c.deploy(t, w)
 	c.run(t, release, true)
 	c.condition(t, patience, w, "RecommendationAvailable", "True", "")
-
-	base := filepath.Join(records, "shop.Deployment.web")
-	same(t, "the controller", readFile(t, base+".decision.json"), decide(t, readFile(t, base+".snapshot.json")))
+	live := decision{readFile(t, filepath.Join(records, "shop.Deployment.web.snapshot.json")), readFile(t, filepath.Join(records, "shop.Deployment.web.decision.json"))}
 
 	made := replay(t, c, w)
 	t.Logf("the simulator made %d decisions", len(made))
 	if len(made) < 100 {
 		t.Fatal("too few to compare")
 	}
-	for i := 0; i < len(made); i += len(made) / 10 {
-		same(t, fmt.Sprintf("decision %d of the simulator", i), made[i].decision, decide(t, made[i].snapshot))
+	all := t.TempDir()
+	write := func(name string, d decision) {
+		t.Helper()
+		for suffix, text := range map[string][]byte{"snapshot": d.snapshot, "decision": d.decision} {
+			if err := os.WriteFile(filepath.Join(all, name+"."+suffix+".json"), text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	write("live", live)
+	same(t, "the controller", live.decision, decide(t, live.snapshot))
+	for i, d := range made {
+		write(fmt.Sprintf("replay-%04d", i), d)
+		if i%(len(made)/10) == 0 { // Of the command line, each takes a program.
+			same(t, fmt.Sprintf("decision %d of the simulator", i), d.decision, decide(t, d.snapshot))
+		}
+	}
+	check := func() (string, error) {
+		out, err := exec.CommandContext(t.Context(), built(t, "RIGHTSIZE_CONTROLLER", "build"), "--check-decisions="+all).CombinedOutput()
+		return string(out), err
+	}
+	if out, err := check(); err != nil || out != fmt.Sprintf("%d decisions, 0 of them other than recorded\n", len(made)+1) {
+		t.Errorf("the controller, from the snapshots of the simulator: %v\n%s", err, out)
+	}
+	// It does look at them: that of another moment is told.
+	write("live", decision{live.snapshot, made[0].decision})
+	if out, err := check(); err == nil || !strings.HasSuffix(out, ", 1 of them other than recorded\n") {
+		t.Errorf("of a decision from another snapshot the controller says: %v\n%s", err, out)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -34,7 +33,11 @@ const programEnv = "RIGHTSIZE_CONTROLLER"
 // is run again, as the kubelet would.
 type program struct {
 	metrics string
-	started time.Time
+	// profiles is where profiles are served, where they are.
+	profiles string
+	// external is the port of the external metrics, where the chart has them served.
+	external int32
+	started  time.Time
 
 	mu  sync.Mutex
 	now *process.Process
@@ -97,17 +100,26 @@ func (c *cluster) run(t testing.TB, deployment string, wait bool) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ports := controlplane.FreePorts(t, 2)
+	ports := controlplane.FreePorts(t, 4)
+	external := portOf(t, ports[2])
 	metrics, health := fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])
 	dir := t.TempDir()
-	args := c.args(t, d, dir, metrics, health)
+	args := c.args(t, d, dir, metrics, health, external)
+	profiles := fmt.Sprintf("127.0.0.1:%d", ports[3])
+	if os.Getenv(profileEnv) != "" {
+		args = append(args, "--pprof-bind-address="+profiles)
+	}
 	env := []string{"POD_NAMESPACE=" + system, "POD_NAME=" + deployment + "-" + filepath.Base(dir)}
-	if limit := d.Spec.Template.Spec.Containers[0].Resources.Limits.Memory(); !limit.IsZero() {
-		env = append(env, "GOMEMLIMIT="+strconv.FormatInt(limit.Value(), 10))
+	for _, e := range d.Spec.Template.Spec.Containers[0].Env {
+		if e.Value != "" {
+			env = append(env, e.Name+"="+e.Value)
+		}
 	}
 	binary := built(t, programEnv, "build")
 	run := func() *process.Process { return process.Run(t, binary, dir, env, args...) }
-	p := &program{now: run(), metrics: "http://" + metrics + "/metrics", started: time.Now()}
+	p := &program{
+		now: run(), metrics: "http://" + metrics + "/metrics", profiles: "http://" + profiles + "/debug/pprof/", external: external, started: time.Now(),
+	}
 	go p.keep(t, run)
 	if wait {
 		p.current().WaitReady(t, time.Minute, func(ctx context.Context) error { return ok(ctx, "http://"+health+"/readyz") })
@@ -117,13 +129,19 @@ func (c *cluster) run(t testing.TB, deployment string, wait bool) *program {
 
 // args are those of the Deployment's container, with addresses and files of
 // the test.
-func (c *cluster) args(t testing.TB, d *appsv1.Deployment, dir, metrics, health string) []string {
+func (c *cluster) args(t testing.TB, d *appsv1.Deployment, dir, metrics, health string, external int32) []string {
 	t.Helper()
 	pod := d.Spec.Template.Spec
 	args := slices.Clone(pod.Containers[0].Args)
 	for _, m := range pod.Containers[0].VolumeMounts {
 		for _, v := range pod.Volumes {
-			if v.Name != m.Name || v.ConfigMap == nil {
+			if v.Name != m.Name {
+				continue
+			}
+			if v.Secret != nil && v.Name == "external-metrics" {
+				args = append(args, "--external-metrics-cert-dir="+c.files(t, filepath.Join(dir, v.Name), v.Secret.SecretName))
+			}
+			if v.ConfigMap == nil {
 				continue
 			}
 			settings, err := c.Client.CoreV1().ConfigMaps(system).Get(t.Context(), v.ConfigMap.Name, metav1.GetOptions{})
@@ -146,9 +164,25 @@ func (c *cluster) args(t testing.TB, d *appsv1.Deployment, dir, metrics, health 
 			args[i] = "--metrics-bind-address=" + metrics
 		case strings.HasPrefix(a, "--health-probe-bind-address="):
 			args[i] = "--health-probe-bind-address=" + health
+		case strings.HasPrefix(a, "--external-metrics-bind-address="):
+			args[i] = fmt.Sprintf("--external-metrics-bind-address=127.0.0.1:%d", external)
 		}
 	}
 	return append(args, "--kubeconfig="+c.token(t, pod.ServiceAccountName))
+}
+
+// files writes what a secret holds into a folder, as it is mounted.
+func (c *cluster) files(t testing.TB, dir, secret string) string {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for file, data := range c.secret(t, secret) {
+		if err := os.WriteFile(filepath.Join(dir, file), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 // token writes a kubeconfig with a token of a service account of the release,

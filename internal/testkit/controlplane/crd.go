@@ -2,11 +2,22 @@ package controlplane
 
 import (
 	"bytes"
+	_ "embed"
 	"encoding/json"
 	"time"
 
 	"sigs.k8s.io/yaml"
 )
+
+//go:embed others.yaml
+var others []byte
+
+// InstallOthers makes the kinds of VerticalPodAutoscalers, ScaledObjects and
+// NodePools, of which nothing here has a controller.
+func (c *ControlPlane) InstallOthers() {
+	c.t.Helper()
+	c.InstallCRDs(others)
+}
 
 // InstallCRDs creates the CustomResourceDefinitions of a YAML file with one or
 // several documents, and waits until their resources are served.

@@ -41,7 +41,7 @@ func readable() []string {
 		"batch/jobs", "batch/cronjobs", "autoscaling/horizontalpodautoscalers", "autoscaling.k8s.io/verticalpodautoscalers",
 		"keda.sh/scaledobjects", "policy/poddisruptionbudgets", "metrics.k8s.io/pods", "rightsize.dev/rightsizes",
 		"admissionregistration.k8s.io/mutatingadmissionpolicies", "admissionregistration.k8s.io/mutatingadmissionpolicybindings",
-		"coordination.k8s.io/leases", "argoproj.io/rollouts", "argoproj.io/rollouts/scale",
+		"coordination.k8s.io/leases", "karpenter.sh/nodepools", "argoproj.io/rollouts", "argoproj.io/rollouts/scale",
 	}
 }
 
