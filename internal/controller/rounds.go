@@ -30,6 +30,9 @@ const (
 	// retryLeast is the wait after a reading that failed; it doubles up to the
 	// step.
 	retryLeast = 5 * time.Second
+	// outageAfter is for how long pulses have to fail for the history to be read
+	// before it is due, which then tells of an outage.
+	outageAfter = 10 * time.Second
 )
 
 // rounds brings the history up to date once a step and then has every RightSize
@@ -47,6 +50,9 @@ type rounds struct {
 	usage *usages
 	// every is called before each round.
 	every func(context.Context)
+	// due is sent to where a round does not wait for its time: pulses tell that
+	// Prometheus is away, or answers again.
+	due chan struct{}
 
 	mu      sync.Mutex
 	began   time.Time
@@ -66,14 +72,14 @@ func (r *rounds) Start(ctx context.Context) error {
 	for {
 		began := time.Now()
 		if err := r.round(ctx, began); err != nil {
-			if !sleep(ctx, wait) {
+			if !sleepUntil(ctx, wait, r.due) {
 				break
 			}
 			wait = min(2*wait, r.step)
 			continue
 		}
 		wait = retryLeast
-		if !sleep(ctx, time.Until(began.Truncate(r.step).Add(r.step+min(settle, r.step/4)))) {
+		if !sleepUntil(ctx, time.Until(began.Truncate(r.step).Add(r.step+min(settle, r.step/4))), r.due) {
 			break
 		}
 	}
@@ -82,15 +88,19 @@ func (r *rounds) Start(ctx context.Context) error {
 }
 
 // sleep waits, and says whether there is anything left to do after it.
-func sleep(ctx context.Context, d time.Duration) bool {
+func sleep(ctx context.Context, d time.Duration) bool { return sleepUntil(ctx, d, nil) }
+
+// sleepUntil is the same, but waits no longer than until something is due.
+func sleepUntil(ctx context.Context, d time.Duration, due <-chan struct{}) bool {
 	t := time.NewTimer(max(d, 0))
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
 		return false
 	case <-t.C:
-		return ctx.Err() == nil
+	case <-due:
 	}
+	return ctx.Err() == nil
 }
 
 // round reads the history and has all RightSizes looked at, whether that failed
@@ -205,13 +215,45 @@ func (r *rounds) done(q reconcile.Request) {
 	}
 }
 
+// outage says when the history is to be read at once, by how pulses go.
+type outage struct {
+	since time.Time
+	told  bool
+}
+
+// pulsed takes in how a pulse went and how the history was read last. True once
+// when pulses have failed for a while, and when they succeed though the history
+// could not be read.
+func (o *outage) pulsed(now time.Time, pulse, reading error) bool {
+	switch {
+	case pulse == nil:
+		*o = outage{}
+		return reading != nil
+	case o.since.IsZero():
+		o.since = now
+		return false
+	case o.told || now.Sub(o.since) < outageAfter:
+		return false
+	}
+	o.told = true
+	return true
+}
+
 // pulses has surprises looked at without delay.
 func (r *rounds) pulses(ctx context.Context) {
+	var away outage
 	for sleep(ctx, r.pulse) {
-		if how, _ := r.data.state(); how == knownNothing {
+		how, failure := r.data.state()
+		if how == knownNothing {
 			continue
 		}
 		surprised, err := r.data.history.Pulse(ctx, time.Now())
+		if away.pulsed(time.Now(), err, failure) {
+			select {
+			case r.due <- struct{}{}:
+			default: // It is due already, or under way.
+			}
+		}
 		if err != nil { // Some of it may be known.
 			r.log.V(1).Info("the newest demand cannot be read", "error", err.Error())
 		}

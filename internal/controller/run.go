@@ -194,7 +194,7 @@ func (f always) NeedLeaderElection() bool { return false }
 func (p *program) roles(ctx context.Context) error {
 	goes := &rounds{
 		data: p.data, reader: p.manager.GetCache(), metrics: p.metrics, tracer: p.tracer, log: p.options.Log.WithName("rounds"),
-		step: p.step, pulse: p.options.Pulse, every: p.ask,
+		step: p.step, pulse: p.options.Pulse, every: p.ask, due: make(chan struct{}),
 	}
 	p.writer = kube.NewWriter(p.manager.GetClient(), p.manager.GetAPIReader())
 	p.ask(ctx)

@@ -22,6 +22,7 @@ import (
 // byte, by all three: on every snapshot that the simulator comes to in replaying
 // the scenario, and on that which the controller made of the cluster itself.
 func TestControllerSimulatorAndCommandLineDecideAlike(t *testing.T) {
+	t.Parallel()
 	c := start(t, shape{nodes: 1, nodeCPU: "16", nodeMemory: "64Gi", scrapeInterval: scrapeInterval})
 	records := t.TempDir()
 	c.helm.Run("install", release, chartDir, "--namespace", system, "--create-namespace", "--wait", "--timeout", "60s",

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -98,24 +99,42 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
+// waiting is closed when TestCluster does little but wait; nil where it does not
+// run.
+var waiting chan struct{}
+
+// busyFor is how long the controller of TestCluster has much to do: the first two
+// rounds, after which all but the slow scenarios are over.
+const busyFor = 90 * time.Second
+
 // TestCluster is the life of a release in one cluster: workloads of every kind
 // under one controller, what befalls it, and its end.
+//
+// Its scenarios wait for metrics nearly all the time: when that is so, the surges
+// of another test, which has begun by then, are measured.
 func TestCluster(t *testing.T) {
+	waiting = make(chan struct{})
+	t.Parallel()
+	begun := sync.OnceFunc(func() { close(waiting) })
+	defer begun()
 	c := start(t, shape{nodes: 3, nodeCPU: "64", nodeMemory: "256Gi", scrapeInterval: scrapeInterval})
 	c.install(t, "")
-	all := wanted(scenarios())
+	all, long := wanted(scenarios()), lasting()
+	workloads := []*workload{long}
 	for _, s := range all {
 		if s.prepare != nil {
 			s.prepare(t, c)
 		}
-		c.deploy(t, s.workloads...)
+		workloads = append(workloads, s.workloads...)
+	}
+	c.deploy(t, workloads...)
+	for _, s := range all {
 		if s.ready != nil {
 			s.ready(t, c, s.workloads)
 		}
 	}
-	long := lasting()
-	c.deploy(t, long)
 	p := c.run(t, release, true)
+	time.AfterFunc(busyFor, begun)
 	t.Run("scenarios", func(t *testing.T) {
 		for _, s := range all {
 			t.Run(s.name, func(t *testing.T) {

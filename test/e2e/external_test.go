@@ -27,6 +27,7 @@ import (
 // of another workload scales by what rightsize recommends, and an upgrade keeps
 // the certificate.
 func TestForecastsAreExternalMetrics(t *testing.T) {
+	t.Parallel()
 	c := start(t, shape{nodes: 1, nodeCPU: "64", nodeMemory: "256Gi", scrapeInterval: scrapeInterval})
 	c.install(t, "externalMetrics: {enabled: true}\n")
 	w := &workload{

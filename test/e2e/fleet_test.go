@@ -135,11 +135,10 @@ func (w *workload) template(t testing.TB) corev1.PodSpec {
 // ready and have been scraped, their RightSizes.
 func (c *cluster) deploy(t testing.TB, workloads ...*workload) {
 	t.Helper()
-	now := time.Now()
 	for _, w := range workloads {
 		c.Namespace(w.Namespace)
 		if w.days > 0 {
-			to := now.Truncate(pastInterval)
+			to := time.Now().Truncate(pastInterval)
 			past := exporter.Past{
 				App: &w.App, Template: w.template(t), Replicas: max(1, w.replicas), Startup: w.startup,
 				From: to.Add(-time.Duration(w.days) * 24 * time.Hour), To: to, Interval: pastInterval,

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,16 +28,68 @@ const programEnv = "RIGHTSIZE_CONTROLLER"
 
 // program is a controller that runs as the pod of a Deployment of the chart
 // would: with its arguments, its settings, its environment and the token of
-// its service account. Only the addresses differ, and where files are.
+// its service account. Only the addresses differ, and where files are. One that
+// ends since it could not keep its lease, as on a machine that has too much to do,
+// is run again, as the kubelet would.
 type program struct {
-	*process.Process
 	metrics string
 	// profiles is where profiles are served, where they are.
 	profiles string
 	// external is the port of the external metrics, where the chart has them served.
 	external int32
 	started  time.Time
+
+	mu  sync.Mutex
+	now *process.Process
+	// ended says that the test ended it.
+	ended bool
 }
+
+// leaseLost is what a program says that ends for want of its lease.
+const leaseLost = "leader election lost"
+
+// keep runs the program again each time that it loses its lease, until the test
+// ends it or it ends for another reason.
+func (p *program) keep(t testing.TB, run func() *process.Process) {
+	for {
+		was := p.current()
+		<-was.Done()
+		p.mu.Lock()
+		again := !p.ended && t.Context().Err() == nil && strings.Contains(was.Tail(5), leaseLost)
+		if again {
+			t.Log("the controller lost its lease and is run again")
+			p.now = run()
+		}
+		p.mu.Unlock()
+		if !again {
+			return
+		}
+	}
+}
+
+func (p *program) current() *process.Process {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.now
+}
+
+// end is the process that the test is about to end.
+func (p *program) end() *process.Process {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+	return p.now
+}
+
+// Stop and Kill end it for good.
+func (p *program) Stop() { p.end().Stop() }
+func (p *program) Kill() { p.end().Kill() }
+
+// PID, Done, Err and Tail are those of the process that runs now.
+func (p *program) PID() int              { return p.current().PID() }
+func (p *program) Done() <-chan struct{} { return p.current().Done() }
+func (p *program) Err() error            { return p.current().Err() }
+func (p *program) Tail(lines int) string { return p.current().Tail(lines) }
 
 // run starts the controller of a Deployment of the release and waits until it
 // is ready. A replica that waits for the lease is not ready before it has it:
@@ -62,12 +115,14 @@ func (c *cluster) run(t testing.TB, deployment string, wait bool) *program {
 			env = append(env, e.Name+"="+e.Value)
 		}
 	}
+	binary := built(t, programEnv, "build")
+	run := func() *process.Process { return process.Run(t, binary, dir, env, args...) }
 	p := &program{
-		Process: process.Run(t, built(t, programEnv, "build"), dir, env, args...),
-		metrics: "http://" + metrics + "/metrics", profiles: "http://" + profiles + "/debug/pprof/", external: external, started: time.Now(),
+		now: run(), metrics: "http://" + metrics + "/metrics", profiles: "http://" + profiles + "/debug/pprof/", external: external, started: time.Now(),
 	}
+	go p.keep(t, run)
 	if wait {
-		p.WaitReady(t, time.Minute, func(ctx context.Context) error { return ok(ctx, "http://"+health+"/readyz") })
+		p.current().WaitReady(t, time.Minute, func(ctx context.Context) error { return ok(ctx, "http://"+health+"/readyz") })
 	}
 	return p
 }

@@ -187,7 +187,7 @@ func (c *cluster) untouched(t testing.TB, namespace string) {
 }
 
 // rampAfter is how long after its deployment the ramp comes.
-const rampAfter = 3 * time.Minute
+const rampAfter = 2 * time.Minute
 
 // rising is a workload whose demand rises at the same time each day, and soon.
 func rising() scenario {
