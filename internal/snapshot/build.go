@@ -153,6 +153,7 @@ func (b *builder) container(w collector.Workload, c collector.Container) recomme
 		memory, out.MemoryShare = recommender.ShareMemory(memory, w.Ready, max(1, lastCount(w.Ready, now)))
 	}
 	out.Memory = b.memory(memory)
+	out.MemoryInFlight = memoryInFlight(w, c.Memory.Until(now))
 	out.PageCache = max(0, c.UsageWithCache-out.Memory.Last)
 	if c.UsageWithCache == 0 || out.Memory.Samples == 0 {
 		out.PageCache = 0
