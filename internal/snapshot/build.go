@@ -149,6 +149,7 @@ func (b *builder) container(w collector.Workload, c collector.Container) recomme
 		out.CPU.PodP95 = p95
 	}
 	b.memory(&out, w, c)
+	out.MemoryInFlight = memoryInFlight(w, c.Memory.Until(now))
 	out.PageCache = max(0, c.UsageWithCache-out.Memory.Last)
 	if c.UsageWithCache == 0 || out.Memory.Samples == 0 {
 		out.PageCache = 0
