@@ -121,6 +121,10 @@ image: ## Container image of rightsize-controller; needs docker or what stands i
 traces-backtest: build traces-folder ## Backtest every series of the folder that RIGHTSIZE_TRACES names
 	$(BIN)/rightsize backtest $(RIGHTSIZE_TRACES)/*.csv.gz --origins 50
 
+.PHONY: traces-coverage
+traces-coverage: traces-folder ## What the outer quantiles cover of recorded series, and on which significantly too little
+	go run ./hack/ablation -coverage -origins 50 $(RIGHTSIZE_TRACES)
+
 .PHONY: traces-ablation
 traces-ablation: traces-folder ## What each part of the forecaster is worth, on recorded traces
 	go run ./hack/ablation -every 9 -origins 15 $(RIGHTSIZE_TRACES)

@@ -35,15 +35,21 @@ func (p *planner) candidates() []candidate {
 
 func (p *planner) candidate(pod Pod) (candidate, bool) {
 	recommendations := p.recommendations(pod)
-	starting := p.starting(pod)
+	boosted := p.boosted(pod, recommendations)
 	if p.freshOnly() && (pod.Ready || p.in.Now.Sub(pod.Created) >= freshPod) {
 		return candidate{}, false
 	}
-	if p.near(pod, recommendations) && !starting {
+	if p.near(pod, recommendations) && len(boosted) == 0 {
 		return candidate{}, false
 	}
-	to := p.ask(pod, recommendations)
-	c := candidate{pod: pod, urgent: p.urgent(pod, recommendations, to) || starting && anyOf(to, pod.haves(), Size.grows)}
+	said := len(p.plan.Reasons)
+	to := p.ask(pod, recommendations, boosted)
+	// A boost is not worth that a pod waits for room, or gets nothing at all.
+	if len(boosted) > 0 && anyOf(to, pod.haves(), Size.grows) && !p.mayBoost(pod, to) {
+		boosted, p.plan.Reasons = nil, p.plan.Reasons[:said]
+		to = p.ask(pod, recommendations, boosted)
+	}
+	c := candidate{pod: pod, urgent: p.urgent(pod, recommendations, to) || len(boosted) > 0 && anyOf(to, pod.haves(), Size.grows)}
 	if c.urgent || p.raiseOnly || p.unknown(pod) {
 		raise(pod, to)
 	}
@@ -61,6 +67,15 @@ func (p *planner) candidate(pod Pod) (candidate, bool) {
 		return candidate{}, false
 	}
 	return c, true
+}
+
+// mayBoost says whether nothing is in the way of a pod's boost, and its node has
+// the room now.
+func (p *planner) mayBoost(pod Pod, to []Size) bool {
+	raised := slices.Clone(to)
+	raise(pod, raised)
+	code, _ := p.preflight(pod, raised)
+	return code == "" && p.fits(pod, raised)
 }
 
 // freshOnly says that only pods just made are sized: the running ones of a Job
@@ -93,15 +108,24 @@ func recommended(all []recommender.Recommendation, c Container) *recommender.Rec
 	return &all[i]
 }
 
-// starting says that the pod is in the time in which a boost holds.
-func (p *planner) starting(pod Pod) bool {
+// boosted are the containers of a pod that starts whose boost holds now. The next
+// plan is due when the first of them ends: that a pod is not ready yet gives no
+// event.
+func (p *planner) boosted(pod Pod, recommendations []recommender.Recommendation) []string {
 	if pod.Ready || p.freshOnly() {
-		return false
+		return nil
 	}
-	age := p.in.Now.Sub(pod.Created)
-	return slices.ContainsFunc(p.recommendations(pod), func(r recommender.Recommendation) bool {
-		return r.Boost != nil && age < seconds(r.Boost.Seconds, 1)
-	})
+	var out []string
+	for _, r := range recommendations {
+		if r.Boost == nil {
+			continue
+		}
+		if until := pod.Created.Add(seconds(r.Boost.Seconds, 1)); p.in.Now.Before(until) {
+			out = append(out, r.Name)
+			p.recheck(until)
+		}
+	}
+	return out
 }
 
 // near says that a decision which changes no sizes is close enough to what the
@@ -125,8 +149,9 @@ func (p *planner) near(pod Pod, recommendations []recommender.Recommendation) bo
 }
 
 // ask is the size of every container of a pod: the decision's where it has one,
-// with what was set and what memory in use takes.
-func (p *planner) ask(pod Pod, recommendations []recommender.Recommendation) []Size {
+// with what was set and what memory in use takes. Boosted are those that have their
+// boost.
+func (p *planner) ask(pod Pod, recommendations []recommender.Recommendation, boosted []string) []Size {
 	to := pod.specs()
 	class := qosOf(to)
 	for i, c := range pod.Containers {
@@ -135,8 +160,8 @@ func (p *planner) ask(pod Pod, recommendations []recommender.Recommendation) []S
 			continue
 		}
 		size := Size{Requests: r.Target, Limits: r.TargetLimits}
-		if r.Boost != nil && p.starting(pod) {
-			size.Requests.CPU = max(size.Requests.CPU, r.Boost.CPU)
+		if slices.Contains(boosted, r.Name) {
+			size.Requests, size.Limits = r.Starting()
 		}
 		to[i] = size.orHave(c.Spec)
 		p.holdMemory(pod, c, &to[i], class)

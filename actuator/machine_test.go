@@ -222,6 +222,49 @@ func TestCanary(t *testing.T) {
 	}
 }
 
+// TestCanaryWaitsForEvidence: a short time of watching does not pass before there
+// are three minutes of metrics of the new size, unless there never are any or
+// nobody would look at them.
+func TestCanaryWaitsForEvidence(t *testing.T) {
+	begin := func(change func(*Input)) *world {
+		w := &world{in: deployment(8, requests(1000, 1024), requests(500, 512)), template: requests(1000, 1024)}
+		w.in.Settings = Settings{WatchSeconds: 60}
+		w.in.State.LearnedAt = noon.Add(-time.Minute)
+		change(&w.in)
+		if diff := cmp.Diff([]string{"ResizePod web-0"}, brief(w.round())); diff != "" {
+			t.Fatalf("steps (-want +got):\n%s", diff)
+		}
+		return w
+	}
+	w := begin(func(*Input) {})
+	for range 10 {
+		if p := w.round(); len(p.Steps) > 0 || !tells(p, ReasonCanary) || p.RecheckAfterSeconds > 60 {
+			t.Fatalf("without metrics: steps %v, recheck %v, reasons %v", brief(p), p.RecheckAfterSeconds, p.Reasons)
+		}
+	}
+	since := w.in.State.Wave.Since
+	for i := range 4 {
+		w.in.Evidence = []Observation{{At: since.Add(time.Duration(i) * time.Minute), Seconds: 60, Pods: 8, Values: map[Guard]float64{GuardThrottling: 0}}}
+		if p := w.round(); len(p.Steps) > 0 {
+			t.Fatalf("with metrics of %d minutes: steps %v", i, brief(p))
+		}
+	}
+	if p := w.round(); len(p.Steps) != 2 {
+		t.Errorf("with metrics of three minutes: steps %v, reasons %v", brief(p), p.Reasons)
+	}
+	for name, change := range map[string]func(*Input){
+		"never any":       func(in *Input) { in.State.LearnedAt = time.Time{} },
+		"nothing is done": func(in *Input) { in.Settings.NoRollback = true },
+		"all are ignored": func(in *Input) { in.Settings.IgnoreGuards = guards() },
+	} {
+		w := begin(change)
+		w.round()
+		if p := w.round(); len(p.Steps) != 2 {
+			t.Errorf("%s: steps %v, reasons %v", name, brief(p), p.Reasons)
+		}
+	}
+}
+
 // TestCanaryIsReplaced by another pod if it is gone, and does not pass while
 // metrics are stale or it is not ready.
 func TestCanaryIsReplaced(t *testing.T) {

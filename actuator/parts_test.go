@@ -24,11 +24,61 @@ func TestBoost(t *testing.T) {
 	if got, _ = Next(in); len(got.Steps) > 0 {
 		t.Errorf("boosted after its time: %v", brief(got))
 	}
+	in.Pods[1].Containers[0].Spec, in.Pods[1].Containers[0].InForce = guaranteed(2000, 512), new(guaranteed(2000, 512))
+	if got, _ = Next(in); len(got.Steps) != 1 || got.Steps[0].Containers[0].To != guaranteed(500, 512) {
+		t.Errorf("steps %+v, want a boost that is over taken back though the pod is not ready", got.Steps)
+	}
+	in.Pods[1].Containers[0].Spec, in.Pods[1].Containers[0].InForce = guaranteed(2000, 600), new(guaranteed(2000, 600))
+	if got, _ = Next(in); len(got.Steps) != 0 {
+		t.Errorf("steps %+v, want no less memory for a pod that is not ready", got.Steps)
+	}
 	in.Pods[1].Ready = true
 	in.Pods[1].Containers[0].Spec, in.Pods[1].Containers[0].InForce = guaranteed(2000, 512), new(guaranteed(2000, 512))
 	got, _ = Next(in)
 	if len(got.Steps) != 1 || got.Steps[0].Containers[0].To != guaranteed(500, 512) {
 		t.Errorf("steps %+v, want the boost taken back", got.Steps)
+	}
+}
+
+// TestBoostKeeps: a boost leaves the QoS class and what else a pod has as it is,
+// and is left out where it would wait for room or be refused.
+func TestBoostKeeps(t *testing.T) {
+	burstable := func(cpu, cpuLimit int64) Size { return Size{Requests: res(cpu, 512), Limits: res(cpuLimit, 512)} }
+	for name, tc := range map[string]struct {
+		has    Size
+		change func(*Input)
+		want   Size
+	}{
+		"without a limit": {requests(500, 512), nil, requests(2000, 512)},
+		"a limit above": {burstable(500, 900), func(in *Input) {
+			in.Decision.Containers[0].TargetLimits = res(900, 512)
+		}, burstable(2000, 2001)},
+		"a limit far above": {burstable(500, 4000), func(in *Input) {
+			in.Decision.Containers[0].TargetLimits = res(4000, 512)
+		}, burstable(2000, 4000)},
+		"the node has no room": {requests(400, 512), func(in *Input) {
+			in.Nodes = []Node{{Name: in.Pods[0].Node, Allocatable: res(4000, 8192), Free: res(200, 8192)}}
+		}, requests(500, 512)},
+		"a quota has none left": {requests(400, 512), func(in *Input) {
+			in.Quotas = []recommender.Quota{{Name: "q", Items: []recommender.QuotaLimit{{Resource: recommender.QuotaRequestsCPU, Hard: 1000, Used: 800}}}}
+		}, requests(500, 512)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := deployment(1, tc.has, requests(500, 512))
+			in.Settings = Settings{}
+			in.Decision.Containers[0].Boost = &recommender.Boost{CPU: 2000, Seconds: 90}
+			in.Pods[0].Ready, in.Pods[0].Created = false, noon.Add(-time.Minute)
+			if tc.change != nil {
+				tc.change(&in)
+			}
+			got, _ := Next(in)
+			if len(got.Steps) != 1 || got.Steps[0].Containers[0].To != tc.want {
+				t.Errorf("plan %+v, want %+v", got, tc.want)
+			}
+			if got.RecheckAfterSeconds > 30 {
+				t.Errorf("the next plan is due in %v s, want when the boost ends", got.RecheckAfterSeconds)
+			}
+		})
 	}
 }
 

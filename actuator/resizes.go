@@ -127,7 +127,7 @@ func (p *planner) forbids(c candidate) (recommender.ReasonCode, string) {
 		return ReasonCapacity, "ready pods would have less than the decision needs: more or larger pods come first"
 	case c.restarts && pod.Ready && p.spare <= 0:
 		return ReasonAvailability, "it restarts a container, and too few pods would be ready"
-	case c.lowers && !pod.Ready && pod.Phase != PodPending:
+	case c.lowers && !pod.Ready && pod.Phase != PodPending && !p.endsBoost(c):
 		return ReasonAvailability, "a pod that runs and is not ready is not made smaller"
 	case c.restarts && p.in.Decision.Workload.Kind == "LeaderWorkerSet":
 		return ReasonAvailability, "it restarts a container, by which its group may be made anew"
@@ -143,6 +143,28 @@ func (p *planner) forbids(c candidate) (recommender.ReasonCode, string) {
 		return p.canary(c)
 	}
 	return "", ""
+}
+
+// endsBoost says whether a candidate loses no more than the boosts that it has: they
+// end in their time also where the pod is not ready by then.
+func (p *planner) endsBoost(c candidate) bool {
+	recommendations := p.recommendations(c.pod)
+	for i, container := range c.pod.Containers {
+		have := container.have()
+		if !c.to[i].lowers(have) {
+			continue
+		}
+		r := recommended(recommendations, container)
+		if r == nil || r.Boost == nil {
+			return false
+		}
+		requests, limits := r.Starting()
+		if have.Requests.CPU != requests.CPU || have.Limits.CPU > limits.CPU || c.to[i].Requests.CPU < r.Target.CPU ||
+			c.to[i].Requests.Memory < have.Requests.Memory || limitLowers(int64(have.Limits.Memory), int64(c.to[i].Limits.Memory)) {
+			return false
+		}
+	}
+	return true
 }
 
 // mayLose says whether ready pods keep what is needed: together, or since there

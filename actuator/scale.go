@@ -140,7 +140,7 @@ func (p *planner) evict() {
 			p.recheck(due)
 			continue
 		}
-		if !anyOf(p.ask(pod, p.recommendations(pod)), pod.haves(), Size.grows) {
+		if !anyOf(p.ask(pod, p.recommendations(pod), nil), pod.haves(), Size.grows) {
 			continue
 		}
 		switch {

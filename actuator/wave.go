@@ -28,7 +28,14 @@ func (p *planner) target() []NamedSize {
 // watched says whether the wave may still be taken back.
 func (p *planner) watched() bool {
 	w := p.in.State.Wave
-	return w != nil && (!w.Passed || p.in.Now.Sub(w.Last) < p.in.Settings.watch(w.Lowers))
+	if w == nil || !w.Passed {
+		return w != nil
+	}
+	over := w.Last.Add(p.in.Settings.watch(w.Lowers))
+	if w.Lowers && !p.proven(w.Last) {
+		over = over.Add(evidencePatience)
+	}
+	return p.in.Now.Before(over)
 }
 
 // followWave forgets canaries that are gone, and lets the others follow when
@@ -69,7 +76,30 @@ func (p *planner) followWave() {
 		p.recheck(until)
 		return
 	}
+	if w.Lowers && !p.proven(w.Since) {
+		p.recheck(p.in.Now.Add(evidenceEvery))
+		return
+	}
 	w.Passed, w.Canaries = true, nil
+}
+
+const (
+	// evidenceEvery is how often there is evidence.
+	evidenceEvery = time.Minute
+	// evidencePatience is how much longer than it is watched a change may be taken
+	// back of which there is no evidence yet.
+	evidencePatience = 15 * time.Minute
+)
+
+// proven says whether there is evidence of the time after an instant: as many
+// values as it takes to judge a change. Where there never was any evidence of the
+// workload, or none is looked at, none is waited for.
+func (p *planner) proven(since time.Time) bool {
+	s := p.in.Settings
+	if s.NoRollback || p.state.LearnedAt.IsZero() || !slices.ContainsFunc(guards(), func(g Guard) bool { return !slices.Contains(s.IgnoreGuards, g) }) {
+		return true
+	}
+	return !p.state.LearnedAt.Before(since.Add(levelAfter * evidenceEvery))
 }
 
 // canary says whether a pod has to wait for the first ones.
@@ -84,6 +114,9 @@ func (p *planner) canary(c candidate) (recommender.ReasonCode, string) {
 	}
 	if n == 0 || w.Passed || len(w.Canaries) < min(n, canariesMost) {
 		return "", ""
+	}
+	if !w.Since.IsZero() && !p.in.Now.Before(w.Since.Add(p.in.Settings.watch(w.Lowers))) {
+		return ReasonCanary, "there are no metrics yet of the first pods with their new size"
 	}
 	return ReasonCanary, "the first pods are watched before others follow"
 }

@@ -190,7 +190,7 @@ func (f *fit) quantiles(c *context, now int, levels []float64, work *arena) []fl
 		if math.IsNaN(q) {
 			q = middle
 		}
-		q = f.clampOuter(level, q)
+		q = f.clampOuter(level, f.beyond(level, q))
 		if ignorance > 0 {
 			q = (1-ignorance)*q + ignorance*f.clampPrior(level, young[j])
 		}

@@ -21,6 +21,7 @@ type fit struct {
 	at              int // Index of the newest observation at the fit.
 	trials          float64
 	usual           float64 // How much the target changes from day to day, see change.
+	record          float64 // The largest of the last days, see record.
 	prior           *Prior  // Nil for the learned one.
 	points          []point
 	cycle           int // The period that was detected, in steps, an hour if none was.
@@ -119,6 +120,7 @@ func (m *Model) newLearner(a *aim, y, base []float64, cycle int, space *workspac
 		slidingMax(y, a.width, l.targets, l.work.room(len(y)))
 	}
 	f.usual = change(l.targets, a.width-1, h.day*((a.steps+h.day-1)/h.day)) // Over whole days.
+	f.record = record(l.targets, a.steps, h.day)
 	warm := min(h.day, h.len()/4)
 	if f.at-a.steps-warm < 30 {
 		f.reach = max(1, min(a.steps, h.len()/3))

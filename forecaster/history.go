@@ -105,6 +105,14 @@ func (h *history) kept(v float64) float64 {
 	return v
 }
 
+// given is a value as it is remembered, NaN for one that is missing.
+func (h *history) given(v float64) float64 {
+	if !h.usable(v) {
+		return math.NaN()
+	}
+	return h.kept(v)
+}
+
 // len is the number of grid points from the first observation to the newest.
 func (h *history) len() int { return len(h.y) + len(h.narrow) }
 

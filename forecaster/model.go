@@ -21,7 +21,8 @@ import (
 // hour on the clock for targets up to a quarter of an hour ahead, every two up
 // to six hours, every four beyond and in light mode, on the first day of a series
 // whenever it has grown by a fifth, when a value goes beyond the bounds of
-// forecasts, and when the anchor moves. A Model is not safe for concurrent use.
+// forecasts, when a value has turned out a fault of monitoring, and when the anchor
+// moves. A Model is not safe for concurrent use.
 type Model struct {
 	options Options
 	steps   []int
@@ -33,6 +34,7 @@ type Model struct {
 	history *history
 	signals *signals
 	agenda  agenda
+	faults  faults
 	// cycle is the period in steps of a rhythm, looked for when all is learned.
 	cycle      int
 	cycleFound bool
@@ -92,14 +94,7 @@ func newModel(s Series, o Options, kind Alone) (*Model, error) {
 	if kind != NotAlone {
 		m.kind, m.alone = kind, map[*fit][]*fit{}
 	}
-	if n := len(s.Values); n > 0 {
-		anchor := m.anchor(s.Time(n - 1))
-		if cut := anchor.Sub(s.Start); cut > 0 {
-			k := int((cut + s.Step - 1) / s.Step)
-			s = Series{Start: s.Time(k), Step: s.Step, Values: s.Values[k:]}
-		}
-	}
-	m.load(events.usualSeries(s), true)
+	m.load(events.usualSeries(o.Needed(s)), true)
 	return m, nil
 }
 
@@ -111,16 +106,21 @@ func (m *Model) load(s Series, learn bool) {
 	m.history.planned = m.options.Covariates
 	m.signals = newSignals(m.history, m.steps[len(m.steps)-1])
 	m.agenda, m.values, m.maxima, m.parts, m.stale = agenda{}, nil, nil, nil, nil
+	m.faults = newFaults(s.Step)
+	values, changed := m.faults.clean(s.Values, m.history)
 	var last [3]int // When each kind of target was learned last, see learnEvery.
-	for i, v := range s.Values {
+	for i, v := range values {
 		due := m.agenda.add(m.history, s.Time(i), v)
+		if slices.Contains(changed, i) {
+			due = learnRarely
+		}
 		for k := range last {
 			if due >= learnRarely>>k {
 				last[k] = i + 1
 			}
 		}
 	}
-	for i, v := range s.Values {
+	for i, v := range values {
 		m.take(v)
 		m.follow(v)
 		for k, at := range last {
@@ -138,8 +138,22 @@ func (m *Model) load(s Series, learn bool) {
 }
 
 // anchor is the instant before which a series that has come to t is forgotten.
-func (m *Model) anchor(t time.Time) time.Time {
-	return t.UTC().Truncate(24 * time.Hour).Add(-m.options.history())
+func (o Options) anchor(t time.Time) time.Time {
+	return t.UTC().Truncate(24 * time.Hour).Add(-o.history())
+}
+
+// Needed is the part of a series that a forecast of what comes after it rests
+// on, sharing its values: it gives the same forecast as the whole.
+func (o Options) Needed(s Series) Series {
+	if len(s.Values) == 0 || s.Step <= 0 {
+		return s
+	}
+	cut := o.anchor(s.End()).Sub(s.Start)
+	if cut <= 0 {
+		return s
+	}
+	k := int((cut + s.Step - 1) / s.Step)
+	return Series{Start: s.Time(k), Step: s.Step, Values: s.Values[k:]}
 }
 
 // end is the time of the newest grid point.
@@ -174,16 +188,29 @@ func (m *Model) Update(v float64) {
 		now = m.end().Add(h.step)
 	}
 	v = m.events.usual(now, v)
-	if anchor := m.anchor(now); h.len() > 0 && m.first.Before(anchor) && m.anchor(now.Add(-h.step)).Before(anchor) {
+	if anchor := m.options.anchor(now); h.len() > 0 && m.first.Before(anchor) && m.options.anchor(now.Add(-h.step)).Before(anchor) {
 		kept := Series{Start: now, Step: h.step} // Where nothing but gaps is left.
 		if k := int((anchor.Sub(m.first) + h.step - 1) / h.step); k < h.len() {
-			kept.Start, kept.Values = m.first.Add(time.Duration(k)*h.step), h.raw(k)
+			kept.Start, kept.Values = m.first.Add(time.Duration(k)*h.step), m.seen(m.faults.found)[k:]
 		}
 		m.load(kept, false) // At midnight all is learned below.
+	}
+	if found := m.faults.found; (m.history.len() > 0 || m.history.usable(v)) && m.faults.add(m.history.given(v)) {
+		m.load(Series{Start: m.first, Step: h.step, Values: append(m.seen(found), v)}, false)
+		m.learn(learnRarely, 0)
+		return
 	}
 	m.take(v)
 	m.follow(v)
 	m.learn(m.agenda.add(m.history, now, v), 0)
+}
+
+// seen is the history since the first observation as it was given: with its gaps,
+// and with what was taken for faults.
+func (m *Model) seen(found []fault) []float64 {
+	values := m.history.raw(0)
+	restore(values, found)
+	return values
 }
 
 // follow lets the fits learn from the newest value, if it is one.

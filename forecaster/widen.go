@@ -114,17 +114,57 @@ func (f *fit) outward(level, centre, q float64) float64 {
 	return centre + spread*max(0.5, math.Pow(wide/spread, min(1, w)))
 }
 
+// recordDays is how many days back a record is looked for.
+const recordDays = 7
+
+// record is the largest of the targets of the last seven days that ended at the time
+// of day at which the one so many steps ahead will end: for the largest value of
+// a day, that of the last week. It is negative infinity where there is none.
+func record(targets []float64, steps, day int) float64 {
+	top := math.Inf(-1)
+	i := len(targets) - 1 + steps - day*((steps+day-1)/day)
+	for n := 0; n < recordDays && i >= 0; n++ {
+		top = max(top, targets[i])
+		i -= day
+	}
+	return top
+}
+
+// beyond raises an outer quantile q of the largest value of a day to the record
+// of the last week,
+//
+//	q + w day² max(0, record + o usual - q),  w = max(o, y),
+//	o = log(0.05/(1-τ))/log 5,  y = (2 - days/7) log(0.1/(1-τ))/log 2,
+//
+// all of o, y and its two factors between 0 and 1, day being the horizon over a
+// day. Of n days that are all alike the next one sets a record with probability
+// 1/(n+1). That is more than the 0.99 quantile may be exceeded by as long as n is
+// below 99: it lies beyond the record, by as much as is usual from one day to the
+// next (o = 1). Of the 0.95 quantile (o = 0) the same holds up to 19 days: it is
+// not below the record while a week or less is known (y = 1), and follows its
+// sample as that grows to two weeks.
+func (f *fit) beyond(level, q float64) float64 {
+	day := min(1, f.hours/24)
+	if !f.maximum || level <= 0.9 || day < 0.1 {
+		return q
+	}
+	unit := func(v float64) float64 { return min(1, max(0, v)) }
+	outer := unit(math.Log(0.05/(1-level)) / math.Log(5))
+	young := unit(2-f.days()/7) * unit(math.Log2(0.1/(1-level)))
+	return q + max(outer, young)*day*day*max(0, f.record+outer*f.usual-q)
+}
+
 // clampOuter moves a quantile into the bounds. Above the 0.95 quantile those of
-// the largest value of a day lie further out while the history is short of two
-// weeks,
+// the largest value of a day lie further out,
 //
-//	by 14/days, at most 1.5,
+//	by 14/days, at least 1.25 and at most 1.5,
 //
-// since a day in twenty goes beyond twice the largest value of a week.
+// since a day in twenty goes beyond twice the largest value of a week, and one in
+// a hundred beyond that of two.
 func (f *fit) clampOuter(level, v float64) float64 {
 	high := f.high
 	if f.maximum && level > 0.95 && high > 0 {
-		further := min(1.5, max(1, 14/f.days())) - 1
+		further := min(1.5, max(1.25, 14/f.days())) - 1
 		high = min(math.MaxFloat64, high*(1+further*min(1, f.hours/24)))
 	}
 	return min(max(v, f.low), high)

@@ -58,6 +58,68 @@ func TestOutward(t *testing.T) {
 	}
 }
 
+// The record of a week: of windows that end at the same time of day.
+func TestRecord(t *testing.T) {
+	t.Parallel()
+	const day = 4
+	targets := make([]float64, 10*day) // The last index is 39.
+	targets[3], targets[39-6*day], targets[38], targets[37] = 9, 7, 8, 6
+	for name, tc := range map[string]struct {
+		targets []float64
+		steps   int
+		want    float64
+	}{
+		"a day":                       {targets, day, 7},     // 39, 35, ... 15.
+		"more than a day":             {targets, day + 3, 8}, // Ends as 38 did.
+		"half a day":                  {targets, day / 2, 6}, // Ends as 37 did.
+		"less than a day of history":  {[]float64{5, 3}, day, 3},
+		"no window that ends like it": {[]float64{5, 3}, 2, math.Inf(-1)},
+		"none":                        {nil, day, math.Inf(-1)},
+	} {
+		if got := record(tc.targets, tc.steps, day); got != tc.want {
+			t.Errorf("%s: %v, want %v", name, got, tc.want)
+		}
+	}
+}
+
+// Outer quantiles of a day's maximum reach the record of the last week.
+func TestBeyond(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		maximum            bool
+		days               float64
+		hours, level, want float64 // The quantile is 10, the record 20, the usual change 4.
+	}{
+		"value":                {false, 14, 24, 0.99, 10},
+		"an hour":              {true, 14, 1, 0.99, 10},
+		"0.9":                  {true, 3, 24, 0.9, 10},
+		"0.99":                 {true, 14, 24, 0.99, 24},
+		"0.999":                {true, 14, 24, 0.999, 24},
+		"0.99 of half a day":   {true, 14, 12, 0.99, 13.5},
+		"0.99 of two days":     {true, 14, 48, 0.99, 24},
+		"0.95, three days":     {true, 3, 24, 0.95, 20},
+		"0.95, a week":         {true, 7, 24, 0.95, 20},
+		"0.95, eleven days":    {true, 10.5, 24, 0.95, 15},
+		"0.95, two weeks":      {true, 14, 24, 0.95, 10},
+		"between, two weeks":   {true, 14, 24, 1 - 0.05/math.Sqrt(5), 16}, // o = 1/2.
+		"between, three days":  {true, 3, 24, 1 - 0.1/math.Sqrt2, 15},     // y = 1/2.
+		"beyond it already":    {true, 3, 24, 0.95, 30},
+		"no record":            {true, 3, 24, 0.99, 10},
+		"lower than the least": {true, 3, 24, 1e-9, 10},
+	} {
+		q, f := 10.0, &fit{aim: &aim{maximum: tc.maximum, hours: tc.hours, ahead: 12 * tc.hours}, at: int(288*tc.days) - 1, record: 20, usual: 4}
+		switch name {
+		case "beyond it already":
+			q = 30
+		case "no record":
+			f.record = math.Inf(-1)
+		}
+		if got := f.beyond(tc.level, q); math.Abs(got-tc.want) > 1e-9 {
+			t.Errorf("%s: %v, want %v", name, got, tc.want)
+		}
+	}
+}
+
 // Values soon to come are known less well from a day of history than from many.
 func TestFewDays(t *testing.T) {
 	t.Parallel()
@@ -116,9 +178,9 @@ func TestClampOuter(t *testing.T) {
 	}{
 		"value":              {false, 7, 24, 0.99, 2},
 		"0.95":               {true, 7, 24, 0.95, 2},
-		"two weeks":          {true, 14, 24, 0.99, 2},
+		"two weeks":          {true, 14, 24, 0.99, 2.5},
 		"a week":             {true, 7, 24, 0.99, 3},
-		"12 days":            {true, 12, 24, 0.99, 2 * 14 / 12.0},
+		"10 days":            {true, 10, 24, 0.99, 2 * 14 / 10.0},
 		"an hour":            {true, 7, 1, 0.99, 2 * (1 + 0.5/24)},
 		"more than two days": {true, 7, 72, 0.99, 3},
 	} {

@@ -34,6 +34,13 @@ const (
 	// identifiedSD is the relative standard deviation of the time of a token in
 	// a full batch and of a prompt at which a server counts as identified.
 	identifiedSD = 0.1
+	// littleWriting is the share of a full batch's time below which it does not
+	// matter how fast tokens are written: models that answer with one token or
+	// none, such as those that embed or classify, never show it.
+	littleWriting = 0.1
+	// fewTokens is the number of tokens of a mean answer below which there is
+	// hardly a time between tokens: that of one token is none.
+	fewTokens = 1.5
 	// enoughRequests is how many requests make a mean number of tokens.
 	enoughRequests = 20
 	// reachFactor is how much more than the largest batch seen is taken to be
@@ -140,7 +147,7 @@ func (l *BatchLearner) Observe(o BatchObservation) {
 		return
 	}
 	l.filter.forget(o.Seconds / learnMemory)
-	if !plausible(o.Requests) || !plausible(o.PromptTokens) || !plausible(o.OutputTokens) {
+	if !plausible(o.Requests) || !plausible(o.PromptTokens) || !plausible(o.OutputTokens) && o.OutputTokens != 0 {
 		return
 	}
 	l.prompt.add(o.PromptTokens*o.Seconds, o.Seconds, mixMemory)
@@ -188,33 +195,23 @@ func (l *BatchLearner) limits(o BatchObservation) {
 
 // speeds takes the two times into the filter.
 func (l *BatchLearner) speeds(o BatchObservation) {
-	if !plausible(o.ITLSeconds) {
+	if o.OutputTokens < fewTokens*o.Requests {
+		o.ITLSeconds = 0
+	}
+	itl, ttft := plausible(o.ITLSeconds), plausible(o.TTFTSeconds) && o.Waiting < calm*o.Pods
+	if !itl && !ttft {
 		return
 	}
-	prompt, output := o.PromptTokens/o.Requests, o.OutputTokens/o.Requests
 	reading := o.PromptTokens / o.Pods
-	held := o.OutputTokens / o.Pods * o.ITLSeconds * (prompt + output/2)
-	requests := o.Requests * o.Seconds
 	// It did read that much, so that it can.
 	l.filter.atMost(prefillSpeed, readingMost/reading)
-	noise := itlNoise*itlNoise + 0.1/requests + l.curvature(reading)
-	ok := l.filter.update(math.Log(o.ITLSeconds), noise, func(a, g, p float64) (float64, [speeds]float64) {
-		step, free := a+g*held, 1-p*reading
-		return math.Log(step / free), [speeds]float64{a / step, g * held / step, p * reading / free}
-	})
-	l.filter.atMost(prefillSpeed, readingMost/reading)
-	if ok && plausible(o.TTFTSeconds) && o.Waiting < calm*o.Pods {
-		// How much prompts differ, and so how long they wait, is not known.
-		_, _, p := l.filter.values()
-		wait := promptWait * p * reading / (1 - p*reading)
-		doubt := wait / (1 + wait)
-		noise := ttftNoise*ttftNoise + 1/requests + doubt*doubt + l.curvature(reading)
-		ok = l.filter.update(math.Log(o.TTFTSeconds), noise, func(a, g, p float64) (float64, [speeds]float64) {
-			rho := p * reading
-			step, read, wait := a+g*held, p*prompt, p*prompt*promptWait*rho/(1-rho)
-			t := step + read + wait
-			return math.Log(t), [speeds]float64{a / t, g * held / t, (read + wait + wait/(1-rho)) / t}
-		})
+	ok := true
+	if itl {
+		ok = l.betweenTokens(o)
+		l.filter.atMost(prefillSpeed, readingMost/reading)
+	}
+	if ok && ttft {
+		ok = l.firstToken(o)
 	}
 	l.evidence.Observations++
 	if ok {
@@ -226,6 +223,42 @@ func (l *BatchLearner) speeds(o BatchObservation) {
 		l.rejected = 0
 		l.filter.widen(l.spread)
 	}
+}
+
+// held is how many tokens of requests a pod held, by Little's law.
+func (o BatchObservation) held() float64 {
+	prompt, output := o.PromptTokens/o.Requests, o.OutputTokens/o.Requests
+	return o.OutputTokens / o.Pods * o.ITLSeconds * (prompt + output/2)
+}
+
+// betweenTokens takes in the mean time between tokens, and says whether it may
+// be one of this server.
+func (l *BatchLearner) betweenTokens(o BatchObservation) bool {
+	reading, held := o.PromptTokens/o.Pods, o.held()
+	noise := itlNoise*itlNoise + 0.1/(o.Requests*o.Seconds) + l.curvature(reading)
+	return l.filter.update(math.Log(o.ITLSeconds), noise, func(a, g, p float64) (float64, [speeds]float64) {
+		step, free := a+g*held, 1-p*reading
+		return math.Log(step / free), [speeds]float64{a / step, g * held / step, p * reading / free}
+	})
+}
+
+// firstToken does the same for the mean time to the first token.
+func (l *BatchLearner) firstToken(o BatchObservation) bool {
+	prompt, reading, held := o.PromptTokens/o.Requests, o.PromptTokens/o.Pods, o.held()
+	// How much prompts differ, and so how long they wait, is not known.
+	_, _, p := l.filter.values()
+	wait := promptWait * p * reading / (1 - p*reading)
+	doubt := wait / (1 + wait)
+	noise := ttftNoise*ttftNoise + 1/(o.Requests*o.Seconds) + doubt*doubt + l.curvature(reading)
+	return l.filter.update(math.Log(o.TTFTSeconds), noise, func(a, g, p float64) (float64, [speeds]float64) {
+		rho := p * reading
+		if !plausible(o.ITLSeconds) {
+			a, g = 0, 0 // The one token counts as part of the prompt.
+		}
+		step, read, wait := a+g*held, p*prompt, p*prompt*promptWait*rho/(1-rho)
+		t := step + read + wait
+		return math.Log(t), [speeds]float64{a / t, g * held / t, (read + wait + wait/(1-rho)) / t}
+	})
 }
 
 // curvature is the variance that the second derivative of -ln(1-ρ) by ln p,
@@ -261,7 +294,9 @@ func (l *BatchLearner) Server() (BatchServer, BatchEvidence) {
 	held := g * float64(max(1, b.Slots())) * (b.PromptTokens + b.OutputTokens/2)
 	e.StepSD = l.filter.sd([speeds]float64{a / (a + held), held / (a + held), 0})
 	e.PrefillSD = l.filter.sd([speeds]float64{0, 0, 1})
-	e.Identified = e.StepSD <= identifiedSD && e.PrefillSD <= identifiedSD && e.Observations >= gateMost
+	writes := max(1, b.OutputTokens) * b.step(float64(max(1, b.Slots())))
+	negligible := writes <= littleWriting*(writes+float64(max(1, b.Slots()))*b.prefill())
+	e.Identified = (e.StepSD <= identifiedSD || negligible) && e.PrefillSD <= identifiedSD && e.Observations >= gateMost
 	e.CarriedRate = l.carried
 	if l.satPods.sum > 0 {
 		e.SaturatedRate = l.saturated.sum / l.satPods.sum

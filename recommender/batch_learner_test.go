@@ -69,6 +69,30 @@ func TestBatchLearnerIdentifies(t *testing.T) {
 	near("new prefill", b.PrefillTokensPerSecond, e.prefill, 0.1)
 }
 
+// TestBatchLearnerWithoutTokens: a model that answers with one token or none
+// never shows how fast it writes, and is identified by how fast it reads.
+func TestBatchLearnerWithoutTokens(t *testing.T) {
+	t.Parallel()
+	for name, output := range map[string]float64{"none": 0, "one": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := engine{step: 1e-5, prefill: 8000}
+			rng := rand.New(rand.NewPCG(1, 2))
+			l := recommender.NewBatchLearner(recommender.BatchServer{MaxBatch: 32}, recommender.BatchServer{})
+			for range 240 {
+				o := e.observe(2+10*rng.Float64(), 1000, output, 2)
+				o.TTFTSeconds *= 1 + 0.03*rng.NormFloat64()
+				o.ITLSeconds = 5 // Of nothing: what is between one token and the next that there is not.
+				l.Observe(o)
+			}
+			b, ev := l.Server()
+			if !ev.Identified || ev.Rejected > 2 || math.Abs(b.PrefillTokensPerSecond/8000-1) > 0.05 || b.OutputTokens != 1 {
+				t.Errorf("%+v of %+v, want 8000 prompt tokens a second", b, ev)
+			}
+		})
+	}
+}
+
 // TestBatchLearnerLimits: the largest batch is the one seen while requests
 // waited and the cache had room, and half more than any seen before that.
 func TestBatchLearnerLimits(t *testing.T) {

@@ -166,3 +166,33 @@ func TestDecideToleratesSmallScales(t *testing.T) {
 		t.Errorf("reasons %v", codes(held))
 	}
 }
+
+// TestStabilizedPodsAreNotResized: two pods instead of four save half of the
+// memory, and less CPU saves little. Pods that have to stay for the window are not
+// made smaller meanwhile, where a change costs an hour and a half.
+func TestStabilizedPodsAreNotResized(t *testing.T) {
+	t.Parallel()
+	s := withDemand(shop(), 10, 12)
+	s.Containers[0].CPU = usage(0.25, 0.3, expects(0.25, 0.3))
+	s.Containers[0].Requests = recommender.Resources{CPU: 160, Memory: 480 * mib}
+	s.Policy.Vertical.InPlace, s.Policy.ChangeHours = true, 1.5
+	if d := decide(s); d.DesiredReplicas != 2 {
+		t.Fatalf("%s to %d pods, want 2: %v", d.Action, d.DesiredReplicas, d.Reasons)
+	}
+	s.State.Wishes = []recommender.Wish{{At: s.Now.Add(-time.Minute), Replicas: 4}}
+	if d := decide(s); d.Action != recommender.ActionHold {
+		t.Errorf("%s within the window, want %s: %v", d.Action, recommender.ActionHold, d.Reasons)
+	}
+}
+
+// TestPodsGoAsTheyAre: where a change costs six hours, two of four pods go and the
+// others stay as large as they are, since to resize all four is four changes.
+func TestPodsGoAsTheyAre(t *testing.T) {
+	t.Parallel()
+	s := withDemand(shop(), 10, 12)
+	s.Containers[0].CPU = usage(0.25, 0.3, expects(0.25, 0.3))
+	s.Policy.Vertical.InPlace, s.Policy.ChangeHours = true, 6
+	if d := decide(s); d.Action != recommender.ActionScale || d.DesiredReplicas != 2 {
+		t.Errorf("%s to %d pods, want %s to 2: %v", d.Action, d.DesiredReplicas, recommender.ActionScale, d.Reasons)
+	}
+}

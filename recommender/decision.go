@@ -1,6 +1,9 @@
 package recommender
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Decision is the size a workload should have from At on, and why.
 type Decision struct {
@@ -90,6 +93,27 @@ type Advice struct {
 type Boost struct {
 	CPU     MilliCPU `json:"cpuMillis"`
 	Seconds float64  `json:"seconds"`
+}
+
+// Starting is what the container requests, and what it is limited to, while its
+// pod starts: the target, with the boost. A CPU limit that equals the request goes
+// on to do so, and one above it stays above it: the QoS class of the pod does not
+// follow the boost.
+func (r Recommendation) Starting() (requests, limits Resources) {
+	requests, limits = r.Target, r.TargetLimits
+	if r.Boost == nil || r.Boost.CPU <= requests.CPU {
+		return requests, limits
+	}
+	equal := limits.CPU == requests.CPU
+	requests.CPU = r.Boost.CPU
+	switch {
+	case limits.CPU <= 0 || limits.CPU > requests.CPU:
+	case equal || requests.CPU == math.MaxInt64:
+		limits.CPU = requests.CPU
+	default:
+		limits.CPU = requests.CPU + 1
+	}
+	return requests, limits
 }
 
 // GroupDecision is what one part of a workload should have.

@@ -25,6 +25,13 @@ const (
 	// feedbackModel is by how much the correction moves within an hour in which a
 	// model is wrong by all that is accepted, feedbackLeast how far it may fall.
 	feedbackModel, feedbackLeast = 0.3, 0.7
+	// feedbackUnspent is by how much it moves within an hour in which all that
+	// is accepted was left unspent on average, or as much again was spent, and
+	// budgetShare the part of it that is to be spent: what is left is for what
+	// nobody foresees. budgetSpan is the time constant of that average.
+	feedbackUnspent = 0.2
+	budgetShare     = 0.5
+	budgetSpan      = 6 * time.Hour
 	// feedbackUtilization is the utilisation to which requests without an
 	// objective may be brought: below peggedShare, so that only what was not
 	// foreseen looks cut off.
@@ -61,19 +68,25 @@ type Outcome struct {
 // bad is time throttled at a limit, and c may fall to where requests are all that
 // is used. It stays as it is where neither is known. It does not grow for what
 // was missed because a container was killed for want of memory, and a quarter as
-// fast where more came than the pods could carry by the model.
+// fast where more came than the pods could carry by the model, or by their limits.
 //
 // Where a model of the service says which share p should have missed the
-// objective with what pods carried, the difference tells the room there is: at or
-// below 1, and where x is not above τ,
+// objective with what pods carried, the difference tells the room there is, and
+// half of what is accepted may be spent on average: at or below 1, and where x is
+// not above τ,
 //
-//	c ← c·(1 - 0.3·Δt/h·(p-x)/τ),  0.7 ≤ c ≤ 1
+//	c ← c·(1 - Δt/h·(0.3·(p-x)/τ + 0.2·u)),  0.7 ≤ c ≤ 1
+//	u ← u + (1 - exp(-Δt/6 h))·(½ - x/τ - u)
+//
+// u, from 0 on, is the share of it that was left unspent. Whole pods, and the
+// margin of the forecast, leave most of it. It does not fall below where a pod
+// carries the largest rate that it may be brought to, so that it is back at once.
 //
 // The idea is that of the error-budget loops of site reliability engineering;
 // NVIDIA's Dynamo corrects by observed over predicted latency likewise.
 func (d *draft) correct() float64 {
 	was := orDefault(d.s.State.Correction, 1)
-	d.state.Correction, d.state.CorrectedAt = was, d.s.Now
+	d.state.Correction, d.state.CorrectedAt, d.state.Unspent = was, d.s.Now, d.s.State.Unspent
 	e, ok := d.evidence()
 	if !ok {
 		return was
@@ -83,7 +96,12 @@ func (d *draft) correct() float64 {
 		return was
 	}
 	x, window, target := e.bad, e.window, e.accepted
-	c := e.step(was, d.sinceCorrected(window))
+	dt := d.sinceCorrected(window)
+	if e.modelled {
+		d.state.Unspent += (1 - math.Exp(-float64(dt)/float64(budgetSpan))) * (budgetShare - x/target - d.state.Unspent)
+		e.unspent = d.state.Unspent
+	}
+	c := e.step(was, dt)
 	d.state.Correction = c
 	if math.Abs(c-1) > 0.01 {
 		d.add(Reason{
@@ -136,7 +154,7 @@ func (e evidence) step(c float64, dt time.Duration) float64 {
 		}
 		c *= 1 + up*float64(dt)/float64(e.window)*min(1, (x-target)/target)
 	case e.modelled && c <= 1:
-		c = min(1, c*(1-feedbackModel*dt.Hours()*(e.predicted-x)/target))
+		c = min(1, c*(1-dt.Hours()*(feedbackModel*(e.predicted-x)/target+feedbackUnspent*e.unspent)))
 	case c > 1:
 		c *= 1 - feedbackDown*dt.Hours()*(target-x)/target
 	default:
@@ -155,9 +173,10 @@ type evidence struct {
 	// excused says that it may have been bad for another reason than a want of
 	// capacity, surprise that more came than was foreseen.
 	excused, surprise bool
-	// predicted is the bad share that a model says, where there is one.
-	predicted float64
-	modelled  bool
+	// predicted is the bad share that a model says, where there is one, and
+	// unspent the part of what is accepted that was left lately.
+	predicted, unspent float64
+	modelled           bool
 }
 
 // missed is the evidence of an objective.
@@ -172,7 +191,8 @@ func (d *draft) missed() (evidence, bool) {
 	e.excused, e.surprise = d.killedWithin(e.window), d.s.Now.Sub(d.s.State.SurprisedAt) < e.window
 	if d.batchServed() && (d.s.BatchEvidence == nil || d.s.BatchEvidence.Identified) && plausible(out.PodRate) {
 		o := d.s.Policy.Objective
-		e.modelled, e.least = true, feedbackLeast
+		most := saturationMost * d.s.Batch.Throughput(max(1, d.s.Batch.Slots()))
+		e.modelled, e.least = true, min(1, max(feedbackLeast, d.s.Batch.within(d.s.Policy)/most))
 		e.predicted = d.s.Batch.Late(out.PodRate*orDefault(d.s.State.Correction, 1), o.TTFTSeconds, o.ITLSeconds)
 	}
 	return e, true
@@ -186,7 +206,8 @@ func (d *draft) evidence() (evidence, bool) {
 	}
 	e := evidence{
 		accepted: throttledTarget * d.s.Policy.Risk, window: throttledSpan,
-		least: min(1, d.s.Policy.Vertical.CPUUtilization/feedbackUtilization),
+		least:    min(1, d.s.Policy.Vertical.CPUUtilization/feedbackUtilization),
+		surprise: d.s.Now.Sub(d.s.State.SurprisedAt) < throttledSpan,
 	}
 	if o.WaitSeconds > 0 || o.TTFTSeconds > 0 || o.ITLSeconds > 0 || d.s.Workload.Batch() {
 		return e, false
@@ -202,11 +223,11 @@ func (d *draft) evidence() (evidence, bool) {
 }
 
 // surprised remembers that more arrives than what is there can carry, by the
-// model.
+// model, or where there is none that pods use all that their limits leave them.
 func (d *draft) surprised(z *sizer) {
 	d.state.SurprisedAt = d.s.State.SurprisedAt
-	dem, ready := d.s.Demand, float64(d.s.Replicas.Ready)
-	if dem == nil || ready <= 0 {
+	ready := float64(d.s.Replicas.Ready)
+	if ready <= 0 {
 		return
 	}
 	var perPod float64
@@ -221,9 +242,12 @@ func (d *draft) surprised(z *sizer) {
 		c := d.s.Containers[z.n.serving]
 		perPod = z.capacity(min(c.Requests.CPU, c.pending().CPU).Cores()) / z.n.correction
 	default:
+		if slices.ContainsFunc(d.s.Containers, d.pegged) {
+			d.state.SurprisedAt = d.s.Now
+		}
 		return
 	}
-	if d.newest(dem) > perPod*ready {
+	if d.newest(d.s.Demand) > perPod*ready {
 		d.state.SurprisedAt = d.s.Now
 	}
 }

@@ -123,3 +123,52 @@ func TestHoldDoesNotMultiplyPods(t *testing.T) {
 		t.Errorf("%d pods of %d m, want 2 of 1000 m", d.DesiredReplicas, got)
 	}
 }
+
+// TestUnspentBudget: a pod that carries so little that the model says nothing is
+// late has room where nothing is; not after an hour with all of them late. Nor
+// does it fall below where a pod carries 95 % of its largest throughput.
+func TestUnspentBudget(t *testing.T) {
+	t.Parallel()
+	quiet := func(unspent float64, hours int) float64 {
+		s := model()
+		s.Outcome = &recommender.Outcome{WindowSeconds: 900, PodRate: 0.1}
+		s.State.Correction, s.State.Unspent = 1, unspent
+		for range hours * 4 {
+			s.State.CorrectedAt = s.Now.Add(-15 * time.Minute)
+			s.State = decide(s).State
+		}
+		return s.State.Correction
+	}
+	// ½·(1 - e^{-1/6}·…) of 0.2 an hour: 0.9 % in the first, and most of ½·0.2 in
+	// the sixth.
+	if got := quiet(0, 1); got > 0.995 || got < 0.98 {
+		t.Errorf("correction %g after an hour of nothing late, want 0.98 to 0.995", got)
+	}
+	if got := quiet(-6, 1); got != 1 {
+		t.Errorf("correction %g after the budget was overspent, want 1", got)
+	}
+	if long, longer := quiet(0, 24), quiet(0, 48); long != longer || long < 0.7 || long > 0.95 {
+		t.Errorf("corrections %g and %g after a day and two of nothing late, want one of 0.7 to 0.95", long, longer)
+	}
+}
+
+// TestLimitsReachedAreASurprise: pods at all that their limits leave them were
+// surprised, where no model says what they carry.
+func TestLimitsReachedAreASurprise(t *testing.T) {
+	t.Parallel()
+	for used, want := range map[float64]bool{0.9: false, 1: true} {
+		s := shop()
+		c := &s.Containers[0]
+		c.Limits.CPU = c.Requests.CPU
+		c.CPU.Last = used * c.Limits.CPU.Cores() * float64(s.Replicas.Ready)
+		if got := decide(s).State.SurprisedAt.Equal(s.Now); got != want {
+			t.Errorf("at %g of the limit: surprised %t", used, got)
+		}
+		c.ThrottledRatio, s.State.CorrectedAt = 0.2, s.Now.Add(-time.Minute)
+		full := decide(s).State.Correction - 1
+		s.State.SurprisedAt = s.Now.Add(-time.Minute)
+		if got := decide(s).State.Correction - 1; got < 0.2*full || got > 0.3*full {
+			t.Errorf("grows by %g after a surprise, without one by %g", got, full)
+		}
+	}
+}

@@ -102,18 +102,16 @@ func guardCrashLoop(d *draft, z *sizer) {
 		if c.RecentRestarts < max(crashLoop, d.s.Replicas.pods()/10) {
 			continue
 		}
-		h := d.s.Policy.Horizontal
-		before := d.chosen.replicas
-		if now := d.s.Replicas.Desired; now >= h.Min && now <= h.Max && now > 0 && before != now {
+		h, now := d.s.Policy.Horizontal, d.s.Replicas.Desired
+		before, cost := d.chosen.replicas, d.podPrice()
+		if now >= h.Min && now <= h.Max && now > 0 {
 			d.rescale(z, now)
 		}
-		d.held = true
-		if d.keepSizes() || d.chosen.replicas != before {
-			d.add(Reason{
-				Code: ReasonCrashLoop, Container: c.Name, Subject: "replicas", Unit: "pods", Before: float64(before), After: float64(d.chosen.replicas),
-				Message: fmt.Sprintf("container %s restarted %d times within 10 minutes: replicas stay, nothing is lowered", c.Name, c.RecentRestarts),
-			})
-		}
+		d.holdOwner = false
+		d.kept(before, cost, Reason{
+			Code: ReasonCrashLoop, Container: c.Name,
+			Message: fmt.Sprintf("container %s restarted %d times within 10 minutes: replicas stay, nothing is lowered", c.Name, c.RecentRestarts),
+		})
 		return
 	}
 }
@@ -144,17 +142,22 @@ func (d *draft) hold(z *sizer, code ReasonCode, message string) {
 	case before > now:
 		d.rechoose(z, now, code)
 	}
+	d.kept(before, cost, Reason{Code: code, Message: message})
+}
+
+// kept keeps every size that the choice would lower, and gives the reason where
+// that, or the number of pods, is no longer what it was before.
+func (d *draft) kept(before int, cost float64, r Reason) {
 	d.held = true
 	switch lowered := d.keepSizes(); {
 	case d.chosen.replicas != before:
-		d.add(Reason{
-			Code: code, Subject: "replicas", Unit: "pods", Before: float64(before), After: float64(d.chosen.replicas), Message: message,
-		})
+		r.Subject, r.Unit, r.Before, r.After = "replicas", "pods", float64(before), float64(d.chosen.replicas)
 	case lowered:
-		d.add(Reason{
-			Code: code, Subject: "cost of a pod", Unit: d.currency() + "/h", Before: cost, After: d.podPrice(), Message: message,
-		})
+		r.Subject, r.Unit, r.Before, r.After = "cost of a pod", d.currency()+"/h", cost, d.podPrice()
+	default:
+		return
 	}
+	d.add(r)
 }
 
 // rechoose chooses anew where what is held is a size below which the choice
@@ -183,8 +186,9 @@ func (d *draft) least(i int) Resources {
 	return least
 }
 
-// rescale chooses that many pods and the sizes that go with it. What was held
-// stays held.
+// rescale chooses the cheapest plan with that many pods: sizes that last as long
+// as one of all numbers would, and no change at all where that many are there and
+// do. What was held stays held.
 func (d *draft) rescale(z *sizer, replicas int) {
 	if replicas == d.chosen.replicas {
 		return
@@ -193,7 +197,7 @@ func (d *draft) rescale(z *sizer, replicas int) {
 		d.chosen.replicas, d.chosen.cost = 0, 0
 		return
 	}
-	d.chosen = z.option(replicas)
+	d.chosen = z.bestPlan(replicas, replicas).option
 	if d.held {
 		d.keepSizes()
 	}

@@ -221,7 +221,7 @@ func (d *draft) throttledNeed(c Container, n *containerNeed) {
 	var cut float64
 	var why string
 	switch {
-	case c.CPU.Last >= peggedShare*limit:
+	case d.pegged(c):
 		cut, why = limit*peggedGrowth, fmt.Sprintf("uses %s of %s cores, all that its limit leaves it", num(c.CPU.Last), num(limit))
 	case c.ThrottledRatio > throttledRatio && !answered:
 		cut, why = limit*(1+c.ThrottledRatio), "throttled in "+percent(c.ThrottledRatio)+" of periods"
@@ -233,6 +233,12 @@ func (d *draft) throttledNeed(c Container, n *containerNeed) {
 		Message: why + ": usage is cut off by the limit, so demand is taken to be above it",
 	})
 	n.raise(cut)
+}
+
+// pegged says whether a container uses all that its limit leaves it.
+func (d *draft) pegged(c Container) bool {
+	limit := d.limitNow(c)
+	return limit > 0 && c.CPU.Last >= peggedShare*limit
 }
 
 // limitNow is what the limits of all pods leave a container, in cores; 0 for

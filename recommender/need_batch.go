@@ -128,8 +128,10 @@ func (d *draft) carries(m mixture, correction float64) float64 {
 
 // evident is what a pod is taken to carry: what its model says where that is
 // identified, else what pods were seen to carry.
-func (d *draft) evident(modelled float64) float64 {
-	e := d.s.BatchEvidence
+func (d *draft) evident(modelled float64) float64 { return d.s.BatchEvidence.carries(modelled) }
+
+// carries is what a pod is taken to carry of which a model says that.
+func (e *BatchEvidence) carries(modelled float64) float64 {
 	switch {
 	case e == nil || e.Identified:
 		return modelled

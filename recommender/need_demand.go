@@ -49,6 +49,20 @@ func (d *draft) demandNeed(n *need, w windows) {
 	c.raise(floor - c.perReplica*float64(d.s.Replicas.pods()))
 }
 
+// decidesCoverage is the coverage of the 0.95 quantile from which on a forecast of
+// demand is relied on alone.
+const decidesCoverage = 0.9
+
+// Decides says whether the forecast of demand can carry a decision under an
+// objective alone, so that a forecast of CPU may be some time old. It asks for a
+// little more than a decision does before it relies on demand: where CPU is
+// looked at, its forecast is never an old one.
+func (dem *Demand) Decides(o Objective) bool {
+	f := dem.Forecast
+	return o.LatencySeconds+o.WaitSeconds > 0 && dem.Relation.Valid && f.Valid() && f.Span >= trustSpan &&
+		(f.Coverage95 == 0 || f.Coverage95 >= decidesCoverage)
+}
+
 // peggedUnit is what a unit of demand takes at least where every pod uses all
 // the CPU that its limit leaves it, whatever the relation says: it may have
 // become dearer, or work has gathered that has to be done, too. What is used is

@@ -41,8 +41,10 @@ type sizer struct {
 	rungs []rung
 	// late is the share of late requests that plans expect.
 	late float64
-	// sizesNow are what the containers request now; read only.
+	// sizesNow are what the containers request now, read only, and costNow what
+	// they cost an hour.
 	sizesNow []Resources
+	costNow  float64
 }
 
 // rung is a size, what it carries, and how many requests may gather in it, 0
@@ -52,6 +54,7 @@ type rung struct{ cores, rate, inFlight float64 }
 func newSizer(d *draft, n need) *sizer {
 	z := &sizer{d: d, n: n, sizesNow: d.presentSizes()}
 	d.frame = newFrame(d, func(i int) bool { return n.containers[i].known })
+	z.costNow = d.cost(max(d.s.Replicas.Desired, 0), z.sizesNow)
 	if n.serving >= 0 {
 		spans := windowsOf(d.s).lasting()
 		z.rungs = z.ladder(n.correction * max(n.rateAhead, n.lasting(d, spans[len(spans)-1]).rate))

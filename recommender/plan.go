@@ -10,8 +10,11 @@ import (
 
 const (
 	// keepReplicas is the saving below which the number of pods stays: pods
-	// take time to start and lose what they have cached.
+	// take time to start and lose what they have cached. Not where with what it
+	// costs to change them, as many would cost keepAtMost times as much: one
+	// change of the number of pods, as they are, is less than a resize of each.
 	keepReplicas = 0.05
+	keepAtMost   = 1.5
 )
 
 // lasting lists the spans for which a decision may be made, ascending: from
@@ -184,7 +187,7 @@ func (z *sizer) cheapest(lo, hi int, span time.Duration) option {
 			try(z.allowed(same))
 		}
 	}
-	if kept.short <= best.short && kept.cost <= best.cost*(1+keepReplicas) {
+	if kept.short <= best.short && kept.cost <= best.cost*(1+keepReplicas) && rate(kept) <= keepAtMost*least {
 		return kept
 	}
 	return best
@@ -204,7 +207,7 @@ func (z *sizer) change(o option) float64 {
 			break
 		}
 	}
-	return z.d.s.Policy.ChangeHours*z.d.currentCost()*float64(changes) + z.starts(o)
+	return z.d.s.Policy.ChangeHours*z.costNow*float64(changes) + z.starts(o)
 }
 
 // starts is the cost of the pods that start or stop, for the time that it takes

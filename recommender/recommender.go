@@ -159,9 +159,8 @@ func (d *draft) presentSizes() []Resources {
 	return sizes
 }
 
-// currentCost is what runs now, statedNow as a decision tells it.
-func (d *draft) currentCost() float64 { return d.cost(max(d.s.Replicas.Desired, 0), d.presentSizes()) }
-func (d *draft) statedNow() float64   { return d.stated(max(d.s.Replicas.Desired, 0), d.presentSizes()) }
+// statedNow is what there is now costs, as a decision tells it.
+func (d *draft) statedNow() float64 { return d.stated(max(d.s.Replicas.Desired, 0), d.presentSizes()) }
 
 func (d *draft) currency() string {
 	if c := d.s.Policy.Prices.Currency; c != "" {

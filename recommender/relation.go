@@ -1,6 +1,7 @@
 package recommender
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -8,10 +9,14 @@ import (
 )
 
 const (
-	// relationSamples bounds what a fit looks at. The library's cost grows
-	// with the square of the number of samples in memory and more in time; 120
-	// of them take two milliseconds.
+	// relationSamples bounds what a fit looks at: evenly taken, more of them move
+	// the coefficients by less than the drift corrects.
 	relationSamples = 120
+	// relationGroups bounds what the library is given, whose cost grows with the
+	// square of it: means of samples that are alike. 16 of them have the slope of
+	// 120 samples to a ninth of its standard error (TestFitRelationAgreesWithGonum)
+	// and take 0.1 MB of memory instead of 3.4.
+	relationGroups = 16
 	// relationLeast is the least number of samples a relation is believed
 	// from.
 	relationLeast = 20
@@ -65,8 +70,7 @@ type RelationSample struct {
 // fewer than 20 samples remain, where demand does not vary, or where it
 // explains less than half of the variance or less than nothing.
 func FitRelation(samples []RelationSample) Relation {
-	usable := slices.DeleteFunc(slices.Clone(samples), RelationSample.unusable)
-	samples = thin(usable, relationSamples)
+	samples, newest := thin(samples, relationSamples)
 	a, b, ok := fitLine(samples)
 	if !ok {
 		return Relation{Samples: len(samples)}
@@ -83,7 +87,7 @@ func FitRelation(samples []RelationSample) Relation {
 	r.Residual, r.R2 = r.quality(samples)
 	r.Valid = r.PerUnit > 0 && r.R2 >= relationR2
 	if r.Valid {
-		r.Drift = r.drift(usable)
+		r.Drift = r.drift(newest)
 		r.PerReplica, r.PerUnit = r.PerReplica*r.Drift, r.PerUnit*r.Drift
 	}
 	return r
@@ -102,8 +106,8 @@ const (
 	driftLow, driftHigh = 0.5, 3.0
 )
 
-// drift is the factor between the fit and the newest of the samples, which are
-// in the order of time: the least of the last three where all are above the
+// drift is the factor between the fit and the newest samples, which are in the
+// order of time: the least of the last three where all are above the
 // fit, the largest of the last twelve where all are below, else 1.
 func (r Relation) drift(samples []RelationSample) float64 {
 	ratio := func(s RelationSample) float64 {
@@ -114,12 +118,8 @@ func (r Relation) drift(samples []RelationSample) float64 {
 	}
 	least, most := math.Inf(1), 0.0
 	for i, s := range slices.Backward(samples) {
-		back := len(samples) - i
-		if back > driftDown {
-			break
-		}
 		most = max(most, ratio(s))
-		if back <= driftUp {
+		if len(samples)-i <= driftUp {
 			least = min(least, ratio(s))
 		}
 	}
@@ -138,36 +138,67 @@ func (s RelationSample) unusable() bool {
 	return bad(s.Demand) || bad(s.Replicas) || bad(s.CPU) || s.Replicas < 1
 }
 
-// thin takes at most n elements at even distances, the newest among them.
-func thin(samples []RelationSample, n int) []RelationSample {
-	if len(samples) <= n {
-		return samples
+// thin takes at most n of the usable samples at even distances, the newest among
+// them; and apart from these the newest, as many as the drift is told from.
+func thin(samples []RelationSample, n int) (even, newest []RelationSample) {
+	usable := 0
+	for _, s := range samples {
+		if !s.unusable() {
+			usable++
+		}
 	}
-	out := make([]RelationSample, n)
-	for i := range out {
-		out[i] = samples[(i+1)*len(samples)/n-1]
+	n = min(n, usable)
+	even, newest = make([]RelationSample, 0, n), make([]RelationSample, 0, driftDown)
+	at := 0
+	for _, s := range samples {
+		if s.unusable() {
+			continue
+		}
+		if at++; at == (len(even)+1)*usable/max(n, 1) {
+			even = append(even, s)
+		}
+		if at > usable-driftDown {
+			newest = append(newest, s)
+		}
 	}
-	return out
+	return even, newest
 }
 
 // fitLine regresses CPU per pod on demand per pod. The slope may come out
 // negative, the intercept not: then the line goes through the origin. It is
 // not ok for fewer than relationLeast samples or a constant regressor, which
 // the library would answer with arbitrary coefficients.
+//
+// Samples are put in order of their demand and averaged in groups of equal size:
+// grouped least squares, which is unbiased, and as good as the samples
+// themselves where groups are narrow.
 func fitLine(samples []RelationSample) (intercept, slope float64, ok bool) {
 	if len(samples) < relationLeast {
 		return 0, 0, false
 	}
-	var reg regression.Regression
-	var xy, xx, lo, hi float64
-	lo = math.Inf(1)
+	type point struct{ x, y float64 }
+	var room [relationSamples]point
+	points := room[:0]
+	var xy, xx float64
 	for _, s := range samples {
-		x, y := s.Demand/s.Replicas, s.CPU/s.Replicas
-		reg.Train(regression.DataPoint(y, []float64{x}))
-		xy, xx, lo, hi = xy+x*y, xx+x*x, min(lo, x), max(hi, x)
+		p := point{s.Demand / s.Replicas, s.CPU / s.Replicas}
+		points = append(points, p)
+		xy, xx = xy+p.x*p.y, xx+p.x*p.x
 	}
-	if hi-lo <= 1e-9*hi {
+	slices.SortFunc(points, func(a, b point) int { return cmp.Or(cmp.Compare(a.x, b.x), cmp.Compare(a.y, b.y)) })
+	n := len(points)
+	if lo, hi := points[0].x, points[n-1].x; hi-lo <= 1e-9*hi {
 		return 0, 0, false
+	}
+	var reg regression.Regression
+	groups := min(n, relationGroups)
+	for g := range groups {
+		group := points[g*n/groups : (g+1)*n/groups]
+		var mean point
+		for _, p := range group {
+			mean.x, mean.y = mean.x+p.x/float64(len(group)), mean.y+p.y/float64(len(group))
+		}
+		reg.Train(regression.DataPoint(mean.y, []float64{mean.x}))
 	}
 	if err := reg.Run(); err != nil {
 		return 0, 0, false
@@ -188,11 +219,12 @@ func withoutOutliers(samples []RelationSample, a, b float64) []RelationSample {
 	for i, s := range samples {
 		off[i] = math.Abs(s.CPU/s.Replicas - a - b*s.Demand/s.Replicas)
 	}
-	sorted := slices.Sorted(slices.Values(off))
+	sorted := slices.Clone(off)
+	slices.Sort(sorted)
 	// 1.4826 makes the median absolute deviation of a normal distribution its
 	// standard deviation.
 	limit := relationOutlier * 1.4826 * sorted[len(sorted)/2]
-	var kept []RelationSample
+	kept := make([]RelationSample, 0, len(samples))
 	for i, s := range samples {
 		if off[i] <= limit {
 			kept = append(kept, s)

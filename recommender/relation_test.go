@@ -74,23 +74,35 @@ func TestFitRelation(t *testing.T) {
 	}
 }
 
-// On one pod the relation is a plain linear regression, which gonum has, too.
+// TestFitRelationAgreesWithGonum: over 200 draws the line through the means of
+// groups is off the truth by no more than 1 % further than gonum's through all
+// samples, and R² is gonum's of that line.
 func TestFitRelationAgreesWithGonum(t *testing.T) {
 	t.Parallel()
-	samples := follows(0.3, 0.02, 0.02, 120)
-	xs, ys := make([]float64, len(samples)), make([]float64, len(samples))
-	for i := range samples {
-		samples[i].CPU -= 0.3 * (samples[i].Replicas - 1)
-		samples[i].Replicas = 1
-		xs[i], ys[i] = samples[i].Demand, samples[i].CPU
+	const a, b = 0.3, 0.02
+	rnd := rand.New(rand.NewPCG(3, 4))
+	var ours, theirs, apart float64
+	for range 200 {
+		samples := make([]recommender.RelationSample, 120)
+		xs, ys := make([]float64, len(samples)), make([]float64, len(samples))
+		for i := range samples {
+			xs[i] = 100 * rnd.Float64()
+			ys[i] = a + b*xs[i] + 0.02*(2*rnd.Float64()-1) // Bounded, so that none is an outlier.
+			samples[i] = recommender.RelationSample{Demand: xs[i], Replicas: 1, CPU: ys[i]}
+		}
+		_, beta := stat.LinearRegression(xs, ys, nil, false)
+		got := recommender.FitRelation(samples)
+		ours += (got.PerUnit - b) * (got.PerUnit - b)
+		theirs += (beta - b) * (beta - b)
+		apart += (got.PerUnit - beta) * (got.PerUnit - beta)
+		if want := stat.RSquared(xs, ys, nil, got.PerReplica, got.PerUnit); math.Abs(got.R2-want) > 1e-9 {
+			t.Fatalf("R² is %g, gonum says %g", got.R2, want)
+		}
 	}
-	alpha, beta := stat.LinearRegression(xs, ys, nil, false)
-	got := recommender.FitRelation(samples)
-	if math.Abs(got.PerReplica-alpha) > 1e-9 || math.Abs(got.PerUnit-beta) > 1e-9 {
-		t.Errorf("got %+v, gonum says %g and %g", got, alpha, beta)
-	}
-	if want := stat.RSquared(xs, ys, nil, alpha, beta); math.Abs(got.R2-want) > 1e-9 {
-		t.Errorf("R² is %g, gonum says %g", got.R2, want)
+	ours, theirs, apart = math.Sqrt(ours/200), math.Sqrt(theirs/200), math.Sqrt(apart/200)
+	t.Logf("slope: error %.3g, gonum's %.3g, apart %.3g", ours, theirs, apart)
+	if ours > 1.01*theirs || apart > 0.15*theirs {
+		t.Errorf("slope: error %g, gonum's %g, apart %g", ours, theirs, apart)
 	}
 }
 

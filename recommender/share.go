@@ -2,6 +2,7 @@ package recommender
 
 import (
 	"math"
+	"time"
 
 	"github.com/rightsize-dev/rightsize/forecaster"
 )
@@ -22,31 +23,50 @@ const sharePrior = 0.02
 // and the share. Both series have to be on one grid; where the number of pods
 // is unknown or zero the memory is taken as it was.
 func ShareMemory(memory, pods forecaster.Series, current int) (forecaster.Series, float64) {
-	var xs, ys []float64
+	out := forecaster.Series{Start: memory.Start, Step: memory.Step, Values: make([]float64, len(memory.Values))}
+	logs, last := out.Values, newLogarithm() // NaN where it does not count.
+	count, mx, my := 0.0, 0.0, 0.0
 	for i, m := range memory.Values {
+		logs[i] = math.NaN()
 		if n := podsAt(pods, memory, i); n > 0 && m > 0 && !math.IsInf(m, 0) {
-			xs, ys = append(xs, math.Log(n)), append(ys, math.Log(m))
+			logs[i] = math.Log(m)
+			count, mx, my = count+1, mx+last.of(n), my+logs[i]
 		}
 	}
 	share := 1.0
-	if len(xs) > 0 {
-		mx, my := mean(xs), mean(ys)
+	if count > 0 {
+		mx, my = mx/count, my/count
 		var xx, xy float64
-		for i := range xs {
-			xx += (xs[i] - mx) * (xs[i] - mx)
-			xy += (xs[i] - mx) * (ys[i] - my)
+		for i, y := range logs {
+			if math.IsNaN(y) {
+				continue
+			}
+			x := last.of(podsAt(pods, memory, i))
+			xx += (x - mx) * (x - mx)
+			xy += (x - mx) * (y - my)
 		}
-		prior := sharePrior * float64(len(xs))
+		prior := sharePrior * count
 		share = min(max((prior-xy)/(xx+prior), 0), 1)
 	}
-	out := forecaster.Series{Start: memory.Start, Step: memory.Step, Values: make([]float64, len(memory.Values))}
 	for i, m := range memory.Values {
 		out.Values[i] = m
-		if n := podsAt(pods, memory, i); n > 0 && current > 0 {
+		if n := podsAt(pods, memory, i); n > 0 && current > 0 && n != float64(current) {
 			out.Values[i] = m * math.Pow(n/float64(current), share)
 		}
 	}
 	return out, share
+}
+
+// logarithm is that of numbers which are often the same as the one before.
+type logarithm struct{ n, log float64 }
+
+func newLogarithm() *logarithm { return &logarithm{n: 1} }
+
+func (l *logarithm) of(n float64) float64 {
+	if n != l.n {
+		l.n, l.log = n, math.Log(n)
+	}
+	return l.log
 }
 
 // podsAt is the number of pods at grid point i of memory, 0 where unknown.
@@ -54,7 +74,7 @@ func podsAt(pods, memory forecaster.Series, i int) float64 {
 	if pods.Step <= 0 {
 		return 0
 	}
-	j := int(memory.Time(i).Sub(pods.Start) / pods.Step)
+	j := int((memory.Start.Sub(pods.Start) + time.Duration(i)*memory.Step) / pods.Step)
 	if j < 0 || j >= len(pods.Values) || math.IsNaN(pods.Values[j]) {
 		return 0
 	}

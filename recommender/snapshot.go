@@ -328,6 +328,10 @@ type State struct {
 	// predicted, as of CorrectedAt. 0 counts as 1.
 	Correction  float64   `json:"correction,omitempty"`
 	CorrectedAt time.Time `json:"correctedAt,omitzero"`
+	// Unspent is the share of what may be missed of the objective that the last
+	// hours left, at most a half and negative where more was missed; 0 where
+	// unknown.
+	Unspent float64 `json:"unspent,omitempty"`
 	// SurprisedAt is when more arrived than the pods could carry; zero for never.
 	SurprisedAt time.Time `json:"surprisedAt,omitzero"`
 	// Wishes are the replica counts asked for within the stabilization

@@ -22,8 +22,10 @@ type Variant struct {
 	Name string `json:"name"`
 	// Batch is how one of its pods serves. Its tokens are not looked at: those
 	// of the demand hold.
-	Batch        BatchServer `json:"batch"`
-	PricePerHour float64     `json:"pricePerHour"`
+	Batch BatchServer `json:"batch"`
+	// Evidence is what that was learned from; nil where it is given.
+	Evidence     *BatchEvidence `json:"evidence,omitempty"`
+	PricePerHour float64        `json:"pricePerHour"`
 	// Min and Max bound its replicas; a Max of zero is no bound.
 	Min     int `json:"min,omitempty"`
 	Max     int `json:"max,omitempty"`
@@ -146,7 +148,7 @@ func (d *draft) variantShare(m mixture, perPod float64) (pods float64, ok bool) 
 		b := v.Batch
 		b.PromptTokens, b.OutputTokens = m.prompt, m.output
 		if b.usable() {
-			carried[i] = b.within(d.s.Policy)
+			carried[i] = v.Evidence.carries(b.within(d.s.Policy))
 		}
 	}
 	carried[own] = perPod

@@ -283,11 +283,9 @@ func due(next *time.Time, now time.Time, every time.Duration) bool {
 	return true
 }
 
-// demandDecides says whether the demand forecast can carry a decision alone.
-// It asks for a little more than the recommender does before it relies on it,
-// so that the forecast of CPU is never an old one when that is looked at.
+// demandDecides says whether the forecast of CPU may be an older one.
 func (r *rightsizer) demandDecides() bool {
-	const day, coverage = 24 * time.Hour, 0.9
-	f, o := r.demand.Forecast, r.sc.Objective
-	return o.LatencySeconds+o.WaitSeconds > 0 && r.relation.Valid && f.Valid() && f.Span >= day && (f.Coverage95 == 0 || f.Coverage95 >= coverage)
+	o := r.sc.Objective
+	d := recommender.Demand{Usage: r.demand, Relation: r.relation}
+	return d.Decides(recommender.Objective{LatencySeconds: o.LatencySeconds, WaitSeconds: o.WaitSeconds})
 }

@@ -24,6 +24,27 @@ type Outcome struct {
 	// Message tells people why it was not made, Err what was answered.
 	Message string
 	Err     error
+	// Missing is the right whose want the answer tells of; zero where it does not.
+	Missing Right
+}
+
+// Right is what a role may or may not give.
+type Right struct{ Verb, Group, Resource string }
+
+// rightPattern is the form of what the API server says of a right that is missing.
+const rightPattern = `User ".*" cannot (\S+) resource "([^"]*)" in API group "([^"]*)"`
+
+// missing is the right that an answer says is missing; false for other answers.
+// Admission refuses with the same code and other words.
+func missing(err error) (Right, bool) {
+	if !apierrors.IsForbidden(err) {
+		return Right{}, false
+	}
+	m := regexp.MustCompile(rightPattern).FindStringSubmatch(err.Error())
+	if m == nil {
+		return Right{}, false
+	}
+	return Right{Verb: m[1], Resource: m[2], Group: m[3]}, true
 }
 
 // Result is what became of a step in one word, which is a label of metrics.
@@ -100,6 +121,7 @@ func outcome(step actuator.Step, err error) Outcome {
 		o.Result, o.Refusal = Refused, actuator.RefusedConflict
 	case notAllowed(err):
 		o.Result = Failed
+		o.Missing, _ = missing(err)
 	case errors.Is(err, errStale), apierrors.IsConflict(err), apierrors.IsNotFound(err), apierrors.IsGone(err), anotherUID(err):
 		o.Result = Stale
 	case hasCause(err, causeNodeCapacity):

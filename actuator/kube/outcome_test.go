@@ -66,6 +66,26 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
+// The right that is missing is told of, and admission, which refuses with the same
+// code, is not taken for it.
+func TestMissing(t *testing.T) {
+	t.Parallel()
+	for message, want := range map[string]Right{
+		`pods "db-4" is forbidden: User "system:serviceaccount:r:r" cannot patch resource "pods/resize" in API group "" in the namespace "life"`: {
+			Verb: "patch", Resource: "pods/resize",
+		},
+		`rollouts.argoproj.io "web" is forbidden: User "r" cannot patch resource "rollouts/scale" in API group "argoproj.io" in the namespace "life"`: {
+			Verb: "patch", Group: "argoproj.io", Resource: "rollouts/scale",
+		},
+		`pods "db-4" is forbidden: exceeded quota: cpu`:                     {},
+		`pods "db-4" is forbidden: ValidatingAdmissionPolicy 'f' denied it`: {},
+	} {
+		if o := outcome(actuator.Step{}, answer(403, metav1.StatusReasonForbidden, message)); o.Missing != want {
+			t.Errorf("%s: %+v, want %+v", message, o.Missing, want)
+		}
+	}
+}
+
 // Owners as the API server names them.
 func TestOwners(t *testing.T) {
 	t.Parallel()

@@ -22,7 +22,8 @@ type Apply struct {
 	CanaryPods *int32 `json:"canaryPods,omitempty"`
 
 	// observationSeconds is how long pods are watched after a change, 60 to
-	// 86400. Unset: 600. Example: 1800.
+	// 86400; where a change lowers something, at least until there are metrics of
+	// three minutes after it. Unset: 600. Example: 1800.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=60

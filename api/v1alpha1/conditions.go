@@ -82,6 +82,11 @@ const (
 	ReasonNotSupported = "ResizeNotSupported"
 	// ReasonBudget: the budget of changes is used up for now.
 	ReasonBudget = "ChangeBudget"
+	// ReasonRefused: the API server refuses a change, as admission tells it to.
+	ReasonRefused = "ChangeRefused"
+	// ReasonMissingRights: rightsize may not make a change; the message names the
+	// value of the chart that lets it.
+	ReasonMissingRights = "MissingRights"
 	// ReasonWindow: a window of the schedule forbids it now.
 	ReasonWindow = "OutsideWindow"
 	// ReasonRolledBack: the last change made things worse and was taken back.

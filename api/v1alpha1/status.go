@@ -94,7 +94,7 @@ type RightSizeStatus struct {
 	//
 	// +optional
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=1536
+	// +kubebuilder:validation:MaxLength=1200
 	Actuation string `json:"actuation,omitempty"`
 }
 
@@ -161,6 +161,31 @@ type ContainerRecommendation struct {
 	//
 	// +optional
 	Uncapped Amounts `json:"uncapped,omitzero"`
+
+	// startup is what the container should have while its pod starts, where that
+	// is more: what earlier starts of it took. Once the pod is ready it is taken
+	// back in place.
+	//
+	// +optional
+	Startup StartupSize `json:"startup,omitzero"`
+}
+
+// StartupSize is the CPU of a container while its pod starts. Its memory is that of
+// all the time, and a limit of its CPU is at least as much meanwhile.
+type StartupSize struct {
+	// cpu is what the container requests meanwhile, in cores.
+	//
+	// +required
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=10
+	CPU *resource.Quantity `json:"cpu,omitempty"`
+
+	// seconds is how long it lasts from the making of the pod, ready or not.
+	//
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=3600
+	Seconds int32 `json:"seconds,omitempty"`
 }
 
 // Amounts is an amount of each resource.

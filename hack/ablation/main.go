@@ -8,6 +8,11 @@
 // point forecast alone, which takes one run for all of them: alone.go.
 //
 //	go run ./hack/ablation -alone -bare -every 1 -origins 50 -scores scores.csv FOLDER
+//
+// With -coverage it asks what the outer quantiles cover of every column of all
+// files, and on which series significantly too little: cover.go.
+//
+//	go run ./hack/ablation -coverage -origins 50 FOLDER
 package main
 
 import (
@@ -39,6 +44,7 @@ func main() {
 	origins := flag.Int("origins", 40, "forecasts per series")
 	apart := flag.Bool("alone", false, "compare the whole with each point forecast alone, series by series")
 	bare := flag.Bool("bare", false, "with -alone, give each its past errors as they are, without scale, importance and calibration")
+	cover := flag.Bool("coverage", false, "tell what the outer quantiles cover of every column of all files")
 	scores := flag.String("scores", "", "with -alone, write the losses to this CSV file")
 	flag.Parse()
 	measure := run
@@ -48,6 +54,9 @@ func main() {
 			kind = forecaster.AloneBare
 		}
 		measure = func(folder string, every, origins int) error { return alone(folder, every, origins, kind, *scores) }
+	}
+	if *cover {
+		measure = func(folder string, _, origins int) error { return coverage(folder, origins) }
 	}
 	if err := measure(flag.Arg(0), *every, *origins); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "ablation:", err)

@@ -79,7 +79,8 @@ func (c *Collector) CollectNamed(ctx context.Context, at time.Time, named func(r
 }
 
 func (x *collection) read(ctx context.Context) error {
-	scope, err := x.Collector.scope(ctx, x.run, x.grids.fine.end)
+	known := !x.At().IsZero()
+	scope, err := x.Collector.scope(ctx, x.run, x.grids.fine.end, known)
 	if err != nil {
 		return err
 	}
@@ -91,7 +92,7 @@ func (x *collection) read(ctx context.Context) error {
 	case scope.cluster != x.scope.cluster:
 		return x.anew(ctx)
 	}
-	found, err := x.discover(ctx, x.run, scope, x.grids.fine.within(window{x.grids.fine.end.Add(-x.span), x.grids.fine.end}))
+	found, err := x.discover(ctx, x.run, scope, x.grids.fine.within(window{x.grids.fine.end.Add(-x.span), x.grids.fine.end}), known)
 	if err != nil {
 		return err
 	}

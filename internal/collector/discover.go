@@ -79,8 +79,9 @@ func (f *findings) add(before *findings) {
 	}
 }
 
-// scope finds out about clusters and builds what all queries share.
-func (c *Collector) scope(ctx context.Context, r *run, at time.Time) (scope, error) {
+// scope finds out about clusters and builds what all queries share. Known says
+// that the history has been read before.
+func (c *Collector) scope(ctx context.Context, r *run, at time.Time, known bool) (scope, error) {
 	s := scope{cluster: c.cfg.ClusterLabel, window: time.Duration(c.cfg.RateWindow)}
 	for _, m := range c.cfg.Matchers {
 		ms, err := parseMatchers(m)
@@ -111,13 +112,14 @@ func (c *Collector) scope(ctx context.Context, r *run, at time.Time) (scope, err
 	if len(c.cfg.ExcludeNamespaces) > 0 {
 		s.common = append(s.common, noneOf("namespace", c.cfg.ExcludeNamespaces))
 	}
-	err := c.findClusters(ctx, r, &s, at)
+	err := c.findClusters(ctx, r, &s, at, known)
 	return s, err
 }
 
-// findClusters is the first query. It makes sure that there are pods at all
-// and that workloads of several clusters are told apart.
-func (c *Collector) findClusters(ctx context.Context, r *run, s *scope, at time.Time) error {
+// findClusters is the first query. It makes sure that there are pods, or that
+// it is known that there are none, and that workloads of several clusters are
+// told apart.
+func (c *Collector) findClusters(ctx context.Context, r *run, s *scope, at time.Time, known bool) error {
 	labels := clusterLabels()
 	if s.cluster != "" {
 		labels = []string{s.cluster}
@@ -129,6 +131,9 @@ func (c *Collector) findClusters(ctx context.Context, r *run, s *scope, at time.
 		return err
 	}
 	if len(vector) == 0 {
+		if idle, err := c.idle(ctx, r, *s, at, known); err != nil || idle {
+			return err
+		}
 		return c.noPods(*s, at)
 	}
 	for _, label := range labels {
@@ -161,8 +166,8 @@ func (c *Collector) noPods(s scope, at time.Time) error {
 }
 
 // discover counts what is there: which metrics exist and how many series each
-// namespace has.
-func (c *Collector) discover(ctx context.Context, r *run, s scope, g grid) (*findings, error) {
+// namespace has. Where the history is known, there may be nothing more to it.
+func (c *Collector) discover(ctx context.Context, r *run, s scope, g grid, known bool) (*findings, error) {
 	r.planned(2)
 	f := &findings{series: map[string]int{}}
 	// Not a divisor of a day, so that the samples fall on all hours.
@@ -182,7 +187,12 @@ func (c *Collector) discover(ctx context.Context, r *run, s scope, g grid) (*fin
 		f.series[string(sample.Metric["signal"])] = int(sample.Value)
 	}
 	if err := c.checkFound(s, f, g.end); err != nil {
-		return nil, err
+		if !known {
+			return nil, err
+		}
+		if idle, failed := c.idle(ctx, r, s, g.end, known); failed != nil || !idle {
+			return nil, errors.Join(err, failed)
+		}
 	}
 	census := s.census()
 	vector, err = c.client.instant(ctx, r, call{what: "the namespaces", expr: "max_over_time((" + census + ")" + back + ") or " + census, end: g.end})

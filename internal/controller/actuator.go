@@ -42,6 +42,8 @@ const (
 type acting struct {
 	state    actuator.State
 	refusals map[string]actuator.Refusal
+	// refused is how changes were refused, by what was written.
+	refused map[string]refusal
 	// told is what of the state was written last.
 	told string
 	// peaks are of memory, as of an instant.
@@ -295,6 +297,7 @@ func (a *actuates) make(ctx context.Context, x *action, o snapshot.Objects, plan
 	}
 	outcomes := a.writer.Write(ctx, target, plan)
 	x.memory.refusals = kube.Refusals(x.memory.refusals, outcomes)
+	x.memory.noteRefusals(x.now, target.Kind, outcomes)
 	x.memory.state = kube.Forget(x.memory.state, outcomes)
 	for _, r := range outcomes {
 		switch r.Result {

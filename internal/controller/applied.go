@@ -32,11 +32,20 @@ func podCounts(in actuator.Input, s actuator.State) v1alpha1.PodCounts {
 		case phase == actuator.PhaseInfeasible || phase == actuator.PhaseFailed || phase == actuator.PhaseForeign || phase == actuator.PhaseRefused ||
 			p.Resize.Pending == actuator.PendingInfeasible:
 			refused++
-		case phase != "" && phase != actuator.PhaseDone || p.Resize.Pending != "" || p.Resize.InProgress:
+		case phase != "" && phase != actuator.PhaseDone || p.Resize.Pending != "" || p.Resize.InProgress || starting(p, in.Decision):
 			pending++
 		}
 	}
 	return v1alpha1.PodCounts{Total: &total, Sized: &sized, Pending: &pending, Refused: &refused}
+}
+
+// starting says whether a pod has the size for the time in which it starts.
+func starting(p actuator.Pod, d recommender.Decision) bool {
+	return !p.Ready && slices.ContainsFunc(d.Containers, func(r recommender.Recommendation) bool {
+		return r.Boost != nil && slices.ContainsFunc(p.Containers, func(c actuator.Container) bool {
+			return c.Name == r.Name && c.Spec.Requests.CPU == r.Boost.CPU
+		})
+	})
 }
 
 // hasSize says whether what a pod has is what is recommended, or within its
@@ -77,6 +86,7 @@ func reasonsApplied() []struct {
 		{actuator.ReasonUndecided, v1alpha1.ReasonNoData},
 		{actuator.ReasonWorse, v1alpha1.ReasonRolledBack},
 		{actuator.ReasonFrozen, v1alpha1.ReasonRolledBack},
+		{actuator.ReasonRefused, ""}, // As it was refused.
 		{actuator.ReasonQuota, v1alpha1.ReasonQuotaExceeded},
 		{actuator.ReasonLimitRange, v1alpha1.ReasonQuotaExceeded},
 		{actuator.ReasonQoS, v1alpha1.ReasonQoSLocked},
@@ -106,6 +116,13 @@ func applied(x *action, in actuator.Input, plan actuator.Plan) {
 		progress += fmt.Sprintf(", %d of %d replicas", *replicas, in.Decision.DesiredReplicas)
 	}
 	for _, candidate := range reasonsApplied() {
+		if candidate.code == actuator.ReasonRefused {
+			if r, is := x.memory.refusal(x.now); is {
+				x.set(v1alpha1.ConditionApplied, false, r.reason, r.message)
+				return
+			}
+			continue
+		}
 		i := slices.IndexFunc(plan.Reasons, func(r actuator.PodReason) bool { return r.Code == candidate.code })
 		if i < 0 {
 			continue
@@ -134,7 +151,8 @@ func sameApplied(before, after v1alpha1.RightSizeStatus) bool {
 	if was == nil || is == nil {
 		return was == is
 	}
-	return was.Status == is.Status && was.Reason == is.Reason && was.ObservedGeneration == is.ObservedGeneration
+	told := is.Reason != v1alpha1.ReasonRefused && is.Reason != v1alpha1.ReasonMissingRights || was.Message == is.Message
+	return was.Status == is.Status && was.Reason == is.Reason && was.ObservedGeneration == is.ObservedGeneration && told
 }
 
 // count tells the changes of a plan as metrics and events.

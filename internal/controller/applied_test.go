@@ -95,7 +95,7 @@ func TestApplied(t *testing.T) {
 				in.Decision.Action = recommender.ActionNone
 			}
 			status := &v1alpha1.RightSizeStatus{Pods: podCounts(in, tc.state)}
-			applied(&action{after: status, conditions: conditions{status, time.Now(), 1}}, in, tc.plan)
+			applied(&action{memory: &acting{}, after: status, conditions: conditions{status, time.Now(), 1}}, in, tc.plan)
 			c := condition(status, v1alpha1.ConditionApplied)
 			if c == nil || c.Status != tc.status || c.Reason != tc.reason || len(c.Message) > messageMost {
 				t.Errorf("condition %v, want %s %s", c, tc.status, tc.reason)

@@ -16,6 +16,11 @@ const (
 	// the status says: a fifth, the usual noise of demand from one step to the
 	// next.
 	drift = 0.2
+	// Of a size beyond the bounds, that nothing is to be done about is told by less:
+	// what pods are sized by may be lower than the new decision says by growLeast
+	// and higher by shrinkLeast, what only people read differs by a tenth. Each is
+	// less than what a size has on top for the noise of demand.
+	growLeast, shrinkLeast, readLeast = 0.02, 0.05, 0.1
 	// driftEvery is how often such a number alone is written anew.
 	driftEvery = 30 * time.Minute
 	// confirmEvery is how often a recommendation that has not changed is confirmed
@@ -28,13 +33,14 @@ const (
 
 // changed says whether a status says something else than the one before, of the
 // fields of the recommender. What is acted on counts at once: conditions,
-// replicas, sizes beyond what the decision itself calls no change. What explains
+// replicas, sizes beyond what the decision itself calls no change, and by more
+// than noise. What explains
 // it, such as forecasts, savings and reasons, counts where it has drifted and was
 // not written for a while.
-func changed(before, after v1alpha1.RightSizeStatus, now time.Time) bool {
+func changed(mode v1alpha1.Mode, before, after v1alpha1.RightSizeStatus, now time.Time) bool {
 	if before.ObservedGeneration != after.ObservedGeneration || !sameConditions(before, after) ||
 		differ(before.CurrentReplicas, after.CurrentReplicas) || differ(before.DesiredReplicas, after.DesiredReplicas) ||
-		before.Savings.Currency != after.Savings.Currency || recommendationChanged(before.Recommendation, after.Recommendation) {
+		before.Savings.Currency != after.Savings.Currency || recommendationChanged(toleranceOf(mode), before.Recommendation, after.Recommendation) {
 		return true
 	}
 	if before.DecisionTime != nil && now.Sub(before.DecisionTime.Time) < driftEvery {
@@ -68,15 +74,27 @@ func differ[T comparable](a, b *T) bool {
 	return *a != *b
 }
 
-func recommendationChanged(before, after v1alpha1.Recommendation) bool {
+// tolerance is by which share a size may be too small or too large before it is
+// another one.
+type tolerance struct{ small, large float64 }
+
+func toleranceOf(mode v1alpha1.Mode) tolerance {
+	if mode == v1alpha1.ModeInitial || mode == v1alpha1.ModeApply {
+		return tolerance{growLeast, shrinkLeast}
+	}
+	return tolerance{readLeast, readLeast}
+}
+
+func recommendationChanged(t tolerance, before, after v1alpha1.Recommendation) bool {
 	if differ(before.Replicas, after.Replicas) || before.Profile != after.Profile || len(before.Containers) != len(after.Containers) {
 		return true
 	}
 	for i, now := range after.Containers {
 		was := before.Containers[i]
-		if was.Name != now.Name || !holds(was.Requests.CPU, now.Requests.CPU, now.LowerBound.CPU, now.UpperBound.CPU) ||
-			!holds(was.Requests.Memory, now.Requests.Memory, now.LowerBound.Memory, now.UpperBound.Memory) ||
-			!near(was.Limits.CPU, now.Limits.CPU) || !near(was.Limits.Memory, now.Limits.Memory) {
+		if was.Name != now.Name || !t.holds(was.Requests.CPU, now.Requests.CPU, now.LowerBound.CPU, now.UpperBound.CPU) ||
+			!t.holds(was.Requests.Memory, now.Requests.Memory, now.LowerBound.Memory, now.UpperBound.Memory) ||
+			!near(was.Limits.CPU, now.Limits.CPU) || !near(was.Limits.Memory, now.Limits.Memory) ||
+			!near(was.Startup.CPU, now.Startup.CPU) || !nearly(float64(was.Startup.Seconds), float64(now.Startup.Seconds), drift) {
 			return true
 		}
 	}
@@ -84,13 +102,14 @@ func recommendationChanged(before, after v1alpha1.Recommendation) bool {
 }
 
 // holds says whether an amount that was recommended needs no change: it is the
-// new one, or within the bounds that the new decision gives, and no more than a
-// fifth away.
-func holds(was, now, lower, upper *resource.Quantity) bool {
+// new one but for noise, or within the bounds that the new decision gives, and no
+// more than a fifth away.
+func (t tolerance) holds(was, now, lower, upper *resource.Quantity) bool {
 	if was == nil || now == nil {
 		return was == nil && now == nil
 	}
-	if was.Cmp(*now) == 0 {
+	a, b := was.AsApproximateFloat64(), now.AsApproximateFloat64()
+	if b*(1-t.small) <= a && a <= b*(1+t.large) {
 		return true
 	}
 	return near(was, now) && (lower == nil || was.Cmp(*lower) >= 0) && (upper == nil || was.Cmp(*upper) <= 0)

@@ -93,10 +93,43 @@ func TestChanged(t *testing.T) {
 			if tc.after != nil {
 				tc.after(&after)
 			}
-			if got := changed(before, after, now); got != tc.want {
+			if got := changed(v1alpha1.ModeApply, before, after, now); got != tc.want {
 				t.Errorf("changed: %t, want %t", got, tc.want)
 			}
 		})
+	}
+}
+
+// A size beyond the bounds is another one where it differs by more than noise:
+// by less where pods are made to it, and too little by less than too much.
+func TestSizesThatAreNoOthers(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	for _, tc := range []struct {
+		mode v1alpha1.Mode
+		cpu  string // In place of 500m, which the bounds leave out.
+		want bool
+	}{
+		{v1alpha1.ModeApply, "500m", false},
+		{v1alpha1.ModeApply, "509m", false},
+		{v1alpha1.ModeApply, "515m", true},
+		{v1alpha1.ModeApply, "480m", false},
+		{v1alpha1.ModeApply, "470m", true},
+		{v1alpha1.ModeInitial, "515m", true},
+		{v1alpha1.ModeDryRun, "515m", false},
+		{v1alpha1.ModeDryRun, "550m", false},
+		{v1alpha1.ModeDryRun, "560m", true},
+		{v1alpha1.ModeDryRun, "460m", false},
+		{v1alpha1.ModeDryRun, "450m", true},
+		{"", "460m", false},
+	} {
+		before, after := told(now), told(now)
+		k := &after.Recommendation.Containers[0]
+		k.Requests.CPU, k.LowerBound.CPU, k.UpperBound.CPU = quantity(tc.cpu), quantity(tc.cpu), quantity(tc.cpu)
+		before.DecisionTime = &metav1.Time{Time: now.Add(-time.Minute)}
+		if got := changed(tc.mode, before, after, now); got != tc.want {
+			t.Errorf("%s, %s in place of 500m: changed %t, want %t", tc.mode, tc.cpu, got, tc.want)
+		}
 	}
 }
 

@@ -43,6 +43,8 @@ type Options struct {
 	LeaseDuration time.Duration
 	Metrics       string
 	Health        string
+	// Profiling is where profiles are served, empty for nowhere.
+	Profiling string
 	// External is where external.metrics.k8s.io is served, empty for nowhere, with
 	// the certificate in the folder ExternalCertificates.
 	External             string
@@ -72,6 +74,7 @@ func (o *Options) bind(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.LeaseDuration, "lease-duration", 15*time.Second, "how long a lease holds that is not renewed")
 	fs.StringVar(&o.Metrics, "metrics-bind-address", ":8080", "address of /metrics; 0 serves none")
 	fs.StringVar(&o.Health, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 serves none")
+	fs.StringVar(&o.Profiling, "pprof-bind-address", "", "address of /debug/pprof, for the profiles of Go; keep it on the loopback (default: not served)")
 	fs.StringVar(&o.External, "external-metrics-bind-address", "", "address of external.metrics.k8s.io, which offers forecasts to HPAs (default: not served)")
 	fs.StringVar(&o.ExternalCertificates, "external-metrics-cert-dir", "/etc/rightsize/external-metrics", "folder of tls.crt and tls.key for it, read again when they change")
 	fs.StringVar(&o.ConfigFile, "config", "", "settings file (docs/config.md), read again when it changes; the connection to Prometheus takes a restart")

@@ -247,7 +247,11 @@ func (r *recommends) recommend(ctx context.Context, rs *v1alpha1.RightSize, foun
 	}
 	_, span := r.tracer.Start(ctx, "snapshot")
 	snapshot.ExpectEngine(&p.Policy, found.objects)
-	s, ok := r.data.history.Snapshot(id, c.now, p.Policy)
+	others, err := r.group(ctx, rs, c.now)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "the others of the group are not known")
+	}
+	s, ok := r.data.history.Snapshot(id, c.now, p.Policy, others...)
 	if !ok {
 		span.End()
 		c.set(v1alpha1.ConditionRecommendationAvailable, false, v1alpha1.ReasonNoData, "Prometheus has no series of "+id.Kind+" "+id.Name)
@@ -273,7 +277,11 @@ func (r *recommends) recommend(ctx context.Context, rs *v1alpha1.RightSize, foun
 	if f, ok := snapshot.Forecast(s, d); ok {
 		after.Forecast = f
 	}
-	if ignored := snapshot.Ignored(rs.Spec); len(ignored) > 0 && d.Action != recommender.ActionNone {
+	ignored := snapshot.Ignored(rs.Spec)
+	if rs.Spec.Demand.Group != "" && len(s.Variants) == 0 {
+		ignored = append(ignored, "demand.group: no two of it serve a language model")
+	}
+	if len(ignored) > 0 && d.Action != recommender.ActionNone {
 		c.set(v1alpha1.ConditionRecommendationAvailable, true, v1alpha1.ReasonRecommended, "not looked at: "+strings.Join(ignored, ", "))
 	}
 	if how == knownStale {
@@ -310,7 +318,7 @@ func (r *recommends) state(ctx context.Context, rs *v1alpha1.RightSize, text str
 func (r *recommends) publish(ctx context.Context, rs *v1alpha1.RightSize, before, after v1alpha1.RightSizeStatus, d *recommender.Decision, now time.Time) error {
 	r.tell(rs, after)
 	confirms := d != nil && r.alone && unfinished(rs, after) && (before.DecisionTime == nil || now.Sub(before.DecisionTime.Time) >= confirmEvery)
-	if !confirms && !changed(before, after, now) {
+	if !confirms && !changed(rs.Spec.Mode, before, after, now) {
 		r.confirm(rs, d)
 		return nil
 	}

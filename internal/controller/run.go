@@ -131,7 +131,7 @@ func (p *program) managerOptions() ctrl.Options {
 	return ctrl.Options{
 		Scheme: newScheme(), Logger: o.Quiet, Cache: cacheOptions(o.Namespaces),
 		Client:  client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{}, Unstructured: false}},
-		Metrics: metricsserver.Options{BindAddress: o.Metrics}, HealthProbeBindAddress: "0",
+		Metrics: metricsserver.Options{BindAddress: o.Metrics}, HealthProbeBindAddress: "0", PprofBindAddress: o.Profiling,
 		LeaderElection: o.LeaderElect, LeaderElectionID: "rightsize-" + string(o.Role), LeaderElectionNamespace: o.Namespace,
 		LeaderElectionReleaseOnCancel: true, LeaseDuration: &o.LeaseDuration, RenewDeadline: &renew, RetryPeriod: &retry,
 		GracefulShutdownTimeout: &p.options.Grace,

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -53,6 +54,9 @@ func (w *world) resolve(ctx context.Context, rs *v1alpha1.RightSize) (resolved, 
 		return unresolved(v1alpha1.ReasonTargetOwned, "%s %s is made by %s %s: name that", ref.Kind, ref.Name, owner.Kind, owner.Name), nil
 	}
 	o, err := w.objects(ctx, rs, target)
+	if errors.Is(err, errScaleForbidden) {
+		return unresolved(v1alpha1.ReasonTargetNotFound, "no right to get /scale of kind %s: name it under scaleTargets of the chart", ref.Kind), nil
+	}
 	if err != nil {
 		return resolved{}, err
 	}

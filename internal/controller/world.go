@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -136,6 +137,9 @@ func (w *world) target(ctx context.Context, namespace string, ref v1alpha1.Targe
 	return o, w.live.Get(ctx, key, o)
 }
 
+// errScaleForbidden says that the right to read /scale is missing.
+var errScaleForbidden = errors.New("not allowed to read /scale")
+
 // scale reads /scale of a target whose kind is not watched: of those that are,
 // spec.replicas says it. Nil where the kind has none.
 func (w *world) scale(ctx context.Context, target *unstructured.Unstructured) (*autoscalingv1.Scale, error) {
@@ -147,6 +151,8 @@ func (w *world) scale(ctx context.Context, target *unstructured.Unstructured) (*
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil //nolint:nilnil // There is none.
+	case apierrors.IsForbidden(err):
+		return nil, fmt.Errorf("%w: %w", errScaleForbidden, err)
 	case err != nil:
 		return nil, fmt.Errorf("read /scale of %s %s: %w", target.GetKind(), target.GetName(), err)
 	}

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -32,17 +33,25 @@ const (
 // expectation is what the newest snapshot of a workload foretold, of each
 // quantity by its name.
 type expectation struct {
+	// origin is the newest of the bounds'.
 	origin time.Time
-	// upper are the quantiles of the maximum up to each of expectedSpans after
-	// the origin.
-	upper map[string][]float64
+	upper  map[string]bound
 	// demand and queues are where the newest values of them are found, backlog is
 	// what was known to wait.
 	demand  collector.SignalKey
 	queues  []collector.SignalKey
 	backlog float64
+	// with are the workloads that serve the demand, too.
+	with []recommender.Workload
 	// told are the values that were told of since.
 	told map[string]float64
+}
+
+// bound is what a forecast bounds a quantity by: the quantiles of the maximum up
+// to each of expectedSpans after its origin.
+type bound struct {
+	origin time.Time
+	within []float64
 }
 
 // expectedSpans are how far an expectation goes; after that its last value
@@ -60,15 +69,19 @@ const (
 	ofBacklog = "backlog"
 )
 
-// expect remembers what the snapshot of a workload foretells.
-func (s *Store) expect(w collector.Workload, snap *recommender.Snapshot) *expectation {
-	e := &expectation{upper: map[string][]float64{}, told: map[string]float64{}}
+// expect remembers what the snapshot of a workload foretells, and who serves its
+// demand, too.
+func (s *Store) expect(w collector.Workload, snap *recommender.Snapshot, with []recommender.Workload) *expectation {
+	e := &expectation{upper: map[string]bound{}, told: map[string]float64{}, with: with}
 	add := func(name string, u recommender.Usage) {
 		if !u.Forecast.Valid() {
 			return
 		}
-		e.origin = u.Forecast.Origin
-		e.upper[name] = uppers(u.Forecast)
+		b := bound{u.Forecast.Origin, uppers(u.Forecast)}
+		e.upper[name] = b
+		if b.origin.After(e.origin) {
+			e.origin = b.origin
+		}
 	}
 	for _, c := range snap.Containers {
 		add(ofCPU+c.Name, c.CPU)
@@ -117,11 +130,11 @@ func (e *expectation) at(name string, now time.Time) (float64, bool) {
 	if !ok {
 		return 0, false
 	}
-	i := slices.IndexFunc(expectedSpans(), func(d time.Duration) bool { return now.Sub(e.origin) <= d })
+	i := slices.IndexFunc(expectedSpans(), func(d time.Duration) bool { return now.Sub(upper.origin) <= d })
 	if i < 0 {
-		i = len(upper) - 1
+		i = len(upper.within) - 1
 	}
-	return upper[i], true
+	return upper.within[i], true
 }
 
 // Pulse measures the newest CPU, memory, demand, queues and OOM kills of all
@@ -149,13 +162,39 @@ func (s *Store) surprises(newest map[recommender.Workload]*collector.Newest) []r
 	defer s.mu.Unlock()
 	s.newest = newest
 	var surprised []recommender.Workload
-	for w, n := range newest {
-		if e := s.expected[w]; e != nil && e.surprised(n) {
+	for w := range newest {
+		if e := s.expected[w]; e != nil && e.surprised(pooled(newest, w, e.with)) {
 			surprised = append(surprised, w)
 		}
 	}
 	sortWorkloads(surprised)
 	return surprised
+}
+
+// pooled are the newest values of a workload, with the signals of those with which
+// it serves a demand; nil where there are none of its own. A signal that one of
+// them has not is left out.
+func pooled(newest map[recommender.Workload]*collector.Newest, w recommender.Workload, with []recommender.Workload) *collector.Newest {
+	n := newest[w]
+	if n == nil || len(with) == 0 {
+		return n
+	}
+	out := *n
+	out.Signals = maps.Clone(n.Signals)
+	for _, other := range with {
+		o := newest[other]
+		if o == nil {
+			continue // It has no pods.
+		}
+		for k := range n.Signals {
+			if v, known := o.Signals[k]; known {
+				out.Signals[k] += v
+			} else {
+				delete(out.Signals, k)
+			}
+		}
+	}
+	return &out
 }
 
 func sortWorkloads(w []recommender.Workload) {

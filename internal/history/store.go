@@ -65,6 +65,8 @@ type Store struct {
 	// foretold.
 	newest   map[recommender.Workload]*collector.Newest
 	expected map[recommender.Workload]*expectation
+	// memos remember the forecasts of workloads.
+	memos map[recommender.Workload]*snapshot.Memo
 	// measured is what somebody else measured last, called source.
 	measured map[recommender.Workload]Measured
 	source   string
@@ -77,7 +79,8 @@ type Store struct {
 func New(c *collector.Collector, o Options) *Store {
 	return &Store{
 		archive: c.NewArchive(), options: o,
-		expected: map[recommender.Workload]*expectation{}, evidence: map[recommender.Workload][]collector.Minute{},
+		expected: map[recommender.Workload]*expectation{}, memos: map[recommender.Workload]*snapshot.Memo{},
+		evidence: map[recommender.Workload][]collector.Minute{},
 	}
 }
 
@@ -110,6 +113,7 @@ func (s *Store) tidy() {
 	for _, id := range s.archive.Workloads() {
 		there[id] = true
 	}
+	maps.DeleteFunc(s.memos, func(id recommender.Workload, _ *snapshot.Memo) bool { return !there[id] })
 	for id, e := range s.expected {
 		if !there[id] {
 			delete(s.expected, id)
@@ -134,31 +138,74 @@ func (s *Store) Watch(id recommender.Workload, signals []collector.UserSignal) e
 	return s.archive.Watch(id, signals)
 }
 
+// Member is another workload of a group, see [snapshot.Member].
+type Member struct {
+	ID      recommender.Workload
+	Policy  recommender.Policy
+	Desired *int
+	Stays   bool
+}
+
 // Snapshot is snapshot.Build on the history of a workload, with the newest
 // values of Pulse where they are newer; false where there is no such workload.
-func (s *Store) Snapshot(id recommender.Workload, now time.Time, p recommender.Policy) (recommender.Snapshot, bool) {
+// The others serve a demand together with it; those of which nothing is known are
+// left out.
+func (s *Store) Snapshot(id recommender.Workload, now time.Time, p recommender.Policy, others ...Member) (recommender.Snapshot, bool) {
 	id, _ = s.archive.Find(id)
 	w, ok := s.archive.Workload(id)
 	if !ok {
 		return recommender.Snapshot{}, false
 	}
 	w.Facts = snapshot.Facts(s.facts(), w.Facts)
-	var options []snapshot.Option
+	options := []snapshot.Option{snapshot.Remembering(s.memo(id))}
 	if !s.options.Full {
 		options = append(options, snapshot.Light())
 	}
+	members, with := s.members(others)
+	if len(members) > 0 {
+		options = append(options, snapshot.Together(members...))
+	}
 	snap := snapshot.Build(w, now, p, options...)
+	if len(snap.Variants) == 0 {
+		with = nil
+	}
 	s.mu.RLock()
-	n, m, source := s.newest[id], s.measured[id], s.source
+	n, m, source := pooled(s.newest, id, with), s.measured[id], s.source
 	s.mu.RUnlock()
 	if n != nil && !n.At.After(now) && now.Sub(n.At) < newestAge && n.At.After(s.archive.At()) {
 		renew(&snap, w, n)
 	}
-	e := s.expect(w, &snap)
+	e := s.expect(w, &snap, with)
 	if m.fresh(now) {
 		raise(&snap, e, m, source)
 	}
 	return snap, true
+}
+
+// memo is that of a workload.
+func (s *Store) memo(id recommender.Workload) *snapshot.Memo {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.memos[id] == nil {
+		s.memos[id] = snapshot.NewMemo()
+	}
+	return s.memos[id]
+}
+
+// members finds the histories of the others of a group.
+func (s *Store) members(others []Member) ([]snapshot.Member, []recommender.Workload) {
+	var out []snapshot.Member
+	var ids []recommender.Workload
+	for _, m := range others {
+		id, _ := s.archive.Find(m.ID)
+		w, ok := s.archive.Workload(id)
+		if !ok {
+			continue
+		}
+		out = append(out, snapshot.Member{Workload: w, Policy: m.Policy, Desired: m.Desired, Stays: m.Stays})
+		ids = append(ids, id)
+	}
+	return out, ids
 }
 
 // facts are those about the data as a whole.

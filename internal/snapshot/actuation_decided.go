@@ -25,10 +25,14 @@ func Decided(w recommender.Workload, s v1alpha1.RightSizeStatus, at time.Time) r
 		Containers: []recommender.Recommendation{}, Reasons: []recommender.Reason{},
 	}
 	for _, c := range s.Recommendation.Containers {
-		d.Containers = append(d.Containers, recommender.Recommendation{
+		r := recommender.Recommendation{
 			Name: c.Name, Target: amountsIn(c.Requests), TargetLimits: amountsIn(c.Limits),
 			LowerBound: amountsIn(c.LowerBound), UpperBound: amountsIn(c.UpperBound), UncappedTarget: amountsIn(c.Uncapped),
-		})
+		}
+		if boost := boostIn(c.Startup); boost > 0 {
+			r.Boost = &recommender.Boost{CPU: boost, Seconds: float64(c.Startup.Seconds)}
+		}
+		d.Containers = append(d.Containers, r)
 	}
 	for _, r := range s.Reasons {
 		reason := recommender.Reason{Code: recommender.ReasonCode(r.Code), Container: r.Container, Subject: r.Subject}
@@ -53,6 +57,12 @@ func count(n *int32) int {
 		return 0
 	}
 	return int(*n)
+}
+
+// boostIn is the CPU of a container while its pod starts, zero where it has no
+// other then.
+func boostIn(s v1alpha1.StartupSize) recommender.MilliCPU {
+	return amountsIn(v1alpha1.Amounts{CPU: s.CPU}).CPU
 }
 
 // amountsIn are the amounts of a status, where what is unset is zero.

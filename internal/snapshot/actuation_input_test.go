@@ -68,7 +68,7 @@ func TestDecided(t *testing.T) {
 	w := recommender.Workload{Namespace: "shop", Kind: "Deployment", Name: "web"}
 	r := recommender.Recommendation{
 		Name: "app", Target: resources(570, 512), TargetLimits: resources(0, 768), LowerBound: resources(500, 480), UpperBound: resources(700, 640),
-		UncappedTarget: resources(560, 512),
+		UncappedTarget: resources(560, 512), Boost: &recommender.Boost{CPU: 1500, Seconds: 40},
 	}
 	d := recommender.Decision{At: at, Workload: w, Action: recommender.ActionHold, CurrentReplicas: 3, DesiredReplicas: 4, Containers: []recommender.Recommendation{r}}
 	for i, code := range []recommender.ReasonCode{
@@ -90,6 +90,9 @@ func TestDecided(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("decision (-want +got):\n%s", diff)
+	}
+	if d.Workload.Kind = "CronJob"; Decided(w, Status(d, v1alpha1.RightSizeStatus{}), at).Containers[0].Boost != nil {
+		t.Error("pods that are never resized once they run get a boost")
 	}
 	d.Action = recommender.ActionNone
 	if got := Decided(w, Status(d, v1alpha1.RightSizeStatus{}), at); got.Action != recommender.ActionNone {

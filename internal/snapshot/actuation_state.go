@@ -15,7 +15,7 @@ import (
 
 const (
 	// actuationMost is how many characters the API allows what a plan leaves.
-	actuationMost = 1536
+	actuationMost = 1200
 	// actuationVersion is its first character.
 	actuationVersion = '1'
 )
@@ -27,7 +27,7 @@ var ErrActuationVersion = errors.New("unknown version of actuation")
 // errActuation says that it is not what was written.
 var errActuation = errors.New("damaged actuation")
 
-// EncodeActuation writes what one plan tells the next into at most 1,536
+// EncodeActuation writes what one plan tells the next into at most 1,200
 // characters, whatever the number of pods: the version, then base64 without
 // padding of a table of the names, each with what it shares with the one before
 // it, and of varints; instants are whole seconds since the one before, amounts of

@@ -43,24 +43,19 @@ type builder struct {
 	now      time.Time
 	horizons []time.Duration
 	light    bool
+	memo     *Memo
+	// mark is up to when what moves slowly is forecast, markCPU up to when CPU is.
+	mark, markCPU time.Time
+	// others serve the demand together with the workload.
+	others []Member
 }
 
-// summarize is recommender.Summarize with the forecast that was asked for.
-func (b *builder) summarize(s forecaster.Series) recommender.Usage {
-	return b.forecast(recommender.Describe(s, b.now), s)
-}
-
-// memory is recommender.SummarizeMemory with the forecast that was asked for.
-func (b *builder) memory(s forecaster.Series) recommender.Usage {
-	return b.forecast(recommender.DescribeMemory(s, b.now), s)
-}
-
-func (b *builder) forecast(u recommender.Usage, s forecaster.Series) recommender.Usage {
-	if u.Samples == 0 {
-		return u
-	}
-	if f, err := forecaster.Predict(s.Until(b.now), forecaster.Options{Horizons: b.horizons, Light: b.light}); err == nil {
-		u.Forecast = f
+// summarize is recommender.Summarize with the forecast that was asked for, of a
+// series that is known under a name.
+func (b *builder) summarize(name string, s forecaster.Series) recommender.Usage {
+	u := recommender.Describe(s, b.now)
+	if u.Samples > 0 {
+		u.Forecast = b.predict(name, s.Until(b.now))
 	}
 	return u
 }
@@ -87,10 +82,12 @@ func Build(w collector.Workload, now time.Time, p recommender.Policy, options ..
 	if p.Horizontal.Min == 0 {
 		s.Policy.Horizontal.Min = max(1, min(2, s.Replicas.Desired))
 	}
-	b.horizons = append(plotHorizons(), recommender.Horizons(s, step(w))...)
-	slices.Sort(b.horizons)
-	b.horizons = slices.Compact(b.horizons)
+	b.horizons = horizonsOf(s, step(w))
 	s.Demand = b.demand(w)
+	b.mark, b.markCPU = b.slow(w.ID, step(w)), now
+	if demandDecides(&s) {
+		b.markCPU = b.mark
+	}
 	b.inference(&s, w)
 	for _, c := range w.Containers {
 		s.Containers = append(s.Containers, b.container(w, c))
@@ -142,17 +139,16 @@ func (b *builder) container(w collector.Workload, c collector.Container) recomme
 	out := recommender.Container{
 		Name: c.Name, Requests: c.Requests, Limits: c.Limits,
 		OOMKills: c.OOMKills, FirstOOMKill: c.FirstOOMKill, LastOOMKill: c.LastOOMKill, OOMLimit: c.OOMLimit, Restarts: c.Restarts, GPUs: c.GPUs, Sidecar: c.Sidecar,
-		CPU: b.summarize(c.CPU),
+		CPU: recommender.Describe(c.CPU, now),
+	}
+	if out.CPU.Samples > 0 {
+		out.CPU.Forecast = b.predictSlowly("cpu/"+c.Name, b.markCPU, c.CPU.Until)
 	}
 	out.CPU.Imbalance = imbalance(c, w.Ready, now)
 	if p95 := quantile(c.CPUMaxPod.Until(now).Values, quantile95); !math.IsNaN(p95) {
 		out.CPU.PodP95 = p95
 	}
-	memory := c.Memory.Until(now)
-	if w.ID.Scalable() {
-		memory, out.MemoryShare = recommender.ShareMemory(memory, w.Ready, max(1, lastCount(w.Ready, now)))
-	}
-	out.Memory = b.memory(memory)
+	b.memory(&out, w, c)
 	out.MemoryInFlight = memoryInFlight(w, c.Memory.Until(now))
 	out.PageCache = max(0, c.UsageWithCache-out.Memory.Last)
 	if c.UsageWithCache == 0 || out.Memory.Samples == 0 {
@@ -170,14 +166,39 @@ func (b *builder) container(w collector.Workload, c collector.Container) recomme
 	return out
 }
 
+// memory fills in what is known of a container's memory, as it would have been
+// with the pods of now. How an older forecast takes it to follow the number of
+// pods is told from what the forecast rests on, which stays the same until the
+// next.
+func (b *builder) memory(out *recommender.Container, w collector.Workload, c collector.Container) {
+	shared := func(s forecaster.Series) (forecaster.Series, float64) {
+		if !w.ID.Scalable() {
+			return s, 0
+		}
+		return recommender.ShareMemory(s, w.Ready, max(1, lastCount(w.Ready, b.now)))
+	}
+	s, share := shared(c.Memory.Until(b.now))
+	out.MemoryShare, out.Memory = share, recommender.DescribeMemory(s, b.now)
+	if out.Memory.Samples == 0 {
+		return
+	}
+	out.Memory.Forecast = b.predictSlowly("memory/"+c.Name, b.mark, func(t time.Time) forecaster.Series {
+		if t.Equal(b.now) {
+			return s
+		}
+		past, _ := shared(b.options().Needed(c.Memory.Until(t)))
+		return past
+	})
+}
+
 // imbalance is the 0.95 quantile of the largest pod over the mean pod, while
 // the workload used more than a hundredth of a core a pod; 0 where unknown.
 func imbalance(c collector.Container, ready forecaster.Series, now time.Time) float64 {
-	biggest, total := c.CPUMaxPod.Until(now).Tail(imbalanceSpan), c.CPU
-	var ratios []float64
+	biggest := c.CPUMaxPod.Until(now).Tail(imbalanceSpan)
+	totals, counts := along(c.CPU, biggest), along(ready, biggest)
+	ratios := make([]float64, 0, len(biggest.Values))
 	for i, v := range biggest.Values {
-		t := biggest.Time(i)
-		sum, pods := at(total, t), at(ready, t)
+		sum, pods := totals.at(i), counts.at(i)
 		if pods < 1 || math.IsNaN(v) || !(sum/pods > 0.01) {
 			continue
 		}
@@ -207,17 +228,11 @@ func (b *builder) demand(w collector.Workload) *recommender.Demand {
 func (b *builder) demandBy(sig collector.Signal, w collector.Workload) *recommender.Demand {
 	d := &recommender.Demand{
 		Signal: sig.Name, Unit: sig.Unit,
-		Usage:    b.summarize(sig.Series),
+		Usage:    b.summarize("demand/"+sig.Name, sig.Series),
 		Relation: recommender.FitRelation(samples(w, sig.Series.Until(b.now))),
 		Counting: counting(sig),
 	}
-	for _, q := range w.Signals {
-		if q.Role == collector.RoleQueue {
-			if v, _, ok := q.Series.Until(b.now).Last(); ok {
-				d.Backlog = max(d.Backlog, v)
-			}
-		}
-	}
+	d.Backlog = waiting(w, b.now)
 	return d
 }
 
@@ -235,27 +250,42 @@ func counting(sig collector.Signal) recommender.Counting {
 // samples pairs demand with pods and CPU at the same instants.
 func samples(w collector.Workload, demand forecaster.Series) []recommender.RelationSample {
 	out := make([]recommender.RelationSample, 0, len(demand.Values))
+	ready := along(w.Ready, demand)
+	used := make([]alongside, 0, len(w.Containers))
+	for _, c := range w.Containers {
+		used = append(used, along(c.CPU, demand))
+	}
 	for i, v := range demand.Values {
-		t := demand.Time(i)
 		cpu := 0.0
-		for _, c := range w.Containers {
-			cpu += at(c.CPU, t)
+		for _, c := range used {
+			cpu += c.at(i)
 		}
-		out = append(out, recommender.RelationSample{Demand: v, Replicas: at(w.Ready, t), CPU: cpu})
+		out = append(out, recommender.RelationSample{Demand: v, Replicas: ready.at(i), CPU: cpu})
 	}
 	return out
 }
 
-// at is the value at an instant, NaN where there is none.
-func at(s forecaster.Series, t time.Time) float64 {
-	if s.Step <= 0 || t.Before(s.Start) {
+// alongside is a series by the grid points of another.
+type alongside struct {
+	of    forecaster.Series
+	ahead time.Duration // From its start to that of the other.
+	step  time.Duration
+}
+
+func along(s, other forecaster.Series) alongside {
+	return alongside{s, other.Start.Sub(s.Start), other.Step}
+}
+
+// at is the value at grid point i of the other, NaN where there is none.
+func (a alongside) at(i int) float64 {
+	d := a.ahead + time.Duration(i)*a.step
+	if a.of.Step <= 0 || d < 0 {
 		return math.NaN()
 	}
-	i := int(t.Sub(s.Start) / s.Step)
-	if i >= len(s.Values) {
-		return math.NaN()
+	if j := int(d / a.of.Step); j < len(a.of.Values) {
+		return a.of.Values[j]
 	}
-	return s.Values[i]
+	return math.NaN()
 }
 
 // quantile is the empirical quantile of the values that are not NaN, NaN where

@@ -71,20 +71,27 @@ func (b *builder) inference(s *recommender.Snapshot, w collector.Workload) {
 	if !ok {
 		return
 	}
-	learner := recommender.NewBatchLearner(s.Policy.Engine, prior)
-	for i := range e.requests.Values {
-		learner.Observe(e.observation(e.requests.Time(i), w.Ready))
-	}
-	server, evidence := learner.Server()
+	server, evidence := learn(e, w, s.Policy)
 	if evidence.Observations == 0 && prior == (recommender.BatchServer{}) {
 		return
 	}
 	s.Batch, s.BatchEvidence = &server, &evidence
 	s.Demand = b.modelDemand(e, w)
 	s.Tokens = &recommender.Tokens{
-		Prompt: b.summarize(ratio(e.prompt, e.requests)),
-		Output: b.summarize(ratio(e.output, e.requests)),
+		Prompt: b.summarize("tokens/prompt", ratio(e.prompt, e.requests)),
+		Output: b.summarize("tokens/output", ratio(e.output, e.requests)),
 	}
+	b.together(s, w, e)
+}
+
+// learn is how a pod of a workload serves, from its whole history and from what
+// its owner expects.
+func learn(e engine, w collector.Workload, p recommender.Policy) (recommender.BatchServer, recommender.BatchEvidence) {
+	learner := recommender.NewBatchLearner(p.Engine, p.EnginePrior)
+	for i := range e.requests.Values {
+		learner.Observe(e.observation(e.requests.Time(i), w.Ready))
+	}
+	return learner.Server()
 }
 
 const (
@@ -127,9 +134,10 @@ func (b *builder) modelDemand(e engine, w collector.Workload) *recommender.Deman
 // ratio is one series over another; a gap where the second has none or is 0.
 func ratio(a, b forecaster.Series) forecaster.Series {
 	out := forecaster.Series{Start: a.Start, Step: a.Step, Values: make([]float64, len(a.Values))}
+	by := along(b, a)
 	for i, v := range a.Values {
 		out.Values[i] = math.NaN()
-		if d := at(b, a.Time(i)); d > 0 {
+		if d := by.at(i); d > 0 {
 			out.Values[i] = v / d
 		}
 	}
@@ -153,13 +161,19 @@ func (b *builder) gpuActivity(w collector.Workload, s recommender.Snapshot) *rec
 		}
 		activity := sig.Series.Until(s.Now)
 		pods := forecaster.Series{Start: activity.Start, Step: activity.Step, Values: make([]float64, len(activity.Values))}
+		ready := along(w.Ready, activity)
 		for i := range pods.Values {
-			pods.Values[i] = at(w.Ready, pods.Time(i))
+			pods.Values[i] = ready.at(i)
 		}
 		return &recommender.GPUActivity{
-			Usage: b.summarize(activity), Signal: sig.Name, Coarse: sig.Coarse,
+			Usage: b.summarize("gpu/"+sig.Name, activity), Signal: sig.Name, Coarse: sig.Coarse,
 			Follows: !tokens && recommender.GPUFollows(activity, pods, gpus),
 		}
 	}
 	return nil
+}
+
+// at is the value at an instant, NaN where there is none.
+func at(s forecaster.Series, t time.Time) float64 {
+	return along(s, forecaster.Series{Start: t, Step: s.Step}).at(0)
 }

@@ -67,7 +67,9 @@ func (o *Objects) observeReplicas(s *recommender.Snapshot, pods []*corev1.Pod) {
 		}
 		switch r := resizeOf(p); r.Pending {
 		case actuator.PendingDeferred:
-			s.Replicas.Deferred++
+			if o.steady(p) == p { // A boost that has no room is taken back, and no reason for one more pod.
+				s.Replicas.Deferred++
+			}
 		case actuator.PendingInfeasible:
 			s.Replicas.Infeasible++
 		}
@@ -90,6 +92,9 @@ func (o *Objects) observeReplicas(s *recommender.Snapshot, pods []*corev1.Pod) {
 	}
 	if known {
 		s.Replicas.Desired = max(0, desired)
+		if i := slices.IndexFunc(s.Variants, func(v recommender.Variant) bool { return v.Name == s.Workload.Name }); i >= 0 {
+			s.Variants[i].Desired = s.Replicas.Desired
+		}
 	}
 }
 
@@ -101,7 +106,10 @@ func (o *Objects) asked(pods []*corev1.Pod) *corev1.Pod {
 	old := o.outdated()
 	current := slices.DeleteFunc(slices.Clone(pods), old)
 	if len(current) == 0 {
-		current = pods
+		current = slices.Clone(pods)
+	}
+	for i, p := range current {
+		current[i] = o.steady(p)
 	}
 	if o.RightSize != nil {
 		for _, p := range current {
@@ -120,6 +128,40 @@ func (o *Objects) asked(pods []*corev1.Pod) *corev1.Pod {
 		}
 	}
 	return best
+}
+
+// steady is a pod as it will ask once it has started: where it asks for the CPU
+// that the status gives a container meanwhile, a copy with that for afterwards.
+func (o *Objects) steady(p *corev1.Pod) *corev1.Pod {
+	if o.RightSize == nil {
+		return p
+	}
+	out := p
+	for _, r := range o.RightSize.Status.Recommendation.Containers {
+		boost, target := boostIn(r.Startup), amountsIn(r.Requests).CPU
+		if boost <= 0 || target <= 0 {
+			continue
+		}
+		for _, list := range []func(*corev1.Pod) []corev1.Container{
+			func(p *corev1.Pod) []corev1.Container { return p.Spec.Containers },
+			func(p *corev1.Pod) []corev1.Container { return p.Spec.InitContainers },
+		} {
+			for i, c := range list(p) {
+				if c.Name != r.Name || sizeOf(c.Resources.Requests).CPU != boost {
+					continue
+				}
+				if out == p {
+					out = p.DeepCopy()
+				}
+				to := list(out)[i].Resources
+				to.Requests[corev1.ResourceCPU] = r.Requests.CPU.DeepCopy()
+				if _, limited := to.Limits[corev1.ResourceCPU]; limited && r.Limits.CPU != nil {
+					to.Limits[corev1.ResourceCPU] = r.Limits.CPU.DeepCopy()
+				}
+			}
+		}
+	}
+	return out
 }
 
 // hasRecommended says whether a pod asks for what is recommended for each of its

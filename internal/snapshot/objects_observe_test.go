@@ -103,6 +103,8 @@ func TestAskedSize(t *testing.T) {
 	t.Parallel()
 	old, next := [2]int{500, 512}, [2]int{700, 512}
 	const early, late = "2026-11-26T10:00:00Z", "2026-11-26T11:00:00Z"
+	boosted := "status: {recommendation: {containers: [{name: app, requests: {cpu: 700m, memory: 512Mi}, startup: {cpu: 1500m, seconds: 60}}]}}\n"
+	starts := [2]int{1500, 512}
 	recommended := "status: {recommendation: {containers: [{name: app, requests: {cpu: 700m, memory: 512Mi}}]}}\n"
 	for name, tc := range map[string]struct {
 		pods   []*corev1.Pod
@@ -113,6 +115,8 @@ func TestAskedSize(t *testing.T) {
 		"of as many the newer":               {[]*corev1.Pod{sized(t, "a", late, next, next), sized(t, "b", early, old, old)}, "", resources(700, 512)},
 		"a change on its way":                {[]*corev1.Pod{sized(t, "a", early, next, old), sized(t, "b", late, old, old), sized(t, "c", late, old, old)}, recommended, resources(700, 512)},
 		"a recommendation that no pod has":   {[]*corev1.Pod{sized(t, "a", early, old, old)}, recommended, resources(500, 512)},
+		"pods that start":                    {[]*corev1.Pod{sized(t, "a", late, starts, old), sized(t, "b", late, starts, starts)}, boosted, resources(700, 512)},
+		"a pod that starts among others":     {[]*corev1.Pod{sized(t, "a", early, old, old), sized(t, "b", late, starts, starts)}, boosted, resources(700, 512)},
 		"a pod of an old template, the most": {[]*corev1.Pod{sized(t, "a", late, next, next), outdatedPod(sized(t, "b", early, old, old)), outdatedPod(sized(t, "c", early, old, old))}, "", resources(700, 512)},
 	} {
 		t.Run(name, func(t *testing.T) {

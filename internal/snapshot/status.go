@@ -30,6 +30,7 @@ const (
 	perMonthMost   = 999999999999
 	horizonMost    = 2678400
 	hoursPerMonth  = 730
+	startupMost    = 3600
 	numberDigits   = 4
 )
 
@@ -47,7 +48,7 @@ func Status(d recommender.Decision, previous v1alpha1.RightSizeStatus) v1alpha1.
 	s.Reasons = reasons(d)
 	s.State = EncodeState(d.State)
 	if d.Action != recommender.ActionNone {
-		s.Recommendation = v1alpha1.Recommendation{Replicas: pods(d.DesiredReplicas), Containers: containers(d.Containers)}
+		s.Recommendation = v1alpha1.Recommendation{Replicas: pods(d.DesiredReplicas), Containers: containers(d)}
 		if a := d.Accelerator; a != nil {
 			s.Recommendation.Profile = cut(a.Name, nameMost)
 		}
@@ -125,16 +126,31 @@ func pods(n int) *int32 {
 	return &out
 }
 
-func containers(from []recommender.Recommendation) []v1alpha1.ContainerRecommendation {
+func containers(d recommender.Decision) []v1alpha1.ContainerRecommendation {
 	var out []v1alpha1.ContainerRecommendation
-	for _, r := range from[:min(len(from), containersMost)] {
-		out = append(out, v1alpha1.ContainerRecommendation{
+	for _, r := range d.Containers[:min(len(d.Containers), containersMost)] {
+		c := v1alpha1.ContainerRecommendation{
 			Name:     cut(r.Name, nameMost),
 			Requests: amounts(r.Target), Limits: amounts(r.TargetLimits),
 			LowerBound: amounts(r.LowerBound), UpperBound: amounts(r.UpperBound), Uncapped: amounts(r.UncappedTarget),
-		})
+		}
+		if !d.Workload.Batch() {
+			c.Startup = startupSize(r)
+		}
+		out = append(out, c)
 	}
 	return out
+}
+
+// startupSize is what a container has while its pod starts; nothing where that is
+// no more than at other times. Containers of Jobs keep what they began with, so
+// they get none: nobody would take it back.
+func startupSize(r recommender.Recommendation) v1alpha1.StartupSize {
+	requests, _ := r.Starting()
+	if requests.CPU <= r.Target.CPU || !(r.Boost.Seconds > 0) {
+		return v1alpha1.StartupSize{}
+	}
+	return v1alpha1.StartupSize{CPU: amounts(requests).CPU, Seconds: int32(min(math.Ceil(r.Boost.Seconds), startupMost))}
 }
 
 // amounts leaves out what is zero, which is not set. What has no form of 10

@@ -26,6 +26,7 @@ func decided(at time.Time) recommender.Decision {
 			Target: recommender.Resources{CPU: 570, Memory: 512 * recommender.MiB}, TargetLimits: recommender.Resources{Memory: 512 * recommender.MiB},
 			LowerBound: recommender.Resources{CPU: 500, Memory: 480 * recommender.MiB}, UpperBound: recommender.Resources{CPU: 700, Memory: 640 * recommender.MiB},
 			UncappedTarget: recommender.Resources{CPU: 570, Memory: 512 * recommender.MiB},
+			Boost:          &recommender.Boost{CPU: 1500, Seconds: 39.2},
 		}},
 		Cost: recommender.Cost{CurrentPerHour: 0.2, TargetPerHour: 0.107, Currency: "USD"},
 		Reasons: []recommender.Reason{
@@ -59,6 +60,7 @@ recommendation:
     lowerBound: {cpu: 500m, memory: 480Mi}
     upperBound: {cpu: 700m, memory: 640Mi}
     uncapped: {cpu: 570m, memory: 512Mi}
+    startup: {cpu: 1500m, seconds: 40}
 pods: {total: 6}
 reasons:
 - {code: ForecastQuantile, subject: demand, before: "81", after: 118300m}
@@ -169,7 +171,8 @@ func TestStatusSmall(t *testing.T) {
 	}
 	for range 20 {
 		d.Containers = append(d.Containers, recommender.Recommendation{
-			Name: long, Target: most, TargetLimits: most, LowerBound: most, UpperBound: most, UncappedTarget: most,
+			Name: long, Target: recommender.Resources{CPU: math.MaxInt64 / 2, Memory: most.Memory}, TargetLimits: most, LowerBound: most, UpperBound: most,
+			UncappedTarget: most, Boost: &recommender.Boost{CPU: math.MaxInt64 - 1, Seconds: 1e9},
 		})
 		d.Reasons = append(d.Reasons, recommender.Reason{
 			Code: recommender.ReasonCode(long), Container: long, Subject: long, Before: -987654321.123, After: -0.00098765,

@@ -124,11 +124,12 @@ func krrKnobs() []Knob {
 }
 
 // riskAndChange are the risk that rightsize accepts and what a change has to
-// save before it is made.
+// save before it is made: from what there is no harm in to two hours of the
+// workload's cost, where at most some changes a day are left.
 func riskAndChange() []Knob {
 	var out []Knob
 	for _, risk := range []float64{0.005, 0.05, 0.2, 0.5} {
-		for _, hours := range []float64{0.02, 0.1, 0.5} {
+		for _, hours := range []float64{0.02, 0.1, 0.5, 2} {
 			out = append(out, Knob{
 				fmt.Sprintf("risk %v, change %v h", risk, hours),
 				simulator.Settings{"risk": risk, "changeHours": hours},

@@ -1,19 +1,23 @@
 package actuator_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/rightsize-dev/rightsize/actuator"
 	"github.com/rightsize-dev/rightsize/actuator/kube"
+	"github.com/rightsize-dev/rightsize/api/v1alpha1"
 	"github.com/rightsize-dev/rightsize/internal/snapshot"
 	"github.com/rightsize-dev/rightsize/internal/testkit/kubelet"
+	"github.com/rightsize-dev/rightsize/recommender"
 )
 
 // One control plane serves all tests; each has a namespace and a node.
@@ -33,6 +37,7 @@ func TestActuator(t *testing.T) {
 		"another QoS class is refused before":        testQoS,
 		"defaults of a LimitRange are not let in":    testLimitRange,
 		"a quota is kept and its refusal told":       testQuota,
+		"more CPU while pods start":                  testBoost,
 		"what others resize is left alone":           testForeign,
 		"a pod that changed meanwhile":               testChanged,
 		"budgets refuse evictions":                   testEviction,
@@ -101,6 +106,68 @@ func resizes(p corev1.Pod, manager string) int {
 		}
 	}
 	return n
+}
+
+// Pods that are not ready yet get the CPU that their start takes, and lose it in
+// place when they are; others have what they need for all the time. With a boost
+// that is over, a pod that never becomes ready loses it, too.
+func testBoost(t *testing.T, l *lab) {
+	t.Helper()
+	gate := corev1.PodConditionType("example.com/warm")
+	w := l.deploy(t, 1, size{cpu: "500m", memory: "256Mi", cpuLimit: "600m", memoryLimit: "256Mi"})
+	old := w.pods()[0].Name
+	steady := size{cpu: "400m", memory: "256Mi", cpuLimit: "500m", memoryLimit: "256Mi"}
+	boosted := size{cpu: "1200m", memory: "256Mi", cpuLimit: "1201m", memoryLimit: "256Mi"} // Burstable, as it was.
+	w.recommend(1, map[string]size{"app": steady})
+	cpu := resource.MustParse(boosted.cpu)
+	w.rs.Status.Recommendation.Containers[0].Startup = v1alpha1.StartupSize{CPU: &cpu, Seconds: 600}
+	w.until("the pod that runs has the size", func() bool { return w.settled("app", steady) })
+
+	_, err := w.clients.AppsV1().Deployments(w.ns).Patch(t.Context(), "web", types.StrategicMergePatchType, []byte(
+		`{"spec": {"template": {"spec": {"readinessGates": [{"conditionType": "`+string(gate)+`"}]}}}}`), metav1.PatchOptions{})
+	w.must(err)
+	pod := func() (corev1.Pod, bool) { // The one that starts.
+		pods := slices.DeleteFunc(w.pods(), func(p corev1.Pod) bool { return p.Name == old })
+		return append(pods, corev1.Pod{})[0], len(pods) > 0
+	}
+	holds := func(s size) func() bool {
+		return func() bool {
+			p, there := pod()
+			return there && sizeOf(p.Spec.Containers[0].Resources) == s && len(p.Status.ContainerStatuses) > 0 &&
+				p.Status.ContainerStatuses[0].Resources != nil && sizeOf(*p.Status.ContainerStatuses[0].Resources) == s
+		}
+	}
+	w.until("the pod that starts has more", holds(boosted))
+	p, _ := pod()
+	if p.Status.QOSClass != corev1.PodQOSBurstable || ready(p) {
+		t.Errorf("the pod is %s, ready: %v", p.Status.QOSClass, ready(p))
+	}
+	first, err := w.clients.CoreV1().Pods(w.ns).Get(t.Context(), old, metav1.GetOptions{})
+	w.must(err)
+	if got := sizeOf(first.Spec.Containers[0].Resources); got != steady {
+		t.Errorf("the pod that is ready asks for %v", got)
+	}
+	o := w.objects()
+	s := recommender.Snapshot{Containers: []recommender.Container{{Name: "app"}}}
+	snapshot.Observe(&s, o)
+	if got := s.Containers[0]; got.Requests.CPU != 400 || got.Limits.CPU != 500 {
+		t.Errorf("the next decision is about %v up to %v", got.Requests, got.Limits)
+	}
+	_, err = w.clients.CoreV1().Pods(w.ns).Patch(t.Context(), p.Name, types.StrategicMergePatchType, []byte(
+		`{"status": {"conditions": [{"type": "`+string(gate)+`", "status": "True"}]}}`), metav1.PatchOptions{}, "status")
+	w.must(err)
+	w.until("it is taken back", func() bool { return len(w.pods()) == 1 && w.settled("app", steady) })
+	after, _ := pod()
+	if after.UID != p.UID || after.Status.ContainerStatuses[0].RestartCount > 0 {
+		t.Errorf("pod %s is another or was restarted", p.Name)
+	}
+
+	// One that is never ready.
+	w.must(w.clients.CoreV1().Pods(w.ns).Delete(t.Context(), p.Name, metav1.DeleteOptions{}))
+	old = p.Name
+	w.until("the next pod has more", holds(boosted))
+	w.ahead += 11 * time.Minute
+	w.until("its time is over", holds(steady))
 }
 
 func testGuaranteed(t *testing.T, l *lab) {

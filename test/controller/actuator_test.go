@@ -2,9 +2,11 @@ package controller_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -176,6 +178,81 @@ func testFailover(t *testing.T, e *env, ns string) {
 		}
 		if time.Now().After(end) {
 			t.Fatalf("the lease is still held: %v", lease.Spec)
+		}
+	}
+}
+
+// testRefused: what admission refuses is told with who refused it and why, and once
+// it lets it through, it is made. Without the right to resize, the condition names
+// it and the value of the chart that gives it.
+func testRefused(t *testing.T, e *env, ns string) {
+	e.past(t, ns, "web", 2)
+	e.deployment(t, ns, "web", 2)
+	fail := admissionregistrationv1.Fail
+	name := metav1.ObjectMeta{Name: "freeze-" + ns}
+	policy := &admissionregistrationv1.ValidatingAdmissionPolicy{
+		ObjectMeta: name,
+		Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
+			FailurePolicy: &fail,
+			MatchConstraints: &admissionregistrationv1.MatchResources{
+				NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: ns}},
+				ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{RuleWithOperations: admissionregistrationv1.RuleWithOperations{
+					Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Update},
+					Rule:       admissionregistrationv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods/resize"}},
+				}}},
+			},
+			Validations: []admissionregistrationv1.Validation{{Expression: "false", Message: "not on Fridays"}},
+		},
+	}
+	e.create(t, policy)
+	binding := &admissionregistrationv1.ValidatingAdmissionPolicyBinding{
+		ObjectMeta: name,
+		Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{
+			PolicyName: name.Name, ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
+		},
+	}
+	e.create(t, binding)
+	e.enforced(t, ns)
+	e.eager(t, ns, "web")
+	p := e.run(t, "rightsize", ns)
+	rs := e.await(t, ns, "web", "refused by admission", func(rs *v1alpha1.RightSize) bool {
+		return has(rs, v1alpha1.ConditionApplied, metav1.ConditionFalse, v1alpha1.ReasonRefused)
+	})
+	if m := condition(rs, v1alpha1.ConditionApplied); !strings.HasPrefix(m, "pods/resize: ValidatingAdmissionPolicy 'freeze-"+ns+"'") {
+		t.Errorf("the message %q does not say who refused it", m)
+	}
+	p.Stop()
+	for _, o := range []client.Object{binding, policy} {
+		if err := e.Delete(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	p = e.run(t, "rightsize-recommender", ns, "--role=all")
+	rs = e.await(t, ns, "web", "without the right", func(rs *v1alpha1.RightSize) bool {
+		return has(rs, v1alpha1.ConditionApplied, metav1.ConditionFalse, v1alpha1.ReasonMissingRights)
+	})
+	if m := condition(rs, v1alpha1.ConditionApplied); !strings.Contains(m, "patch pods/resize") || !strings.Contains(m, "roles.actuator") {
+		t.Errorf("the message %q does not name the right and the value that gives it", m)
+	}
+	p.Stop()
+	e.run(t, "rightsize", ns)
+	e.await(t, ns, "web", "applied", upToDate)
+}
+
+// enforced waits until the API server knows of a policy that refuses resizes: it
+// learns of it a moment after it was made.
+func (e *env) enforced(t *testing.T, ns string) {
+	t.Helper()
+	for end := time.Now().Add(soon); ; time.Sleep(100 * time.Millisecond) {
+		pod := e.pods(t, ns)[0]
+		err := e.SubResource("resize").Patch(t.Context(), &pod, client.RawPatch(types.StrategicMergePatchType, []byte(
+			`{"spec": {"containers": [{"name": "app", "resources": {"requests": {"cpu": "900m"}}}]}}`)), client.DryRunAll)
+		if err != nil && strings.Contains(err.Error(), "not on Fridays") {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the policy is not enforced: %v", err)
 		}
 	}
 }

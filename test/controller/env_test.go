@@ -274,12 +274,16 @@ func size(cpu, memory string) corev1.ResourceRequirements {
 // of its CPU.
 func (e *env) past(t *testing.T, namespace, name string, replicas int) {
 	t.Helper()
-	to := time.Now().UTC().Truncate(time.Minute)
+	e.pastOf(t, namespace, name, replicas, exporter.Steady(50*float64(replicas)), time.Now())
+}
+
+// pastOf gives a workload a history of a demand, of which 50 requests a second
+// take a quarter of a core.
+func (e *env) pastOf(t *testing.T, namespace, name string, replicas int, demand func(time.Time) float64, to time.Time) {
+	t.Helper()
+	to = to.UTC().Truncate(time.Minute)
 	p := exporter.Past{
-		App: &exporter.App{
-			Namespace: namespace, Name: name, Demand: exporter.Steady(50 * float64(replicas)),
-			CPUSeconds: 0.005, IdleCPU: 0.01, Memory: 200 << 20,
-		},
+		App:      &exporter.App{Namespace: namespace, Name: name, Demand: demand, CPUSeconds: 0.005, IdleCPU: 0.01, Memory: 200 << 20},
 		Template: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "example/app", Resources: size("1", "1Gi")}}},
 		Replicas: replicas, Startup: 20 * time.Second, From: to.Add(-pastDays * 24 * time.Hour), To: to, Interval: time.Minute,
 	}
@@ -381,8 +385,13 @@ func (e *env) rightSize(t *testing.T, namespace, name, target string, mode v1alp
 // await waits until a RightSize is as it should be.
 func (e *env) await(t *testing.T, namespace, name, what string, is func(*v1alpha1.RightSize) bool) *v1alpha1.RightSize {
 	t.Helper()
+	return e.awaitFor(t, soon, namespace, name, what, is)
+}
+
+func (e *env) awaitFor(t *testing.T, patience time.Duration, namespace, name, what string, is func(*v1alpha1.RightSize) bool) *v1alpha1.RightSize {
+	t.Helper()
 	rs := &v1alpha1.RightSize{}
-	for end := time.Now().Add(soon); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if err := e.Get(t.Context(), types.NamespacedName{Namespace: namespace, Name: name}, rs); err != nil {
 			t.Fatal(err)
 		}
@@ -391,7 +400,7 @@ func (e *env) await(t *testing.T, namespace, name, what string, is func(*v1alpha
 		}
 	}
 	text, _ := yaml.Marshal(rs.Status)
-	t.Fatalf("%s/%s: not %s within %s; its status is\n%s", namespace, name, what, soon, text)
+	t.Fatalf("%s/%s: not %s within %s; its status is\n%s", namespace, name, what, patience, text)
 	return nil
 }
 

@@ -3,6 +3,8 @@ package controller_test
 import (
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +29,7 @@ func TestController(t *testing.T) {
 	t.Run("opt-in", func(t *testing.T) { testOptIn(t, e, "opt-in") })
 	for name, scenario := range map[string]func(*testing.T, *env, string){
 		"dry-run":  testDryRun,
+		"steady":   testSteady,
 		"missing":  testMissing,
 		"conflict": testConflict,
 		"others":   testOthers,
@@ -34,8 +37,10 @@ func TestController(t *testing.T) {
 		"paused":   testPaused,
 		"invalid":  testInvalid,
 		"signals":  testSignals,
+		"group":    testGroup,
 		"outage":   testOutage,
 		"apply":    testApply,
+		"refused":  testRefused,
 		"split":    testSplit,
 		"usage":    testUsage,
 		"failover": testFailover,
@@ -120,6 +125,38 @@ func testDryRun(t *testing.T, e *env, ns string) {
 		}
 		if time.Now().After(end) {
 			t.Fatal("its metrics have not gone with it")
+		}
+	}
+}
+
+// testSteady: in rounds in which demand does what was foretold, give or take its
+// usual noise, nothing is written, whether pods are sized or not.
+func testSteady(t *testing.T, e *env, ns string) {
+	const rounds, step = 2, time.Minute
+	for _, name := range []string{"watched", "steered"} {
+		noisy := func(at time.Time) float64 {
+			h := fnv.New32a()
+			_, _ = fmt.Fprint(h, name, at.Unix()/60)
+			return 200 * (0.95 + 0.1*float64(h.Sum32())/math.MaxUint32)
+		}
+		// Prometheus takes what is written ahead of time, up to ten minutes.
+		e.pastOf(t, ns, name, 4, noisy, time.Now().Add(8*time.Minute))
+		e.deployment(t, ns, name, 4)
+	}
+	e.rightSize(t, ns, "watched", "watched", v1alpha1.ModeDryRun)
+	e.eager(t, ns, "steered")
+	p := e.run(t, "rightsize", ns)
+	e.await(t, ns, "watched", "recommended", recommended)
+	e.await(t, ns, "steered", "applied", upToDate)
+	time.Sleep(step) // What was changed is judged.
+	before, decided := e.versions(t, ns), p.decided(t)
+	time.Sleep(rounds*step + step/4)
+	if n := p.decided(t) - decided; n < 2*rounds {
+		t.Errorf("%d decisions in %d rounds over two RightSizes", n, rounds)
+	}
+	for what, version := range e.versions(t, ns) {
+		if before[what] != version {
+			t.Errorf("%s went from version %s to %s", what, before[what], version)
 		}
 	}
 }

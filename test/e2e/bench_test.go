@@ -1,13 +1,21 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"net/http"
 	"os"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/rightsize-dev/rightsize/internal/telemetry"
 	"github.com/rightsize-dev/rightsize/internal/testkit/exporter"
@@ -17,6 +25,7 @@ import (
 // workload has, and what of history there is.
 const (
 	benchEnv     = "RIGHTSIZE_BENCH_SIZE"
+	profileEnv   = "RIGHTSIZE_BENCH_PROFILE" // A file for the CPU profile of the round, and with .heap behind it for that of memory.
 	benchSize    = 500
 	benchPods    = 4
 	benchDays    = 14
@@ -64,9 +73,12 @@ func benchCluster(b *testing.B, n int) {
 	b.Logf("first round over after %v, %v of CPU, %.0f MB", first.Round(time.Second), p.cpu(b), total()/1e6)
 	// What the first round found is in the statuses; the next ones find the same.
 	time.Sleep(time.Minute)
+	before := c.statuses(b)
+	profile := p.profile(b, benchStep)
 	cpu, queries, at := p.cpu(b), p.sum(b, telemetry.Queries), time.Now()
 	const rounds = 1
-	time.Sleep(rounds * benchStep)
+	time.Sleep(time.Until(at.Add(rounds * benchStep)))
+	profile()
 	cpu, queries = (p.cpu(b)-cpu)/rounds, (p.sum(b, telemetry.Queries)-queries)/rounds
 	writes := map[string]int{}
 	for _, r := range c.audit.writes(b, at, func(request) bool { return true }) {
@@ -79,6 +91,7 @@ func benchCluster(b *testing.B, n int) {
 		}
 	}
 	round, _ := p.metric(b, telemetry.RoundDuration)
+	changes(b, before, c.statuses(b))
 	_, _ = fmt.Fprintf(os.Stdout, `
 RightSizes                     %d
 pods                           %d
@@ -143,6 +156,72 @@ func (c *cluster) benchFleet(b *testing.B, n int) {
 		}
 		return nil
 	})
+}
+
+// statuses are those of all RightSizes, by namespace/name.
+func (c *cluster) statuses(b *testing.B) map[string]map[string]any {
+	b.Helper()
+	var list struct {
+		Items []struct {
+			Metadata metav1.ObjectMeta
+			Status   map[string]any
+		}
+	}
+	if err := c.get(b, "/apis/rightsize.dev/v1alpha1/rightsizes", &list); err != nil {
+		b.Fatal(err)
+	}
+	out := map[string]map[string]any{}
+	for _, o := range list.Items {
+		out[o.Metadata.Namespace+"/"+o.Metadata.Name] = o.Status
+	}
+	return out
+}
+
+// changes tells which fields of statuses have changed, in how many of them, with
+// an example of each.
+func changes(b *testing.B, before, after map[string]map[string]any) {
+	b.Helper()
+	count, example := map[string]int{}, map[string]string{}
+	for name, now := range after {
+		for field, v := range now {
+			if was := before[name][field]; !reflect.DeepEqual(was, v) {
+				count[field]++
+				example[field] = fmt.Sprintf("%s: %v -> %v", name, was, v)
+			}
+		}
+	}
+	for _, field := range slices.Sorted(maps.Keys(count)) {
+		b.Logf("%d statuses changed in %s, such as %s", count[field], field, example[field])
+	}
+}
+
+// profile takes the CPU profile of the time to come, if one is asked for, and
+// then that of memory. The function that is returned waits for it.
+func (p *program) profile(b *testing.B, d time.Duration) (wait func()) {
+	b.Helper()
+	file := os.Getenv(profileEnv)
+	if file == "" {
+		return func() {}
+	}
+	fetch := func(what, into string) error {
+		answer, err := http.Get(p.profiles + what) //nolint:noctx // It lasts as long as it has to.
+		if err != nil {
+			return err
+		}
+		defer func() { _ = answer.Body.Close() }()
+		content, err := io.ReadAll(answer.Body)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(into, content, 0o600)
+	}
+	done := make(chan error, 1)
+	go func() { done <- fetch(fmt.Sprintf("profile?seconds=%d", int(d.Seconds())), file) }()
+	return func() {
+		if err := errors.Join(<-done, fetch("heap", file+".heap")); err != nil {
+			b.Error(err)
+		}
+	}
 }
 
 // sum is a counter of the program over all labels.

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +31,8 @@ const programEnv = "RIGHTSIZE_CONTROLLER"
 type program struct {
 	*process.Process
 	metrics string
+	// profiles is where profiles are served, where they are.
+	profiles string
 	// external is the port of the external metrics, where the chart has them served.
 	external int32
 	started  time.Time
@@ -46,18 +47,24 @@ func (c *cluster) run(t testing.TB, deployment string, wait bool) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ports := controlplane.FreePorts(t, 3)
+	ports := controlplane.FreePorts(t, 4)
 	external := portOf(t, ports[2])
 	metrics, health := fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])
 	dir := t.TempDir()
 	args := c.args(t, d, dir, metrics, health, external)
+	profiles := fmt.Sprintf("127.0.0.1:%d", ports[3])
+	if os.Getenv(profileEnv) != "" {
+		args = append(args, "--pprof-bind-address="+profiles)
+	}
 	env := []string{"POD_NAMESPACE=" + system, "POD_NAME=" + deployment + "-" + filepath.Base(dir)}
-	if limit := d.Spec.Template.Spec.Containers[0].Resources.Limits.Memory(); !limit.IsZero() {
-		env = append(env, "GOMEMLIMIT="+strconv.FormatInt(limit.Value(), 10))
+	for _, e := range d.Spec.Template.Spec.Containers[0].Env {
+		if e.Value != "" {
+			env = append(env, e.Name+"="+e.Value)
+		}
 	}
 	p := &program{
 		Process: process.Run(t, built(t, programEnv, "build"), dir, env, args...),
-		metrics: "http://" + metrics + "/metrics", external: external, started: time.Now(),
+		metrics: "http://" + metrics + "/metrics", profiles: "http://" + profiles + "/debug/pprof/", external: external, started: time.Now(),
 	}
 	if wait {
 		p.WaitReady(t, time.Minute, func(ctx context.Context) error { return ok(ctx, "http://"+health+"/readyz") })

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rightsize-dev/rightsize/internal/judge"
@@ -34,7 +35,7 @@ func ParetoHTML(w io.Writer, r judge.ParetoReport) error {
 		p.Policies = append(p.Policies, pagePolicy{i % colours, c.name()})
 	}
 	for _, burst := range r.Bursts {
-		plots := pagePlots{Burst: short(&burst), Overall: scatter(overall(r, shown, burst), false)}
+		plots := pagePlots{Burst: strconv.FormatFloat(burst, 'g', -1, 64), Overall: scatter(overall(r, shown, burst), false)}
 		for _, name := range scenariosOf(r) {
 			plots.Scenarios = append(plots.Scenarios, pagePlot{name, scatter(curves(r, shown, burst, name), false)})
 		}

@@ -25,6 +25,7 @@ func Files() map[string][]byte {
 		"growth.csv":       growth,
 		"deferred.csv":     deferred,
 		"night.csv":        night,
+		"gpu.csv":          gpu,
 	} {
 		t := newTable(name)
 		rows(t)
@@ -181,5 +182,22 @@ func night(t *table) {
 			rate = 6000 * t.noise(0.1)
 		}
 		t.row("%d,%.0f", monday+60*m, rate)
+	}
+}
+
+// gpu is three days of work on pictures: office hours, a pause at noon, and one
+// burst a day as an album is handed in.
+func gpu(t *table) {
+	t.row("timestamp_s,requests_per_s")
+	const step = 5
+	for m := 0; m < 3*minutesADay; m += step {
+		rate := 3.0
+		if in := m % minutesADay; in >= 8*60 && in < 18*60 {
+			rate = 12 + 16*daily(2*(in-3*60)+minutesADay/2) // Peaks at nine and at three.
+		}
+		if in := m % minutesADay; in >= 20*60 && in < 20*60+15 {
+			rate += 25
+		}
+		t.row("%d,%.2f", monday+60*m, rate*t.noise(0.12))
 	}
 }

@@ -28,6 +28,9 @@ func (l *Lean) History() *server.History {
 		}
 		rs := a.Name + "-" + pastHash
 		ksm := []string{"job", "kube-state-metrics", "namespace", a.Namespace}
+		for _, metric := range []string{"kube_deployment_spec_replicas", "kube_deployment_status_replicas_ready"} {
+			h.Add(metric, server.Always(float64(l.Pods)), append(ksm[:4:4], "deployment", a.Name)...)
+		}
 		pod := []string{"namespace", a.Namespace, "pod", rs + "-past"}
 		h.Add("kube_replicaset_owner", server.Always(1), append(ksm[:4:4], "replicaset", rs, "owner_kind", "Deployment",
 			"owner_name", a.Name, "owner_is_controller", "true")...)
@@ -38,6 +41,8 @@ func (l *Lean) History() *server.History {
 		h.Add("container_memory_working_set_bytes", func(at time.Time) (float64, bool) {
 			return a.wants(a.Demand(at) / float64(l.Pods)).MemoryBytes, true
 		}, usage...)
+		h.Add("http_requests_total", func(at time.Time) (float64, bool) { return t.at(t.requests, at), true },
+			append(pod[:4:4], "job", "apps", "container", "app", "code", "200")...)
 	}
 	return h
 }

@@ -261,6 +261,13 @@ func (k *Kubelet) containers(p *corev1.Pod, known *pod, now time.Time) time.Dura
 		verdict = corev1.ConditionTrue
 	}
 	set(p, corev1.PodCondition{Type: corev1.ContainersReady, Status: verdict})
+	for _, gate := range p.Spec.ReadinessGates { // Others open them.
+		if !slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+			return c.Type == gate.ConditionType && c.Status == corev1.ConditionTrue
+		}) {
+			verdict = corev1.ConditionFalse
+		}
+	}
 	set(p, corev1.PodCondition{Type: corev1.PodReady, Status: verdict})
 	return soonest(waits...)
 }

@@ -42,7 +42,22 @@ func TestPodsAreSizedAtCreation(t *testing.T) {
 	t.Parallel()
 	burstable := fmt.Sprintf(webPod, "{requests: {cpu: 100m, memory: 256Mi}, limits: {memory: 1Gi}}")
 	apply := fmt.Sprintf(webSize, "Apply", "")
+	boost := `, startup: {cpu: "2", seconds: 60}`
+	boostUnder := `, limits: {cpu: 500m, memory: 1Gi}, startup: {cpu: "2", seconds: 60}`
+	resolved := func(status string) string {
+		return strings.Replace(apply, "status: {", "status: {conditions: [{type: Ready, status: 'False'}, {type: TargetResolved, status: '"+status+"'}], ", 1)
+	}
 	cases := map[string]admissionCase{
+		"a target that is found":             {rightsizes: []string{resolved("True")}, pod: burstable, want: "app cpu=300m memory=512Mi/1Gi"},
+		"a target that is not known of":      {rightsizes: []string{resolved("Unknown")}, pod: burstable, want: "app cpu=300m memory=512Mi/1Gi"},
+		"a target that another has":          {rightsizes: []string{resolved("False")}, pod: burstable},
+		"more CPU while it starts":           {rightsizes: []string{fmt.Sprintf(webSize, "Apply", boost)}, pod: burstable, want: "app cpu=2 memory=512Mi/1Gi"},
+		"no more where nobody takes it back": {rightsizes: []string{fmt.Sprintf(webSize, "Initial", boost)}, pod: burstable, want: "app cpu=300m memory=512Mi/1Gi"},
+		"its limit rises with it":            {rightsizes: []string{fmt.Sprintf(webSize, "Apply", boostUnder)}, pod: strings.Replace(burstable, "memory: 1Gi", "cpu: 500m, memory: 512Mi", 1), want: "app cpu=2/2001m memory=512Mi/1Gi"},
+		"no more under a limit that stays":   {rightsizes: []string{fmt.Sprintf(webSize, "Apply", boost)}, pod: strings.Replace(burstable, "memory: 1Gi", "cpu: 500m, memory: 512Mi", 1), want: "app cpu=300m/500m memory=512Mi/512Mi"},
+		"an equal limit stays equal":         {rightsizes: []string{fmt.Sprintf(webSize, "Apply", `, limits: {cpu: 300m, memory: 1Gi}, startup: {cpu: 1500m, seconds: 60}`)}, pod: strings.Replace(burstable, "memory: 1Gi", "cpu: 100m, memory: 512Mi", 1), want: "app cpu=1500m/1500m memory=512Mi/1Gi"},
+		"a limit that leaves room stays":     {rightsizes: []string{fmt.Sprintf(webSize, "Apply", `, limits: {cpu: 4, memory: 1Gi}, startup: {cpu: 1500m, seconds: 60}`)}, pod: strings.Replace(burstable, "memory: 1Gi", "cpu: 4, memory: 512Mi", 1), want: "app cpu=1500m/4 memory=512Mi/1Gi"},
+		"Guaranteed while it starts":         {rightsizes: []string{fmt.Sprintf(webSize, "Apply", `, startup: {cpu: "2", seconds: 60}`)}, pod: fmt.Sprintf(webPod, "{limits: {cpu: 0.1, memory: 256Mi}}"), want: "app cpu=2/2 memory=512Mi/512Mi"},
 		"Apply": {
 			rightsizes: []string{apply}, pod: burstable,
 			want: "app cpu=300m memory=512Mi/1Gi",
@@ -160,6 +175,17 @@ func TestBestEffortOnRequest(t *testing.T) {
 		"a namespace that is left out":    {namespace: "payments", rightsizes: []string{apply}, pod: fmt.Sprintf(webPod, "{}")},
 		"a namespace that is not watched": {namespace: "other", rightsizes: []string{apply}, pod: fmt.Sprintf(webPod, "{}")},
 	})
+}
+
+// Where nobody takes more CPU back after the start, there is none.
+func TestNoBoostWithoutAnActuator(t *testing.T) {
+	t.Parallel()
+	boost := fmt.Sprintf(webSize, "Apply", `, startup: {cpu: "2", seconds: 60}`)
+	for _, values := range []string{"roles: {actuator: false}", "config: {killSwitch: true}"} {
+		runAdmission(t, values, map[string]admissionCase{
+			values: {rightsizes: []string{boost}, pod: fmt.Sprintf(webPod, "{requests: {cpu: 100m}}"), want: "app cpu=300m memory=512Mi"},
+		})
+	}
 }
 
 func runAdmission(t *testing.T, values string, cases map[string]admissionCase) {

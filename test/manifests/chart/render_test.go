@@ -21,6 +21,7 @@ import (
 	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"helm.sh/helm/v4/pkg/engine"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
@@ -216,6 +217,7 @@ func TestSchemaRefuses(t *testing.T) {
 		"no Prometheus":          {"config: {prometheus: {url: prometheus}}", "at '/config/prometheus/url'"},
 		"an unknown mode":        {"admission: {bestEffort: Maybe}", "at '/admission/bestEffort'"},
 		"a name that is none":    {"namespaces: [Shop]", "at '/namespaces/0'"},
+		"a heap that is none":    {"goMemoryLimit: 500M", "at '/goMemoryLimit'"},
 		"a digest that is none":  {"image: {digest: latest}", "at '/image/digest'"},
 	}
 	for name, tc := range cases {
@@ -226,6 +228,45 @@ func TestSchemaRefuses(t *testing.T) {
 				t.Errorf("got %v, want an error with %q", err, tc.want)
 			}
 		})
+	}
+}
+
+// The heap ends before the limit: at four fifths of it, however that is written.
+func TestGoMemoryLimit(t *testing.T) {
+	t.Parallel()
+	limit := func(memory string) string { return "resources: {limits: {memory: " + memory + "}}" }
+	for values, want := range map[string]string{
+		"":                       "512MiB",
+		limit("1Gi"):             "819MiB",
+		limit("1.5Gi"):           "1228MiB",
+		limit("1G"):              "762MiB",
+		limit("1048576k"):        "800MiB",
+		limit("1073741824"):      "819MiB", // A number, which Helm has as a float.
+		limit(`"1073741824"`):    "819MiB",
+		limit("1073741824000m"):  "819MiB",
+		"goMemoryLimit: 2GiB":    "2GiB",
+		`{goMemoryLimit: "off"}`: "off",
+		limit("1Ki"):             "1MiB",
+	} {
+		found := 0
+		for _, d := range render(t, values, kubernetes137) {
+			if d.Kind != "Deployment" {
+				continue
+			}
+			var deployment appsv1.Deployment
+			decode(t, d.raw, &deployment)
+			for _, e := range deployment.Spec.Template.Spec.Containers[0].Env {
+				if e.Name != "GOMEMLIMIT" {
+					continue
+				}
+				if found++; e.Value != want {
+					t.Errorf("%q: GOMEMLIMIT=%s, want %s", values, e.Value, want)
+				}
+			}
+		}
+		if found != 1 {
+			t.Errorf("%q: %d times GOMEMLIMIT", values, found)
+		}
 	}
 }
 
