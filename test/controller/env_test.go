@@ -385,13 +385,8 @@ func (e *env) rightSize(t *testing.T, namespace, name, target string, mode v1alp
 // await waits until a RightSize is as it should be.
 func (e *env) await(t *testing.T, namespace, name, what string, is func(*v1alpha1.RightSize) bool) *v1alpha1.RightSize {
 	t.Helper()
-	return e.awaitFor(t, soon, namespace, name, what, is)
-}
-
-func (e *env) awaitFor(t *testing.T, patience time.Duration, namespace, name, what string, is func(*v1alpha1.RightSize) bool) *v1alpha1.RightSize {
-	t.Helper()
 	rs := &v1alpha1.RightSize{}
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(soon); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if err := e.Get(t.Context(), types.NamespacedName{Namespace: namespace, Name: name}, rs); err != nil {
 			t.Fatal(err)
 		}
@@ -400,7 +395,7 @@ func (e *env) awaitFor(t *testing.T, patience time.Duration, namespace, name, wh
 		}
 	}
 	text, _ := yaml.Marshal(rs.Status)
-	t.Fatalf("%s/%s: not %s within %s; its status is\n%s", namespace, name, what, patience, text)
+	t.Fatalf("%s/%s: not %s within %s; its status is\n%s", namespace, name, what, soon, text)
 	return nil
 }
 
