@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -87,28 +89,40 @@ func readAll(folder string) (out []forecaster.Series, names []string, err error)
 		if err != nil {
 			return nil, nil, err
 		}
-		parts, suffixes := []*scenario.Table{table}, []string{""}
-		if key, values := table.Groups(); key != "" {
-			parts, suffixes = nil, nil
-			for _, v := range values {
-				part, err := table.Where(key, v)
-				if err != nil {
-					return nil, nil, err
-				}
-				parts, suffixes = append(parts, part), append(suffixes, fmt.Sprintf("{%s=%s}", key, v))
-			}
+		parts, err := partsOf(table)
+		if err != nil {
+			return nil, nil, err
 		}
-		for i, part := range parts {
+		for _, suffix := range slices.Sorted(maps.Keys(parts)) {
+			part := parts[suffix]
 			for _, column := range part.SeriesColumns() {
 				s, err := part.SeriesAtLeast(column, time.Minute)
 				if err != nil {
 					return nil, nil, err
 				}
-				out, names = append(out, s), append(names, table.Name+" "+column+suffixes[i])
+				out, names = append(out, s), append(names, table.Name+" "+column+suffix)
 			}
 		}
 	}
 	return out, names, nil
+}
+
+// partsOf are the series that a column of text tells apart, by what is added to
+// their names; the whole table where there is no such column.
+func partsOf(table *scenario.Table) (map[string]*scenario.Table, error) {
+	key, values := table.Groups()
+	if key == "" {
+		return map[string]*scenario.Table{"": table}, nil
+	}
+	parts := map[string]*scenario.Table{}
+	for _, v := range values {
+		part, err := table.Where(key, v)
+		if err != nil {
+			return nil, err
+		}
+		parts[fmt.Sprintf("{%s=%s}", key, v)] = part
+	}
+	return parts, nil
 }
 
 // trials backtests one series; one that is too short has none.
@@ -204,57 +218,43 @@ func spread(exceeded []bool) float64 {
 	return sum
 }
 
+// fewest is how many moments it takes to tell 0.92 from less.
+const fewest = 20
+
 // tabulate prints a line per horizon and kind, and the series that lie low.
 func tabulate(w io.Writer, all []trial) {
 	_, _ = fmt.Fprintln(w, "| horizon | target | series | relative loss | better on | coverage of 0.9 | 0.95 | 0.99 | series below 0.92 at 1 % | as if every origin were a trial |")
 	_, _ = fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|")
-	var low []trial
-	tests := 0
+	var near []trial // All that were tested up to an hour.
 	for i := range 2 * horizons {
 		maximum, horizon := i >= horizons, i%horizons
 		some := slices.DeleteFunc(slices.Clone(all), func(t trial) bool { return t.horizon != horizon || t.score.Max != maximum || t.score.Rows == 0 })
-		below, apart, tested := 0, 0, 0
-		for _, t := range some {
-			if len(t.exceeded) < 20 {
-				continue // Too few moments to tell 0.92 from less.
-			}
-			tested++
-			if t.chance < significance {
-				below++
-			}
-			if t.asIfApart < significance {
-				apart++
-			}
-			if horizon < horizons-1 {
-				tests++
-				if t.chance < significance {
-					low = append(low, t)
-				}
-			}
+		tested := slices.DeleteFunc(slices.Clone(some), func(t trial) bool { return len(t.exceeded) < fewest })
+		if horizon < horizons-1 {
+			near = append(near, tested...)
 		}
+		below := count(tested, func(t trial) bool { return t.chance < significance })
+		apart := count(tested, func(t trial) bool { return t.asIfApart < significance })
 		target := "value"
 		if maximum {
 			target = "maximum"
 		}
-		_, _ = fmt.Fprintf(w, "| %s | %s | %s | %d of %d | %d |\n", []string{"5 min", "15 min", "1 h", "1 day"}[horizon], target, figures(some), below, tested, apart)
+		_, _ = fmt.Fprintf(w, "| %s | %s | %s | %d of %d | %d |\n", []string{"5 min", "15 min", "1 h", "1 day"}[horizon], target, figures(some), below, len(tested), apart)
 	}
-	_, _ = fmt.Fprintf(w, "\nUp to an hour %d of %d series and horizons lie below %g at %g %% each. Below it at %g %% over all (Bonferroni):", len(low), tests, covered, 100*significance, 100*overall)
+	low := slices.DeleteFunc(slices.Clone(near), func(t trial) bool { return t.chance >= significance })
+	all95 := count(low, func(t trial) bool { return t.chance*float64(len(near)) < overall })
+	_, _ = fmt.Fprintf(w, "\nUp to an hour %d of %d series and horizons lie below %g at %g %% each, %d at %g %% over all (Bonferroni).\n",
+		len(low), len(near), covered, 100*significance, all95, 100*overall)
 	slices.SortStableFunc(low, func(a, b trial) int { return cmp.Compare(a.chance, b.chance) })
-	none := true
-	for _, t := range low {
-		if t.chance*float64(tests) < overall {
-			_, _ = fmt.Fprintf(w, " %s,", t)
-			none = false
-		}
-	}
-	if none {
-		_, _ = fmt.Fprint(w, " none.")
-	}
-	_, _ = fmt.Fprintln(w)
 	for _, t := range low {
 		_, _ = fmt.Fprintf(w, "- %s\n", t)
 	}
 	_, _ = fmt.Fprintln(w)
+}
+
+// count is how many of the trials are so.
+func count(some []trial, so func(trial) bool) int {
+	return len(some) - len(slices.DeleteFunc(slices.Clone(some), so))
 }
 
 func (t trial) String() string {
@@ -278,7 +278,8 @@ func figures(some []trial) string {
 			better += 100 / n
 		}
 	}
-	out := fmt.Sprintf("%d | %.4f | %.1f %%", len(some), math.Exp(logs), better)
+	var out strings.Builder
+	fmt.Fprintf(&out, "%d | %.4f | %.1f %%", len(some), math.Exp(logs), better)
 	for level := 2; level < 5; level++ {
 		sum, squares := 0.0, 0.0
 		for _, t := range some {
@@ -286,7 +287,7 @@ func figures(some []trial) string {
 			sum += c
 			squares += c * c
 		}
-		out += fmt.Sprintf(" | %.4f ± %.4f", sum/n, math.Sqrt(max(0, squares/n-sum*sum/n/n)/n))
+		fmt.Fprintf(&out, " | %.4f ± %.4f", sum/n, math.Sqrt(max(0, squares/n-sum*sum/n/n)/n))
 	}
-	return out
+	return out.String()
 }
