@@ -262,16 +262,7 @@ func (r *recommends) recommend(ctx context.Context, rs *v1alpha1.RightSize, foun
 	s.Windows, s.Floors = p.windows, p.floors
 	s.State = r.state(ctx, rs, after.State)
 	span.End()
-
-	_, span = r.tracer.Start(ctx, "decide")
-	began := time.Now()
-	d := r.decider.Decide(s)
-	r.metrics.observe(telemetry.DecisionDuration, time.Since(began))
-	span.SetAttributes(attribute.String("action", string(d.Action)), attribute.Int("replicas", d.DesiredReplicas))
-	span.End()
-	r.mu.Lock()
-	r.memory[rs.UID] = d.State
-	r.mu.Unlock()
+	d := r.decideBy(ctx, rs, s)
 
 	*after = snapshot.Status(d, *after)
 	if f, ok := snapshot.Forecast(s, d); ok {
@@ -294,6 +285,20 @@ func (r *recommends) recommend(ctx context.Context, rs *v1alpha1.RightSize, foun
 	r.measure(rs, s, d)
 	r.board.Post(types.NamespacedName{Namespace: rs.Namespace, Name: rs.Name}, s, d)
 	return &d
+}
+
+// decideBy decides and remembers what the decision leaves to the next.
+func (r *recommends) decideBy(ctx context.Context, rs *v1alpha1.RightSize, s recommender.Snapshot) recommender.Decision {
+	_, span := r.tracer.Start(ctx, "decide")
+	defer span.End()
+	began := time.Now()
+	d := r.decider.Decide(s)
+	r.metrics.observe(telemetry.DecisionDuration, time.Since(began))
+	span.SetAttributes(attribute.String("action", string(d.Action)), attribute.Int("replicas", d.DesiredReplicas))
+	r.mu.Lock()
+	r.memory[rs.UID] = d.State
+	r.mu.Unlock()
+	return d
 }
 
 // state is what the decision before left: in memory, else in the status. One that

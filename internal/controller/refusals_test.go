@@ -33,7 +33,8 @@ func TestRefusals(t *testing.T) {
 		reason, message string
 	}{
 		"admission": {
-			[]met{{0, denied}}, v1alpha1.ReasonRefused,
+			[]met{{0, denied}},
+			v1alpha1.ReasonRefused,
 			"deployments/scale: ValidatingAdmissionPolicy 'freeze' with binding 'freeze' denied request: not on Fridays",
 		},
 		"another's number": {
@@ -41,22 +42,26 @@ func TestRefusals(t *testing.T) {
 			v1alpha1.ReasonConflict, "deployments/scale: set by argocd: left alone",
 		},
 		"a right": {
-			[]met{{0, forbidden}, {20 * time.Second, forbidden}}, v1alpha1.ReasonMissingRights,
+			[]met{{0, forbidden}, {20 * time.Second, forbidden}},
+			v1alpha1.ReasonMissingRights,
 			"no right to patch pods/resize: roles.actuator and rbac.create of the chart give it",
 		},
 		"a right on another kind": {
-			[]met{{0, custom}, {20 * time.Second, custom}}, v1alpha1.ReasonMissingRights,
+			[]met{{0, custom}, {20 * time.Second, custom}},
+			v1alpha1.ReasonMissingRights,
 			"no right to patch rollouts/scale.argoproj.io: name it under scaleTargets of the chart",
 		},
 		"a right comes before what was refused": {
-			[]met{{0, forbidden}, {20 * time.Second, denied}, {20 * time.Second, forbidden}}, v1alpha1.ReasonMissingRights,
+			[]met{{0, forbidden}, {20 * time.Second, denied}, {20 * time.Second, forbidden}},
+			v1alpha1.ReasonMissingRights,
 			"no right to patch pods/resize: roles.actuator and rbac.create of the chart give it",
 		},
 		"an API server that has just started": {[]met{{0, forbidden}, {5 * time.Second, forbidden}}, "", ""},
 		"made since":                          {[]met{{0, denied}, {time.Second, kube.Outcome{Step: scale, Result: kube.Applied}}}, "", ""},
 		"long ago":                            {[]met{{-12 * time.Minute, denied}}, "", ""},
 		"another kind of step does not change it": {
-			[]met{{0, denied}, {time.Second, kube.Outcome{Step: resize, Result: kube.Applied}}}, v1alpha1.ReasonRefused,
+			[]met{{0, denied}, {time.Second, kube.Outcome{Step: resize, Result: kube.Applied}}},
+			v1alpha1.ReasonRefused,
 			"deployments/scale: ValidatingAdmissionPolicy 'freeze' with binding 'freeze' denied request: not on Fridays",
 		},
 		"a node's capacity, which the plan tells of": {

@@ -14,7 +14,7 @@ func TestOutage(t *testing.T) {
 	at := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	var o outage
 	for i, step := range []struct {
-		after          time.Duration
+		after          int // Seconds.
 		pulse, reading error
 		due            bool
 	}{
@@ -30,7 +30,7 @@ func TestOutage(t *testing.T) {
 		{125, failed, nil, false},
 		{140, failed, nil, true}, // Again.
 	} {
-		if due := o.pulsed(at.Add(step.after*time.Second), step.pulse, step.reading); due != step.due {
+		if due := o.pulsed(at.Add(time.Duration(step.after)*time.Second), step.pulse, step.reading); due != step.due {
 			t.Errorf("step %d: %v, want %v", i, due, step.due)
 		}
 	}

@@ -84,8 +84,8 @@ func (m *Memo) hash(s forecaster.Series, o forecaster.Options) uint64 {
 			room = room[:0]
 		}
 	}
-	add(uint64(s.Start.UnixNano())) //nolint:gosec // Bits.
-	add(uint64(s.Step))             //nolint:gosec // Bits.
+	add(uint64(s.Start.UnixNano()))
+	add(uint64(s.Step)) //nolint:gosec // Bits.
 	if o.Light {
 		add(1)
 	}
@@ -126,8 +126,8 @@ func (b *builder) predictSlowly(name string, mark time.Time, until func(time.Tim
 	return b.predict(name, until(b.now))
 }
 
-// demandDecides says whether the forecast of demand carries a decision, so that
-// that of CPU may be an older one.
+// demandDecides says whether the forecast of demand carries a decision: the one
+// of CPU may be older then.
 func demandDecides(s *recommender.Snapshot) bool {
 	return s.Demand != nil && s.Demand.Decides(s.Policy.Objective)
 }

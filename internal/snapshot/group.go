@@ -36,7 +36,7 @@ func (b *builder) together(s *recommender.Snapshot, w collector.Workload, e engi
 		return
 	}
 	requests, prompt, output, backlog := e.requests, e.prompt, e.output, s.Demand.Backlog
-	own := variant(w, b.now, s.Policy, s.Replicas.Desired, false)
+	own := variant(w, s.Policy, s.Replicas.Desired, false)
 	own.Batch, own.Evidence = *s.Batch, s.BatchEvidence
 	variants := []recommender.Variant{own}
 	for _, m := range b.others {
@@ -55,7 +55,7 @@ func (b *builder) together(s *recommender.Snapshot, w collector.Workload, e engi
 		if evidence.Observations == 0 && m.Policy.EnginePrior == (recommender.BatchServer{}) {
 			continue
 		}
-		if v := variant(m.Workload, b.now, m.Policy, desired, m.Stays); v.Max > 0 || !m.Stays {
+		if v := variant(m.Workload, m.Policy, desired, m.Stays); v.Max > 0 || !m.Stays {
 			v.Batch, v.Evidence = server, &evidence
 			if v.Name == own.Name { // Of another kind.
 				v.Name = m.Workload.ID.Kind + "/" + v.Name
@@ -79,7 +79,7 @@ func (b *builder) together(s *recommender.Snapshot, w collector.Workload, e engi
 // variant is what the decisions of a group know of one of its workloads. The price
 // of a pod is that of its requests, with the accelerators of its profile where the
 // policy has one.
-func variant(w collector.Workload, now time.Time, p recommender.Policy, desired int, stays bool) recommender.Variant {
+func variant(w collector.Workload, p recommender.Policy, desired int, stays bool) recommender.Variant {
 	v := recommender.Variant{Name: w.ID.Name, Min: p.Horizontal.Min, Max: p.Horizontal.Max, Desired: desired}
 	if v.Min == 0 {
 		v.Min = max(1, min(2, desired))

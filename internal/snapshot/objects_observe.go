@@ -138,26 +138,32 @@ func (o *Objects) steady(p *corev1.Pod) *corev1.Pod {
 	}
 	out := p
 	for _, r := range o.RightSize.Status.Recommendation.Containers {
-		boost, target := boostIn(r.Startup), amountsIn(r.Requests).CPU
-		if boost <= 0 || target <= 0 {
-			continue
+		if boostIn(r.Startup) > 0 && amountsIn(r.Requests).CPU > 0 {
+			out = started(out, r, out != p)
 		}
-		for _, list := range []func(*corev1.Pod) []corev1.Container{
-			func(p *corev1.Pod) []corev1.Container { return p.Spec.Containers },
-			func(p *corev1.Pod) []corev1.Container { return p.Spec.InitContainers },
-		} {
-			for i, c := range list(p) {
-				if c.Name != r.Name || sizeOf(c.Resources.Requests).CPU != boost {
-					continue
-				}
-				if out == p {
-					out = p.DeepCopy()
-				}
-				to := list(out)[i].Resources
-				to.Requests[corev1.ResourceCPU] = r.Requests.CPU.DeepCopy()
-				if _, limited := to.Limits[corev1.ResourceCPU]; limited && r.Limits.CPU != nil {
-					to.Limits[corev1.ResourceCPU] = r.Limits.CPU.DeepCopy()
-				}
+	}
+	return out
+}
+
+// started is a pod with what a recommendation gives its container after the
+// start, where it asks for the boost now; a copy unless it is one already.
+func started(p *corev1.Pod, r v1alpha1.ContainerRecommendation, copied bool) *corev1.Pod {
+	out, boost := p, boostIn(r.Startup)
+	for _, list := range []func(*corev1.Pod) []corev1.Container{
+		func(p *corev1.Pod) []corev1.Container { return p.Spec.Containers },
+		func(p *corev1.Pod) []corev1.Container { return p.Spec.InitContainers },
+	} {
+		for i, c := range list(p) {
+			if c.Name != r.Name || sizeOf(c.Resources.Requests).CPU != boost {
+				continue
+			}
+			if !copied {
+				out, copied = p.DeepCopy(), true
+			}
+			to := list(out)[i].Resources
+			to.Requests[corev1.ResourceCPU] = r.Requests.CPU.DeepCopy()
+			if _, limited := to.Limits[corev1.ResourceCPU]; limited && r.Limits.CPU != nil {
+				to.Limits[corev1.ResourceCPU] = r.Limits.CPU.DeepCopy()
 			}
 		}
 	}
