@@ -48,16 +48,35 @@ func (r *ridge) addOne(x []float64, y, weight float64) {
 	}
 }
 
+// addFour adds four rows of the features at once, to two rows of the Gram matrix
+// at a time: what is loaded is used eight times.
 func (r *ridge) addFour(a, b, c, d []float64, y, w *[4]float64) {
 	gram := r.gram
-	for i := range a {
+	i := 0
+	for ; i+1 < len(a); i += 2 {
+		va, vb, vc, vd := w[0]*a[i], w[1]*b[i], w[2]*c[i], w[3]*d[i]
+		ua, ub, uc, ud := w[0]*a[i+1], w[1]*b[i+1], w[2]*c[i+1], w[3]*d[i+1]
+		sum, next := gram[:i+1], gram[i+1:2*i+3]
+		last := len(next) - 1
+		low := next[:len(sum)]
+		xa, xb, xc, xd := a[:len(sum)], b[:len(sum)], c[:len(sum)], d[:len(sum)]
+		for j := range sum {
+			fa, fb, fc, fd := xa[j], xb[j], xc[j], xd[j]
+			sum[j] += va*fa + vb*fb + vc*fc + vd*fd
+			low[j] += ua*fa + ub*fb + uc*fc + ud*fd
+		}
+		next[last] += ua*a[i+1] + ub*b[i+1] + uc*c[i+1] + ud*d[i+1]
+		gram = gram[2*i+3:]
+		r.rhs[i] += va*y[0] + vb*y[1] + vc*y[2] + vd*y[3]
+		r.rhs[i+1] += ua*y[0] + ub*y[1] + uc*y[2] + ud*y[3]
+	}
+	if i < len(a) {
 		va, vb, vc, vd := w[0]*a[i], w[1]*b[i], w[2]*c[i], w[3]*d[i]
 		sum := gram[:i+1]
 		xa, xb, xc, xd := a[:len(sum)], b[:len(sum)], c[:len(sum)], d[:len(sum)]
 		for j := range sum {
 			sum[j] += va*xa[j] + vb*xb[j] + vc*xc[j] + vd*xd[j]
 		}
-		gram = gram[i+1:]
 		r.rhs[i] += va*y[0] + vb*y[1] + vc*y[2] + vd*y[3]
 	}
 }
