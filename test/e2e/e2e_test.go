@@ -120,14 +120,8 @@ func TestCluster(t *testing.T) {
 	c := start(t, shape{nodes: 3, nodeCPU: "64", nodeMemory: "256Gi", scrapeInterval: scrapeInterval})
 	c.install(t, "")
 	all, long := wanted(scenarios()), lasting()
-	workloads := []*workload{long}
-	for _, s := range all {
-		if s.prepare != nil {
-			s.prepare(t, c)
-		}
-		workloads = append(workloads, s.workloads...)
-	}
-	c.deploy(t, workloads...)
+	c.deploy(t, append(prepared(t, c, all, false), long)...)
+	c.deploy(t, prepared(t, c, all, true)...)
 	for _, s := range all {
 		if s.ready != nil {
 			s.ready(t, c, s.workloads)
@@ -150,6 +144,23 @@ func TestCluster(t *testing.T) {
 	t.Run("the API server forbade nothing", func(t *testing.T) { testNothingForbidden(t, c) })
 	p.Stop()
 	t.Run("a release is upgraded and leaves nothing", func(t *testing.T) { testRelease(t, c) })
+}
+
+// prepared prepares the scenarios that are to be deployed first, or those that come
+// after them, and returns their workloads.
+func prepared(t *testing.T, c *cluster, all []scenario, last bool) []*workload {
+	t.Helper()
+	var workloads []*workload
+	for _, s := range all {
+		if s.last != last {
+			continue
+		}
+		if s.prepare != nil {
+			s.prepare(t, c)
+		}
+		workloads = append(workloads, s.workloads...)
+	}
+	return workloads
 }
 
 // wanted leaves out the scenarios that the flag -run leaves out, which need not

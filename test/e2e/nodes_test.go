@@ -31,6 +31,7 @@ func crowded() scenario {
 	}
 	return scenario{
 		name: "growth without room is answered by a replica",
+		last: true, // Other pods would take the room of the node.
 		prepare: func(t testing.TB, c *cluster) {
 			t.Helper()
 			c.node(t, "crowded-1", "1", "4Gi", "pool", "crowded")

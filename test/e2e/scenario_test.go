@@ -23,6 +23,8 @@ const patience = 3 * time.Minute
 // controller starts, and what has to come of it.
 type scenario struct {
 	name string
+	// last says that its workloads are deployed when those of the others are ready.
+	last bool
 	// prepare makes what is there before the workloads.
 	prepare   func(t testing.TB, c *cluster)
 	workloads []*workload
