@@ -122,7 +122,7 @@ func (c *cluster) run(t testing.TB, deployment string, wait bool) *program {
 	}
 	go p.keep(t, run)
 	if wait {
-		p.current().WaitReady(t, time.Minute, func(ctx context.Context) error { return ok(ctx, "http://"+health+"/readyz") })
+		p.current().WaitReady(t, 2*time.Minute, func(ctx context.Context) error { return ok(ctx, "http://"+health+"/readyz") })
 	}
 	return p
 }
