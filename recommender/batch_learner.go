@@ -195,10 +195,10 @@ func (l *BatchLearner) limits(o BatchObservation) {
 
 // speeds takes the two times into the filter.
 func (l *BatchLearner) speeds(o BatchObservation) {
-	if o.OutputTokens < fewTokens*o.Requests {
+	if !plausible(o.ITLSeconds) || o.OutputTokens < fewTokens*o.Requests {
 		o.ITLSeconds = 0
 	}
-	itl, ttft := plausible(o.ITLSeconds), plausible(o.TTFTSeconds) && o.Waiting < calm*o.Pods
+	itl, ttft := o.ITLSeconds > 0, plausible(o.TTFTSeconds) && o.Waiting < calm*o.Pods
 	if !itl && !ttft {
 		return
 	}
@@ -225,7 +225,8 @@ func (l *BatchLearner) speeds(o BatchObservation) {
 	}
 }
 
-// held is how many tokens of requests a pod held, by Little's law.
+// held is how many tokens of requests a pod held, by Little's law; 0 where the
+// time between tokens is not known.
 func (o BatchObservation) held() float64 {
 	prompt, output := o.PromptTokens/o.Requests, o.OutputTokens/o.Requests
 	return o.OutputTokens / o.Pods * o.ITLSeconds * (prompt + output/2)
@@ -252,7 +253,7 @@ func (l *BatchLearner) firstToken(o BatchObservation) bool {
 	noise := ttftNoise*ttftNoise + 1/(o.Requests*o.Seconds) + doubt*doubt + l.curvature(reading)
 	return l.filter.update(math.Log(o.TTFTSeconds), noise, func(a, g, p float64) (float64, [speeds]float64) {
 		rho := p * reading
-		if !plausible(o.ITLSeconds) {
+		if o.ITLSeconds == 0 {
 			a, g = 0, 0 // The one token counts as part of the prompt.
 		}
 		step, read, wait := a+g*held, p*prompt, p*prompt*promptWait*rho/(1-rho)

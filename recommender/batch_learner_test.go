@@ -93,6 +93,26 @@ func TestBatchLearnerWithoutTokens(t *testing.T) {
 	}
 }
 
+// TestBatchLearnerWithoutTimes: an engine that does not tell how long tokens take
+// is told by its time to the first token alone, whatever stands for the unknown.
+func TestBatchLearnerWithoutTimes(t *testing.T) {
+	t.Parallel()
+	for _, unknown := range []float64{0, math.NaN(), math.Inf(1), -1} {
+		e := engine{step: 1e-5, prefill: 8000}
+		rng := rand.New(rand.NewPCG(1, 2))
+		l := recommender.NewBatchLearner(recommender.BatchServer{MaxBatch: 32}, recommender.BatchServer{})
+		for range 240 {
+			o := e.observe(2+10*rng.Float64(), 1000, 50, 2)
+			o.ITLSeconds = unknown
+			l.Observe(o)
+		}
+		b, ev := l.Server()
+		if ev.Identified || ev.Rejected > 2 || ev.Observations != 240 || !(math.Abs(b.PrefillTokensPerSecond/8000-1) < 0.05) || math.IsNaN(ev.StepSD) {
+			t.Errorf("%v: %+v of %+v, want 8000 prompt tokens a second, and not identified", unknown, ev, b)
+		}
+	}
+}
+
 // TestBatchLearnerLimits: the largest batch is the one seen while requests
 // waited and the cache had room, and half more than any seen before that.
 func TestBatchLearnerLimits(t *testing.T) {

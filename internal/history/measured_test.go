@@ -28,11 +28,7 @@ func TestTake(t *testing.T) {
 	}
 	snap := func(after time.Duration) recommender.Snapshot {
 		t.Helper()
-		s, ok := store.Snapshot(web(), end.Add(after), recommender.Policy{})
-		if !ok {
-			t.Fatal("there is no such workload")
-		}
-		return s
+		return snapshotOf(t, store, end.Add(after))
 	}
 	take := func(after time.Duration, cpu, memory float64) []recommender.Workload {
 		return store.Take("metrics.k8s.io", map[recommender.Workload]history.Measured{web(): {

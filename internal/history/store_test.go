@@ -155,11 +155,7 @@ func TestPulse(t *testing.T) {
 	}
 	snap := func(after time.Duration) recommender.Snapshot {
 		t.Helper()
-		s, ok := store.Snapshot(web(), end.Add(after), recommender.Policy{})
-		if !ok {
-			t.Fatal("there is no such workload")
-		}
-		return s
+		return snapshotOf(t, store, end.Add(after))
 	}
 	if got := pulse(0); len(got) != 0 {
 		t.Errorf("%v is a surprise though nothing was expected", got)
@@ -206,4 +202,14 @@ func TestPulse(t *testing.T) {
 	if k := snap(5 * time.Minute).Containers[0]; k.OOMKills != 1 {
 		t.Errorf("%d kills after the history has it, want 1", k.OOMKills)
 	}
+}
+
+// snapshotOf is the snapshot of the workload of the tests at an instant.
+func snapshotOf(t *testing.T, store *history.Store, now time.Time) recommender.Snapshot {
+	t.Helper()
+	s, ok := store.Snapshot(web(), now, recommender.Policy{})
+	if !ok {
+		t.Fatal("there is no such workload")
+	}
+	return s
 }
