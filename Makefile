@@ -46,7 +46,7 @@ test-unit: $(BIN)/prometheus ## Tests of the main module
 
 .PHONY: test-fidelity
 test-fidelity: controlplane $(BIN)/prometheus ## On a real control plane: the simulated HPA and VPA against the real ones, the API, the chart, the commands, metrics, and plans with their writer
-	$(E2E) go test -p 1 $(GOTESTFLAGS) $(filter-out ./test/e2e,$(CLUSTERED))
+	$(E2E) go test -p 3 $(GOTESTFLAGS) $(filter-out ./test/e2e,$(CLUSTERED))
 
 # What a test of the whole needs: the control plane, Prometheus, Helm and the program itself.
 E2E := RIGHTSIZE_CONTROLPLANE=$$(./hack/controlplane.sh path) RIGHTSIZE_PROMETHEUS=$(BIN)/prometheus \

@@ -21,14 +21,15 @@ const sharePrior = 0.02
 // fewer pods need more each) by a prior that variation in the number of pods
 // outweighs. It returns the memory as it would have been with current pods,
 // and the share. Both series have to be on one grid; where the number of pods
-// is unknown or zero the memory is taken as it was.
+// is unknown or zero the memory is taken as it was. Steps in which the number
+// changed tell nothing of the share.
 func ShareMemory(memory, pods forecaster.Series, current int) (forecaster.Series, float64) {
 	out := forecaster.Series{Start: memory.Start, Step: memory.Step, Values: make([]float64, len(memory.Values))}
 	logs, last := out.Values, newLogarithm() // NaN where it does not count.
 	count, mx, my := 0.0, 0.0, 0.0
 	for i, m := range memory.Values {
 		logs[i] = math.NaN()
-		if n := podsAt(pods, memory, i); n > 0 && m > 0 && !math.IsInf(m, 0) {
+		if n, same := podsAt(pods, memory, i); same && n > 0 && m > 0 && !math.IsInf(m, 0) {
 			logs[i] = math.Log(m)
 			count, mx, my = count+1, mx+last.of(n), my+logs[i]
 		}
@@ -41,7 +42,8 @@ func ShareMemory(memory, pods forecaster.Series, current int) (forecaster.Series
 			if math.IsNaN(y) {
 				continue
 			}
-			x := last.of(podsAt(pods, memory, i))
+			n, _ := podsAt(pods, memory, i)
+			x := last.of(n)
 			xx += (x - mx) * (x - mx)
 			xy += (x - mx) * (y - my)
 		}
@@ -50,7 +52,7 @@ func ShareMemory(memory, pods forecaster.Series, current int) (forecaster.Series
 	}
 	for i, m := range memory.Values {
 		out.Values[i] = m
-		if n := podsAt(pods, memory, i); n > 0 && current > 0 && n != float64(current) {
+		if n, _ := podsAt(pods, memory, i); n > 0 && current > 0 && n != float64(current) {
 			out.Values[i] = m * math.Pow(n/float64(current), share)
 		}
 	}
@@ -69,14 +71,20 @@ func (l *logarithm) of(n float64) float64 {
 	return l.log
 }
 
-// podsAt is the number of pods at grid point i of memory, 0 where unknown.
-func podsAt(pods, memory forecaster.Series, i int) float64 {
+// podsAt is the number of pods that had the memory of grid point i, 0 where
+// unknown, and whether it was the same a step before. Where more have come it is
+// the number before: the largest of them still is one that shared with fewer.
+func podsAt(pods, memory forecaster.Series, i int) (n float64, same bool) {
 	if pods.Step <= 0 {
-		return 0
+		return 0, false
 	}
 	j := int((memory.Start.Sub(pods.Start) + time.Duration(i)*memory.Step) / pods.Step)
 	if j < 0 || j >= len(pods.Values) || math.IsNaN(pods.Values[j]) {
-		return 0
+		return 0, false
 	}
-	return pods.Values[j]
+	n = pods.Values[j]
+	if j == 0 || !(pods.Values[j-1] > 0) {
+		return n, true
+	}
+	return min(n, pods.Values[j-1]), n == pods.Values[j-1]
 }

@@ -2,6 +2,7 @@ package recommender_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,6 +32,7 @@ func TestShareMemory(t *testing.T) {
 		current      int
 		wantShare    float64
 		wantFirst    float64 // Memory of hour 0 as of current pods.
+		wantMost     float64 // The most of all hours, where it is looked at.
 	}{
 		"each pod needs the same": {
 			memory: func(int) float64 { return 300 }, pods: dayNight, current: 12, wantShare: 0.06, wantFirst: 281,
@@ -40,6 +42,15 @@ func TestShareMemory(t *testing.T) {
 		},
 		"never scaled: assumed to share": {
 			memory: func(int) float64 { return 300 }, pods: func(int) float64 { return 4 }, current: 2, wantShare: 1, wantFirst: 600,
+		},
+		// In the hour in which eight more come, memory is that of the four before them.
+		"pods come within a step": {
+			memory: func(i int) float64 {
+				if i%24 == 8 {
+					return 300
+				}
+				return 1200 / dayNight(i)
+			}, pods: dayNight, current: 1, wantShare: 1, wantFirst: 1200, wantMost: 1200,
 		},
 		"pods unknown: as it was": {
 			memory: func(int) float64 { return 300 }, pods: func(int) float64 { return math.NaN() }, current: 2, wantShare: 1, wantFirst: 300,
@@ -54,6 +65,9 @@ func TestShareMemory(t *testing.T) {
 			}
 			if math.Abs(got.Values[0]-tc.wantFirst) > 2 {
 				t.Errorf("hour 0 as of %d pods is %g, want %g", tc.current, got.Values[0], tc.wantFirst)
+			}
+			if most := slices.Max(got.Values); tc.wantMost > 0 && math.Abs(most-tc.wantMost) > 2 {
+				t.Errorf("the most as of %d pods is %g, want %g", tc.current, most, tc.wantMost)
 			}
 		})
 	}

@@ -36,10 +36,6 @@ func (c *cluster) install(t testing.TB, more string) {
 
 // scenarios are what the shared cluster is for.
 func scenarios() []scenario {
-	harmed := pinned("rollback", "web", 2, halfCore, "200m", "256Mi", "apply: {canaryPods: 1, observationSeconds: 240}")
-	harmed.App = fails(harmed.App, "300m", 0.2, 0.01)
-	missed := pinned("rollback-4xx", "web", 2, halfCore, "200m", "256Mi", "apply: {canaryPods: 1, observationSeconds: 240}")
-	missed.App = fails(missed.App, "300m", 0.002, 0.3)
 	small := pinned("evict", "web", 2, halfCore, "900m", "512Mi",
 		"apply: {method: InPlaceOrEvict, canaryPods: 0, maxConcurrentPercent: 100, deferredSeconds: 10}")
 	small.Demand = exporter.Steady(140) // Seven tenths of a core for each.
@@ -84,9 +80,20 @@ func scenarios() []scenario {
 			ready:     told(kubelet.Deferred), check: testEviction,
 		},
 		{name: "memory that is needed after all comes back", workloads: []*workload{oom}, check: testOOM},
+		rising(),
+	}
+}
+
+// harms are scenarios of minutes in which a change does harm.
+func harms() []scenario {
+	const watched = "apply: {canaryPods: 1, observationSeconds: 240}"
+	harmed := pinned("rollback", "web", 2, halfCore, "200m", "256Mi", watched)
+	harmed.App = fails(harmed.App, "300m", 0.2, 0.01)
+	missed := pinned("rollback-4xx", "web", 2, halfCore, "200m", "256Mi", watched)
+	missed.App = fails(missed.App, "300m", 0.002, 0.3)
+	return []scenario{
 		{name: "server errors take a change back", workloads: []*workload{harmed}, check: testRollback},
 		{name: "client errors take a change back", workloads: []*workload{missed}, check: testRollback},
-		rising(),
 	}
 }
 
@@ -129,6 +136,29 @@ func TestCluster(t *testing.T) {
 	}
 	p := c.run(t, release, true)
 	time.AfterFunc(busyFor, begun)
+	check(t, c, all, p)
+	p = testLife(t, c, p, long)
+	t.Run("the API server forbade nothing", func(t *testing.T) { testNothingForbidden(t, c) })
+	p.Stop()
+	t.Run("a release is upgraded and leaves nothing", func(t *testing.T) { testRelease(t, c) })
+}
+
+// TestHarmIsTakenBack has a cluster of its own, as it takes as long as all else:
+// errors are told from chance by what three minutes bring.
+func TestHarmIsTakenBack(t *testing.T) {
+	t.Parallel()
+	c := start(t, shape{nodes: 1, nodeCPU: "64", nodeMemory: "256Gi", scrapeInterval: scrapeInterval})
+	c.install(t, "")
+	all := wanted(harms())
+	c.deploy(t, prepared(t, c, all, false)...)
+	p := c.run(t, release, true)
+	check(t, c, all, p)
+	p.Stop()
+}
+
+// check runs scenarios side by side.
+func check(t *testing.T, c *cluster, all []scenario, p *program) {
+	t.Helper()
 	t.Run("scenarios", func(t *testing.T) {
 		for _, s := range all {
 			t.Run(s.name, func(t *testing.T) {
@@ -140,10 +170,6 @@ func TestCluster(t *testing.T) {
 	if t.Failed() {
 		t.Log("the log of the controller:\n" + p.Tail(60))
 	}
-	p = testLife(t, c, p, long)
-	t.Run("the API server forbade nothing", func(t *testing.T) { testNothingForbidden(t, c) })
-	p.Stop()
-	t.Run("a release is upgraded and leaves nothing", func(t *testing.T) { testRelease(t, c) })
 }
 
 // prepared prepares the scenarios that are to be deployed first, or those that come
