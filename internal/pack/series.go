@@ -2,6 +2,7 @@ package pack
 
 import (
 	"math"
+	"slices"
 )
 
 const (
@@ -16,7 +17,10 @@ const (
 // grid. The zero value is empty. It is not for several goroutines at once,
 // unless all of them read.
 type Series struct {
+	// closed are the blocks that are full, data what they hold, one after the other:
+	// few large pieces of memory cost the garbage collector less than many small.
 	closed []block
+	data   []byte
 	// open is the block that is written to; loose follow what is in it.
 	open  coder
 	first int64 // Of the open block.
@@ -31,7 +35,7 @@ type Series struct {
 type block struct {
 	first int64
 	n     int32
-	data  []byte
+	size  int32 // Of what it holds, in bytes.
 }
 
 // end is the point after the newest.
@@ -92,7 +96,8 @@ func (s *Series) encode(q uint32) {
 		return
 	}
 	s.open.flush()
-	s.closed = append(s.closed, block{s.first, s.n, append([]byte(nil), s.open.data...)})
+	s.closed = slices.Concat(s.closed, []block{{s.first, s.n, int32(len(s.open.data))}}) //nolint:gosec // 512 points.
+	s.data = slices.Concat(s.data, s.open.data)
 	s.first, s.n, s.open = s.first+blockLen, 0, newCoder()
 }
 
@@ -141,13 +146,15 @@ func (s *Series) Get(first int64, n int) []float64 {
 	if !s.known {
 		return out
 	}
+	data := s.data
 	for _, b := range s.closed {
-		read(b, first, out)
+		read(b, data[:b.size], first, out)
+		data = data[b.size:]
 	}
 	last := s.open
 	last.data = append([]byte(nil), last.data...)
 	last.flush()
-	read(block{s.first, s.n, last.data}, first, out)
+	read(block{first: s.first, n: s.n}, last.data, first, out)
 	for i := range int64(s.few) {
 		if at := s.first + int64(s.n) + i - first; at >= 0 && at < int64(n) {
 			out[at] = value(s.loose[i])
@@ -157,33 +164,30 @@ func (s *Series) Get(first int64, n int) []float64 {
 }
 
 // read puts what a block has into values from first on.
-func read(b block, first int64, out []float64) {
+func read(b block, data []byte, first int64, out []float64) {
 	skip, lead := first-b.first, b.first-first
 	switch {
 	case skip >= int64(b.n) || lead >= int64(len(out)):
 	case skip >= 0:
-		decode(b.data, int(b.n), int(skip), out)
+		decode(data, int(b.n), int(skip), out)
 	default:
-		decode(b.data, int(b.n), 0, out[lead:])
+		decode(data, int(b.n), 0, out[lead:])
 	}
 }
 
 // Forget drops blocks that end before a point.
 func (s *Series) Forget(before int64) {
-	i := 0
+	i, size := 0, 0
 	for i < len(s.closed) && s.closed[i].first+int64(s.closed[i].n) <= before {
+		size += int(s.closed[i].size)
 		i++
 	}
 	if i > 0 {
-		s.closed = append([]block(nil), s.closed[i:]...)
+		s.closed, s.data = slices.Clone(s.closed[i:]), slices.Clone(s.data[size:])
 	}
 }
 
 // Bytes is about how much memory the values take.
 func (s *Series) Bytes() int {
-	n := cap(s.open.data)
-	for _, b := range s.closed {
-		n += cap(b.data) + 40
-	}
-	return n
+	return cap(s.open.data) + cap(s.data) + 16*cap(s.closed)
 }

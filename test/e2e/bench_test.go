@@ -63,23 +63,24 @@ func benchCluster(b *testing.B, n int) {
 	p := c.run(b, release, true)
 	total := func() float64 { return float64(p.status(b, "VmRSS")) }
 	eventually(b, 30*time.Minute, "every RightSize has a recommendation", func() error {
-		done, _ := p.metric(b, telemetry.Decisions)
+		done, _ := p.metric(b, telemetry.Condition, "type=RecommendationAvailable", "status=True")
 		if int(done) < n {
-			return fmt.Errorf("%v of %d decisions", done, n)
+			return fmt.Errorf("%v of %d", done, n)
 		}
 		return nil
 	})
 	first := time.Since(p.started)
 	b.Logf("first round over after %v, %v of CPU, %.0f MB", first.Round(time.Second), p.cpu(b), total()/1e6)
 	// What the first round found is in the statuses; the next ones find the same.
-	time.Sleep(time.Minute)
+	time.Sleep(benchStep)
 	before := c.statuses(b)
 	profile := p.profile(b, benchStep)
-	cpu, queries, at := p.cpu(b), p.sum(b, telemetry.Queries), time.Now()
+	cpu, queries, decisions, at := p.cpu(b), p.sum(b, telemetry.Queries), p.sum(b, telemetry.Decisions), time.Now()
 	const rounds = 1
 	time.Sleep(time.Until(at.Add(rounds * benchStep)))
 	profile()
 	cpu, queries = (p.cpu(b)-cpu)/rounds, (p.sum(b, telemetry.Queries)-queries)/rounds
+	decisions = (p.sum(b, telemetry.Decisions) - decisions) / rounds
 	writes := map[string]int{}
 	for _, r := range c.audit.writes(b, at, func(request) bool { return true }) {
 		writes[r.what()]++
@@ -96,13 +97,14 @@ func benchCluster(b *testing.B, n int) {
 RightSizes                     %d
 pods                           %d
 CPU of a full round            %.1f s of one core (a round is %v)
+decisions in that time         %.0f
 time of a full round           %.1f s
 memory, resident               %.0f MB, at most %.0f MB
 queries to Prometheus a round  %.0f
 API writes a round             %.1f without leases (%v in %d rounds)
 first round after the start    %.0f s
 
-`, n, n*benchPods, cpu.Seconds(), benchStep, round, total()/1e6, float64(p.status(b, "VmHWM"))/1e6, queries, float64(other)/rounds, writes, rounds, first.Seconds())
+`, n, n*benchPods, cpu.Seconds(), benchStep, decisions, round, total()/1e6, float64(p.status(b, "VmHWM"))/1e6, queries, float64(other)/rounds, writes, rounds, first.Seconds())
 	b.ReportMetric(cpu.Seconds(), "cpu-s/round")
 	b.ReportMetric(total()/1e6, "MB")
 	b.ReportMetric(queries, "queries/round")

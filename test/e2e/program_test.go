@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	appsv1 "k8s.io/api/apps/v1"
@@ -215,9 +216,9 @@ func ok(ctx context.Context, url string) error {
 	return nil
 }
 
-// metric is the sum of the program's own metric of a name over all labels, and
-// whether there is one.
-func (p *program) metric(t testing.TB, name string) (float64, bool) {
+// metric is the sum of the program's own metric of a name over all series with
+// the labels, each as name=value, and whether there is one.
+func (p *program) metric(t testing.TB, name string, labels ...string) (float64, bool) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.metrics, http.NoBody)
 	if err != nil {
@@ -239,6 +240,11 @@ func (p *program) metric(t testing.TB, name string) (float64, bool) {
 	}
 	sum := 0.0
 	for _, m := range family.Metric {
+		if slices.ContainsFunc(labels, func(want string) bool {
+			return !slices.ContainsFunc(m.Label, func(l *dto.LabelPair) bool { return l.GetName()+"="+l.GetValue() == want })
+		}) {
+			continue
+		}
 		sum += m.GetGauge().GetValue() + m.GetCounter().GetValue() + m.GetUntyped().GetValue() + m.GetHistogram().GetSampleSum()
 	}
 	return sum, true
