@@ -94,8 +94,8 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- else if kindIs "string" $limit -}}
 {{- $factors := dict "" 1.0 "m" 0.001 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "Ei" 1152921504606846976.0 -}}
 {{- $number := regexFind "^[0-9]+(\\.[0-9]+)?" $limit -}}
-{{- printf "%dMiB" (max 1 (divf (mulf (float64 $number) (get $factors (trimPrefix $number $limit)) 0.8) 1048576.0 | int64)) }}
+{{- printf "%dMiB" (max 1 (divf (mulf (float64 $number) (get $factors (trimPrefix $number $limit)) 0.75) 1048576.0 | int64)) }}
 {{- else -}}
-{{- printf "%dMiB" (max 1 (divf (mulf (float64 $limit) 0.8) 1048576.0 | int64)) }}
+{{- printf "%dMiB" (max 1 (divf (mulf (float64 $limit) 0.75) 1048576.0 | int64)) }}
 {{- end }}
 {{- end }}

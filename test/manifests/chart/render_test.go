@@ -231,19 +231,19 @@ func TestSchemaRefuses(t *testing.T) {
 	}
 }
 
-// The heap ends before the limit: at four fifths of it, however that is written.
+// The heap ends before the limit: at three quarters of it, however that is written.
 func TestGoMemoryLimit(t *testing.T) {
 	t.Parallel()
 	limit := func(memory string) string { return "resources: {limits: {memory: " + memory + "}}" }
 	for values, want := range map[string]string{
-		"":                       "512MiB",
-		limit("1Gi"):             "819MiB",
-		limit("1.5Gi"):           "1228MiB",
-		limit("1G"):              "762MiB",
-		limit("1048576k"):        "800MiB",
-		limit("1073741824"):      "819MiB", // A number, which Helm has as a float.
-		limit(`"1073741824"`):    "819MiB",
-		limit("1073741824000m"):  "819MiB",
+		"":                       "480MiB",
+		limit("1Gi"):             "768MiB",
+		limit("1.5Gi"):           "1152MiB",
+		limit("1G"):              "715MiB",
+		limit("1048576k"):        "750MiB",
+		limit("1073741824"):      "768MiB", // A number, which Helm has as a float.
+		limit(`"1073741824"`):    "768MiB",
+		limit("1073741824000m"):  "768MiB",
 		"goMemoryLimit: 2GiB":    "2GiB",
 		`{goMemoryLimit: "off"}`: "off",
 		limit("1Ki"):             "1MiB",
