@@ -1,10 +1,12 @@
 package controller
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"unique"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,6 +30,7 @@ func trimPod(in any) (any, error) {
 		return in, nil
 	}
 	p.ManagedFields, p.Finalizers = nil, nil
+	p.Namespace, p.Labels, p.OwnerReferences = once(p.Namespace), sameLabels(p.Labels), sameOwners(p.OwnerReferences)
 	kept := map[string]string{}
 	for k, v := range p.Annotations {
 		if k == corev1.MirrorPodAnnotationKey || strings.Contains(k, "rightsize.dev/") {
@@ -40,14 +43,14 @@ func trimPod(in any) (any, error) {
 	}
 	s := p.Spec
 	p.Spec = corev1.PodSpec{
-		NodeName: s.NodeName, NodeSelector: s.NodeSelector, Affinity: s.Affinity, Tolerations: s.Tolerations, OS: s.OS,
+		NodeName: once(s.NodeName), NodeSelector: s.NodeSelector, Affinity: s.Affinity, Tolerations: s.Tolerations, OS: s.OS,
 		RestartPolicy: s.RestartPolicy, Overhead: s.Overhead, Resources: s.Resources, TopologySpreadConstraints: s.TopologySpreadConstraints,
 		ActiveDeadlineSeconds: s.ActiveDeadlineSeconds, Priority: s.Priority, SchedulingGates: s.SchedulingGates, ResourceClaims: s.ResourceClaims,
 		Containers: trimContainers(s.Containers), InitContainers: trimContainers(s.InitContainers),
 	}
 	t := p.Status
 	p.Status = corev1.PodStatus{
-		ObservedGeneration: t.ObservedGeneration, Phase: t.Phase, Conditions: t.Conditions, StartTime: t.StartTime, QOSClass: t.QOSClass,
+		ObservedGeneration: t.ObservedGeneration, Phase: corev1.PodPhase(once(string(t.Phase))), Conditions: trimConditions(t.Conditions), StartTime: t.StartTime, QOSClass: corev1.PodQOSClass(once(string(t.QOSClass))),
 		Resize: t.Resize, Resources: t.Resources, AllocatedResources: t.AllocatedResources, Reason: t.Reason,
 		ContainerStatuses: trimStatuses(t.ContainerStatuses), InitContainerStatuses: trimStatuses(t.InitContainerStatuses),
 	}
@@ -57,8 +60,8 @@ func trimPod(in any) (any, error) {
 func trimContainers(in []corev1.Container) []corev1.Container {
 	out := make([]corev1.Container, len(in))
 	for i, c := range in {
-		c.Resources.Requests, c.Resources.Limits = lists.same(c.Resources.Requests), lists.same(c.Resources.Limits)
-		out[i] = corev1.Container{Name: c.Name, Resources: c.Resources, ResizePolicy: c.ResizePolicy, RestartPolicy: c.RestartPolicy}
+		c.Resources.Requests, c.Resources.Limits = sameList(c.Resources.Requests), sameList(c.Resources.Limits)
+		out[i] = corev1.Container{Name: once(c.Name), Resources: c.Resources, ResizePolicy: c.ResizePolicy, RestartPolicy: c.RestartPolicy}
 	}
 	return out
 }
@@ -66,36 +69,54 @@ func trimContainers(in []corev1.Container) []corev1.Container {
 func trimStatuses(in []corev1.ContainerStatus) []corev1.ContainerStatus {
 	out := make([]corev1.ContainerStatus, len(in))
 	for i, c := range in {
-		c.AllocatedResources = lists.same(c.AllocatedResources)
+		c.AllocatedResources = sameList(c.AllocatedResources)
 		if r := c.Resources; r != nil {
-			r.Requests, r.Limits = lists.same(r.Requests), lists.same(r.Limits)
+			r.Requests, r.Limits = sameList(r.Requests), sameList(r.Limits)
 		}
 		out[i] = corev1.ContainerStatus{
-			Name: c.Name, State: c.State, LastTerminationState: c.LastTerminationState, Ready: c.Ready, RestartCount: c.RestartCount,
+			Name: once(c.Name), State: c.State, LastTerminationState: c.LastTerminationState, Ready: c.Ready, RestartCount: c.RestartCount,
 			Started: c.Started, AllocatedResources: c.AllocatedResources, Resources: c.Resources,
 		}
 	}
 	return out
 }
 
-// mostLists bounds how many lists of amounts are known at a time.
-const mostLists = 4096
+// mostCommon bounds how many values of a kind are known at a time.
+const mostCommon = 4096
 
-// lists are those of the amounts that pods ask for and have.
+// What pods of a workload have in common. Objects in caches are not changed, nor
+// are these.
 //
-//nolint:gochecknoglobals // It only saves room: what it gives is equal to what it is given.
-var lists sameLists
+//nolint:gochecknoglobals // They only save room: what they give is equal to what they are given.
+var (
+	// commonLists are those of the amounts that pods ask for and have, which mostly are
+	// the same: five lists of each pod, 3 KB, take next to nothing.
+	commonLists  common[corev1.ResourceList]
+	commonLabels common[map[string]string]
+	commonOwners common[[]metav1.OwnerReference]
+)
 
-// sameLists gives equal lists of amounts one place in memory: the pods of a
-// workload ask for the same, and what they ask for is mostly what they have, so
-// that five lists of each pod, 3 KB, take next to nothing. Objects in caches are
-// not changed, nor are these.
-type sameLists struct {
+// common gives equal values one place in memory.
+type common[T any] struct {
 	mu    sync.Mutex
-	known map[string]corev1.ResourceList
+	known map[string]T
 }
 
-func (s *sameLists) same(l corev1.ResourceList) corev1.ResourceList {
+// same is what was given first under a key that says all of a value.
+func (s *common[T]) same(key string, v T) T {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if was, ok := s.known[key]; ok {
+		return was
+	}
+	if s.known == nil || len(s.known) >= mostCommon {
+		s.known = map[string]T{}
+	}
+	s.known[key] = v
+	return v
+}
+
+func sameList(l corev1.ResourceList) corev1.ResourceList {
 	if len(l) == 0 {
 		return l
 	}
@@ -104,17 +125,44 @@ func (s *sameLists) same(l corev1.ResourceList) corev1.ResourceList {
 		q := l[name]
 		key.WriteString(string(name) + "=" + q.String() + " ")
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if was, ok := s.known[key.String()]; ok {
-		return was
-	}
-	if s.known == nil || len(s.known) >= mostLists {
-		s.known = map[string]corev1.ResourceList{}
-	}
-	s.known[key.String()] = l
-	return l
+	return commonLists.same(key.String(), l)
 }
+
+func sameLabels(l map[string]string) map[string]string {
+	if len(l) == 0 {
+		return nil
+	}
+	var key strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(l)) {
+		key.WriteString(name + "=" + l[name] + " ") // Neither has spaces.
+	}
+	return commonLabels.same(key.String(), l)
+}
+
+// sameOwners are those of a pod with one owner; others are as they are.
+func sameOwners(o []metav1.OwnerReference) []metav1.OwnerReference {
+	if len(o) != 1 {
+		return o
+	}
+	return commonOwners.same(fmt.Sprint(o[0].UID, o[0].APIVersion, o[0].Kind, o[0].Name, o[0].Controller != nil && *o[0].Controller), o)
+}
+
+// trimConditions keeps those that are looked at: 700 bytes less a pod.
+func trimConditions(in []corev1.PodCondition) []corev1.PodCondition {
+	var out []corev1.PodCondition
+	for _, c := range in {
+		switch c.Type {
+		case corev1.PodReady, corev1.PodResizePending, corev1.PodResizeInProgress:
+			c.Type, c.Status = corev1.PodConditionType(once(string(c.Type))), corev1.ConditionStatus(once(string(c.Status)))
+			c.Reason = once(c.Reason)
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// once is a string that others have, too, in one place in memory.
+func once(s string) string { return unique.Make(s).Value() }
 
 // trimNode keeps what a node offers and how pods choose it.
 func trimNode(in any) (any, error) {

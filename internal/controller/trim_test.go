@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // What pods ask for and have is as before, and is held once for all that are
@@ -20,10 +21,19 @@ func TestTrimPod(t *testing.T) {
 	}
 	pod := func(cpu string) *corev1.Pod {
 		return &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{
+				Namespace: "shop", Name: "web-" + cpu, Labels: map[string]string{"app": "web", "hash": cpu},
+				OwnerReferences: []metav1.OwnerReference{{Kind: "ReplicaSet", Name: "web", UID: types.UID("of " + cpu)}},
+			},
 			Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "x", Resources: corev1.ResourceRequirements{Requests: list(cpu), Limits: list("1")}}}},
-			Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{
-				Name: "app", AllocatedResources: list(cpu), Resources: &corev1.ResourceRequirements{Requests: list(cpu), Limits: list("1")},
-			}}},
+			Status: corev1.PodStatus{
+				Conditions: []corev1.PodCondition{
+					{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}, {Type: corev1.PodReady, Status: corev1.ConditionFalse, Reason: "ContainersNotReady"},
+				},
+				ContainerStatuses: []corev1.ContainerStatus{{
+					Name: "app", AllocatedResources: list(cpu), Resources: &corev1.ResourceRequirements{Requests: list(cpu), Limits: list("1")},
+				}},
+			},
 		}
 	}
 	trimmed := func(p *corev1.Pod) *corev1.Pod {
@@ -46,6 +56,15 @@ func TestTrimPod(t *testing.T) {
 	}
 	if l := other.Spec.Containers[0].Resources.Requests; l.Cpu().String() != "600m" || at(l) == at(requests) {
 		t.Errorf("the other pod asks for %v", l)
+	}
+	if reflect.ValueOf(a.Labels).Pointer() != reflect.ValueOf(b.Labels).Pointer() || &a.OwnerReferences[0] != &b.OwnerReferences[0] {
+		t.Error("labels and owners that are alike are held twice")
+	}
+	if !reflect.DeepEqual(other.Labels, map[string]string{"app": "web", "hash": "600m"}) || other.OwnerReferences[0].UID != "of 600m" {
+		t.Errorf("the other pod has %v and %v", other.Labels, other.OwnerReferences)
+	}
+	if c := a.Status.Conditions; len(c) != 1 || c[0].Type != corev1.PodReady || c[0].Reason != "ContainersNotReady" {
+		t.Errorf("of its conditions are left %v", c)
 	}
 	if l := a.Spec.Containers[0].Resources.Limits; l.Cpu().String() != "1" || a.Spec.Containers[0].Image != "" {
 		t.Errorf("of the pod is left %v", a.Spec)
