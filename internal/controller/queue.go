@@ -15,6 +15,9 @@ import (
 const (
 	// prioritySurprise is for demand above what was expected.
 	prioritySurprise = 100
+	// priorityFirst is for what nothing is recommended for yet: demand above what was
+	// expected of others must not keep it waiting.
+	priorityFirst = prioritySurprise
 	// priorityProgress is for how far a resize is: what is to be resized comes first.
 	priorityProgress = -5
 	// priorityRound is for what is looked at since it is time.

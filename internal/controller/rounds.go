@@ -183,9 +183,13 @@ func (r *rounds) enqueue(ctx context.Context, at time.Time) error {
 	r.mu.Unlock()
 	for i := range all.Items {
 		q := reconcile.Request{NamespacedName: keyOf(&all.Items[i])}
+		priority := priorityRound
+		if !isTrue(&all.Items[i].Status, v1alpha1.ConditionRecommendationAvailable) {
+			priority = priorityFirst
+		}
 		for n, to := range r.queues {
 			// The roles take turns: what one writes, the other sees.
-			to.add(priorityRound, share(q, spread)+time.Duration(n)*time.Second, q)
+			to.add(priority, share(q, spread)+time.Duration(n)*time.Second, q)
 		}
 	}
 	return nil

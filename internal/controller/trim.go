@@ -43,7 +43,7 @@ func trimPod(in any) (any, error) {
 	}
 	s := p.Spec
 	p.Spec = corev1.PodSpec{
-		NodeName: once(s.NodeName), NodeSelector: s.NodeSelector, Affinity: s.Affinity, Tolerations: s.Tolerations, OS: s.OS,
+		NodeName: once(s.NodeName), NodeSelector: s.NodeSelector, Affinity: s.Affinity, Tolerations: sameTolerations(s.Tolerations), OS: s.OS,
 		RestartPolicy: s.RestartPolicy, Overhead: s.Overhead, Resources: s.Resources, TopologySpreadConstraints: s.TopologySpreadConstraints,
 		ActiveDeadlineSeconds: s.ActiveDeadlineSeconds, Priority: s.Priority, SchedulingGates: s.SchedulingGates, ResourceClaims: s.ResourceClaims,
 		Containers: trimContainers(s.Containers), InitContainers: trimContainers(s.InitContainers),
@@ -94,6 +94,8 @@ var (
 	commonLists  common[corev1.ResourceList]
 	commonLabels common[map[string]string]
 	commonOwners common[[]metav1.OwnerReference]
+	// commonTolerations are mostly the two that every pod has.
+	commonTolerations common[[]corev1.Toleration]
 )
 
 // common gives equal values one place in memory.
@@ -144,7 +146,23 @@ func sameOwners(o []metav1.OwnerReference) []metav1.OwnerReference {
 	if len(o) != 1 {
 		return o
 	}
-	return commonOwners.same(fmt.Sprint(o[0].UID, o[0].APIVersion, o[0].Kind, o[0].Name, o[0].Controller != nil && *o[0].Controller), o)
+	key := fmt.Sprintf("%s %s %s %s %t", o[0].UID, o[0].APIVersion, o[0].Kind, o[0].Name, o[0].Controller != nil && *o[0].Controller)
+	return commonOwners.same(key, o)
+}
+
+func sameTolerations(t []corev1.Toleration) []corev1.Toleration {
+	if len(t) == 0 {
+		return nil
+	}
+	var key strings.Builder
+	for _, each := range t {
+		seconds := int64(-1)
+		if each.TolerationSeconds != nil {
+			seconds = *each.TolerationSeconds
+		}
+		fmt.Fprintf(&key, "%q %q %q %q %d;", each.Key, each.Operator, each.Value, each.Effect, seconds)
+	}
+	return commonTolerations.same(key.String(), t)
 }
 
 // trimConditions keeps those that are looked at: 700 bytes less a pod.
@@ -220,17 +238,47 @@ func trimTarget(in any) (any, error) {
 		annotations = nil
 	}
 	o.SetAnnotations(annotations)
+	unstructured.RemoveNestedField(o.Object, "status", "conditions")
 	for _, path := range [][]string{{"spec", "template", "spec"}, {"spec", "jobTemplate", "spec", "template", "spec"}} {
 		spec, found, err := unstructured.NestedFieldNoCopy(o.Object, path...)
 		if m, isMap := spec.(map[string]any); found && err == nil && isMap {
 			trimTemplate(m)
 		}
 	}
+	for k, v := range o.Object {
+		if k != "metadata" {
+			o.Object[k] = compact(v)
+		}
+	}
 	return o, nil
 }
 
+// compact holds what is in an object without a type anew: as decoded, each name of a
+// field is held once for each object, and maps are larger than what is left in
+// them.
+func compact(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, inner := range v {
+			out[once(k)] = compact(inner)
+		}
+		return out
+	case []any:
+		for i := range v {
+			v[i] = compact(v[i])
+		}
+		return v
+	case string:
+		return once(v)
+	}
+	return v
+}
+
 func trimTemplate(spec map[string]any) {
-	for _, k := range []string{"volumes", "securityContext", "imagePullSecrets", "hostAliases", "dnsConfig"} {
+	for _, k := range []string{
+		"volumes", "securityContext", "imagePullSecrets", "hostAliases", "dnsConfig", "dnsPolicy", "schedulerName", "terminationGracePeriodSeconds",
+	} {
 		delete(spec, k)
 	}
 	for _, list := range []string{"containers", "initContainers"} {

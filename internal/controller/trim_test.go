@@ -74,7 +74,14 @@ func TestTrimPod(t *testing.T) {
 // Of managed fields there is left who sets the number of pods.
 func TestTrimTarget(t *testing.T) {
 	t.Parallel()
-	o := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "apps/v1", "kind": "Deployment"}}
+	o := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "apps/v1", "kind": "Deployment",
+		"spec": map[string]any{"replicas": int64(3), "template": map[string]any{"spec": map[string]any{
+			"schedulerName": "default-scheduler", "nodeSelector": map[string]any{"pool": "a"},
+			"containers": []any{map[string]any{"name": "app", "image": "x", "resources": map[string]any{"requests": map[string]any{"cpu": "1"}}}},
+		}}},
+		"status": map[string]any{"observedGeneration": int64(2), "conditions": []any{map[string]any{"type": "Available"}}},
+	}}
 	fields := func(manager, subresource, raw string) metav1.ManagedFieldsEntry {
 		return metav1.ManagedFieldsEntry{Manager: manager, Subresource: subresource, FieldsV1: metav1.NewFieldsV1(raw)}
 	}
@@ -86,6 +93,18 @@ func TestTrimTarget(t *testing.T) {
 	})
 	if _, err := trimTarget(o); err != nil {
 		t.Fatal(err)
+	}
+	want := map[string]any{
+		"spec": map[string]any{"replicas": int64(3), "template": map[string]any{"spec": map[string]any{
+			"nodeSelector": map[string]any{"pool": "a"},
+			"containers":   []any{map[string]any{"name": "app", "resources": map[string]any{"requests": map[string]any{"cpu": "1"}}}},
+		}}},
+		"status": map[string]any{"observedGeneration": int64(2)},
+	}
+	for k, v := range want {
+		if got := o.Object[k]; !reflect.DeepEqual(got, v) {
+			t.Errorf("%s is left as %v, want %v", k, got, v)
+		}
 	}
 	var left []string
 	for _, f := range o.GetManagedFields() {
