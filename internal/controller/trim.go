@@ -169,8 +169,7 @@ func sameTolerations(t []corev1.Toleration) []corev1.Toleration {
 func trimConditions(in []corev1.PodCondition) []corev1.PodCondition {
 	var out []corev1.PodCondition
 	for _, c := range in {
-		switch c.Type {
-		case corev1.PodReady, corev1.PodResizePending, corev1.PodResizeInProgress:
+		if slices.Contains([]corev1.PodConditionType{corev1.PodReady, corev1.PodResizePending, corev1.PodResizeInProgress}, c.Type) {
 			c.Type, c.Status = corev1.PodConditionType(once(string(c.Type))), corev1.ConditionStatus(once(string(c.Status)))
 			c.Reason = once(c.Reason)
 			out = append(out, c)
