@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/rightsize-dev/rightsize/internal/telemetry"
@@ -31,7 +32,8 @@ const (
 	benchDays    = 14
 	benchStep    = 5 * time.Minute
 	benchScrape  = 30 * time.Second
-	benchCrowd   = 100 // Workloads in a namespace.
+	benchWindow  = 15 * time.Minute // Of rates; with the past at benchStep it has to span some.
+	benchCrowd   = 100              // Workloads in a namespace.
 	benchWorkers = 16
 )
 
@@ -54,11 +56,12 @@ func benchCluster(b *testing.B, n int) {
 	b.Helper()
 	c := start(b, shape{nodes: n*benchPods/100 + 1, nodeCPU: "64", nodeMemory: "256Gi", scrapeInterval: benchScrape})
 	c.helm.Run("install", release, chartDir, "--namespace", system, "--create-namespace", "--wait", "--timeout", "60s",
-		"--values", c.helm.Values("values.yaml", fmt.Sprintf("config: {prometheus: {url: %q, rate_window: 15m}}\n", c.prometheus.URL)))
+		"--values", c.helm.Values("values.yaml", fmt.Sprintf("config: {prometheus: {url: %q, rate_window: %s}}\n", c.prometheus.URL, model.Duration(benchWindow))))
 	began := time.Now()
 	c.benchFleet(b, n)
 	b.Logf("%d workloads with %d pods are there after %v", n, n*benchPods, time.Since(began).Round(time.Second))
-	time.Sleep(2 * benchScrape)
+	// Before, rates over the window are too low, and what is there is a surprise.
+	time.Sleep(benchWindow + 2*benchScrape)
 
 	p := c.run(b, release, true)
 	total := func() float64 { return float64(p.status(b, "VmRSS")) }
