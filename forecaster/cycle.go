@@ -136,8 +136,8 @@ func (s *cycleSpan) prepare() {
 		return
 	}
 	x, order := slices.Clone(s.values), slices.Clone(s.values)
-	high := kthLargest(order, 1+n/256)
-	low := kthLargest(order, n-n/256)
+	high := KthLargest(order, 1+n/256)
+	low := KthLargest(order, n-n/256)
 	mean, slope, spread := 0.0, 0.0, 0.0
 	middle := float64(n-1) / 2
 	for i, v := range x {

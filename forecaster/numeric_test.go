@@ -141,7 +141,7 @@ func TestKthLargest(t *testing.T) {
 		}
 		sorted := slices.Sorted(slices.Values(values))
 		k := 1 + random.IntN(len(values))
-		if got, want := kthLargest(slices.Clone(values), k), sorted[len(sorted)-k]; got != want {
+		if got, want := KthLargest(slices.Clone(values), k), sorted[len(sorted)-k]; got != want {
 			t.Fatalf("%d-th largest of %v is %v, want %v", k, values, got, want)
 		}
 	}

@@ -49,11 +49,17 @@ func (r *ridge) addOne(x []float64, y, weight float64) {
 }
 
 // addFour adds four rows of the features at once, to two rows of the Gram matrix
-// at a time: what is loaded is used eight times.
+// at a time: what is loaded is used eight times. The first row, of one element, is
+// alone where their number is odd.
 func (r *ridge) addFour(a, b, c, d []float64, y, w *[4]float64) {
-	gram := r.gram
-	i := 0
-	for ; i+1 < len(a); i += 2 {
+	gram, i := r.gram, len(a)%2
+	if i == 1 {
+		va, vb, vc, vd := w[0]*a[0], w[1]*b[0], w[2]*c[0], w[3]*d[0]
+		gram[0] += va*a[0] + vb*b[0] + vc*c[0] + vd*d[0]
+		gram = gram[1:]
+		r.rhs[0] += va*y[0] + vb*y[1] + vc*y[2] + vd*y[3]
+	}
+	for ; i < len(a); i += 2 {
 		va, vb, vc, vd := w[0]*a[i], w[1]*b[i], w[2]*c[i], w[3]*d[i]
 		ua, ub, uc, ud := w[0]*a[i+1], w[1]*b[i+1], w[2]*c[i+1], w[3]*d[i+1]
 		sum, next := gram[:i+1], gram[i+1:2*i+3]
@@ -69,15 +75,6 @@ func (r *ridge) addFour(a, b, c, d []float64, y, w *[4]float64) {
 		gram = gram[2*i+3:]
 		r.rhs[i] += va*y[0] + vb*y[1] + vc*y[2] + vd*y[3]
 		r.rhs[i+1] += ua*y[0] + ub*y[1] + uc*y[2] + ud*y[3]
-	}
-	if i < len(a) {
-		va, vb, vc, vd := w[0]*a[i], w[1]*b[i], w[2]*c[i], w[3]*d[i]
-		sum := gram[:i+1]
-		xa, xb, xc, xd := a[:len(sum)], b[:len(sum)], c[:len(sum)], d[:len(sum)]
-		for j := range sum {
-			sum[j] += va*xa[j] + vb*xb[j] + vc*xc[j] + vd*xd[j]
-		}
-		r.rhs[i] += va*y[0] + vb*y[1] + vc*y[2] + vd*y[3]
 	}
 }
 

@@ -157,7 +157,7 @@ func draw(surprise, importance []float64, first, size, room int, work *arena) sa
 		scores[i] = v * importance[i]
 	}
 	copy(sorted, scores)
-	threshold := max(0, kthLargest(sorted, size/extremeShare))
+	threshold := max(0, KthLargest(sorted, size/extremeShare))
 	rest, count := 0.0, size
 	for i, score := range scores {
 		switch {
@@ -187,8 +187,10 @@ func draw(surprise, importance []float64, first, size, room int, work *arena) sa
 	return s
 }
 
-// kthLargest returns the k-th largest value, from 1, reordering the values.
-func kthLargest(values []float64, k int) float64 {
+// KthLargest returns the k-th largest of values that are not NaN, which it
+// reorders: 1 is for the largest, len(values) for the least, and k is between
+// them. It takes linear time on average (Hoare's quickselect).
+func KthLargest(values []float64, k int) float64 {
 	target := len(values) - k
 	lo, hi := 0, len(values)-1
 	for lo < hi {

@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -50,7 +49,8 @@ func trimPod(in any) (any, error) {
 	}
 	t := p.Status
 	p.Status = corev1.PodStatus{
-		ObservedGeneration: t.ObservedGeneration, Phase: corev1.PodPhase(once(string(t.Phase))), Conditions: trimConditions(t.Conditions), StartTime: t.StartTime, QOSClass: corev1.PodQOSClass(once(string(t.QOSClass))),
+		ObservedGeneration: t.ObservedGeneration, StartTime: t.StartTime, Conditions: trimConditions(t.Conditions),
+		Phase: corev1.PodPhase(once(string(t.Phase))), QOSClass: corev1.PodQOSClass(once(string(t.QOSClass))),
 		Resize: t.Resize, Resources: t.Resources, AllocatedResources: t.AllocatedResources, Reason: t.Reason,
 		ContainerStatuses: trimStatuses(t.ContainerStatuses), InitContainerStatuses: trimStatuses(t.InitContainerStatuses),
 	}
@@ -141,28 +141,20 @@ func sameLabels(l map[string]string) map[string]string {
 	return commonLabels.same(key.String(), l)
 }
 
-// sameOwners are those of a pod with one owner; others are as they are.
-func sameOwners(o []metav1.OwnerReference) []metav1.OwnerReference {
-	if len(o) != 1 {
-		return o
+func sameOwners(all []metav1.OwnerReference) []metav1.OwnerReference {
+	var key strings.Builder
+	for i := range all {
+		key.WriteString(all[i].String())
 	}
-	key := fmt.Sprintf("%s %s %s %s %t", o[0].UID, o[0].APIVersion, o[0].Kind, o[0].Name, o[0].Controller != nil && *o[0].Controller)
-	return commonOwners.same(key, o)
+	return commonOwners.same(key.String(), all)
 }
 
-func sameTolerations(t []corev1.Toleration) []corev1.Toleration {
-	if len(t) == 0 {
-		return nil
-	}
+func sameTolerations(all []corev1.Toleration) []corev1.Toleration {
 	var key strings.Builder
-	for _, each := range t {
-		seconds := int64(-1)
-		if each.TolerationSeconds != nil {
-			seconds = *each.TolerationSeconds
-		}
-		fmt.Fprintf(&key, "%q %q %q %q %d;", each.Key, each.Operator, each.Value, each.Effect, seconds)
+	for i := range all {
+		key.WriteString(all[i].String())
 	}
-	return commonTolerations.same(key.String(), t)
+	return commonTolerations.same(key.String(), all)
 }
 
 // trimConditions keeps those that are looked at: 700 bytes less a pod.

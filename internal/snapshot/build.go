@@ -300,38 +300,7 @@ func quantile(values []float64, level float64) float64 {
 	if len(kept) == 0 {
 		return math.NaN()
 	}
-	return smallest(kept, min(len(kept)-1, int(level*float64(len(kept)))))
-}
-
-// smallest is what would be at index k if the values were in order, which it
-// moves them towards (Hoare's quickselect): a quarter of the time that all of
-// them in order take. There are no NaN.
-func smallest(values []float64, k int) float64 {
-	for len(values) > 1 {
-		pivot := max(min(values[0], values[len(values)/2]), min(max(values[0], values[len(values)/2]), values[len(values)-1]))
-		i, j := 0, len(values)-1
-		for i <= j {
-			for values[i] < pivot {
-				i++
-			}
-			for values[j] > pivot {
-				j--
-			}
-			if i <= j {
-				values[i], values[j] = values[j], values[i]
-				i, j = i+1, j-1
-			}
-		}
-		switch {
-		case k <= j:
-			values = values[:j+1]
-		case k >= i:
-			values, k = values[i:], k-i
-		default:
-			return values[k]
-		}
-	}
-	return values[0]
+	return forecaster.KthLargest(kept, max(1, len(kept)-int(level*float64(len(kept)))))
 }
 
 func mean(values []float64) float64 {
