@@ -26,8 +26,6 @@ const (
 	indexTarget = "target"
 	// indexOwner finds objects by the UID of their controller.
 	indexOwner = "owner"
-	// indexNode finds pods by their node.
-	indexNode = "node"
 )
 
 // newScheme knows the types that are cached.
@@ -138,12 +136,6 @@ func index(ctx context.Context, indexer client.FieldIndexer) error {
 			return []string{targetKey(schema.FromAPIVersionAndKind(r.APIVersion, r.Kind).GroupKind(), r.Name)}
 		}},
 		{&corev1.Pod{}, indexOwner, owner},
-		{&corev1.Pod{}, indexNode, func(o client.Object) []string {
-			if p, ok := o.(*corev1.Pod); ok && p.Spec.NodeName != "" {
-				return []string{p.Spec.NodeName}
-			}
-			return nil
-		}},
 		{replicaSet(), indexOwner, owner},
 		{object(appsv1.SchemeGroupVersion.WithKind("StatefulSet")), indexOwner, owner},
 		{object(batchv1.SchemeGroupVersion.WithKind("Job")), indexOwner, owner},

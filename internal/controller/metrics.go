@@ -21,7 +21,7 @@ type metrics struct {
 	counters   map[string]*prometheus.CounterVec
 	gauges     map[string]*prometheus.GaugeVec
 	histograms map[string]prometheus.Histogram
-	described  map[string]*prometheus.Desc
+	described  map[string]described
 
 	mu sync.Mutex
 	of map[types.NamespacedName]*measured
@@ -45,13 +45,13 @@ type series struct {
 func newMetrics(registry prometheus.Registerer, version string, role Role) (*metrics, error) {
 	m := &metrics{
 		counters: map[string]*prometheus.CounterVec{}, gauges: map[string]*prometheus.GaugeVec{}, histograms: map[string]prometheus.Histogram{},
-		described: map[string]*prometheus.Desc{}, of: map[types.NamespacedName]*measured{},
+		described: map[string]described{}, of: map[types.NamespacedName]*measured{},
 	}
 	all := []prometheus.Collector{m}
 	for _, t := range telemetry.Metrics() {
 		switch {
 		case telemetry.OfRightSize(t) || t.Name == telemetry.Workloads:
-			m.described[t.Name] = prometheus.NewDesc(t.Name, t.Help, t.Labels, nil)
+			m.described[t.Name] = describe(t)
 		case t.Type == telemetry.Counter:
 			m.counters[t.Name] = prometheus.NewCounterVec(prometheus.CounterOpts{Name: t.Name, Help: t.Help}, t.Labels)
 			all = append(all, m.counters[t.Name])
@@ -81,7 +81,7 @@ func (m *metrics) begin(version string, role Role) {
 	for _, reason := range []string{frozenKillSwitch, frozenMetrics, frozenWarmUp} {
 		m.gauge(telemetry.Frozen, 0, reason)
 	}
-	for _, name := range []string{telemetry.Decisions, telemetry.Changes, telemetry.Rollbacks, telemetry.Queries} {
+	for _, name := range []string{telemetry.Decisions, telemetry.Changes, telemetry.Rollbacks, telemetry.Queries, telemetry.Surprises} {
 		for _, labels := range telemetry.KnownLabels(name) {
 			m.counters[name].WithLabelValues(labels...)
 		}
@@ -164,7 +164,7 @@ func (m *metrics) forget(key types.NamespacedName) {
 // Describe implements [prometheus.Collector].
 func (m *metrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range m.described {
-		to <- d
+		to <- d.desc
 	}
 }
 
@@ -176,27 +176,22 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	for _, labels := range telemetry.KnownLabels(telemetry.Workloads) {
 		modes[labels[0]] = 0
 	}
-	send := func(name string, value float64, labels ...string) {
-		one, err := prometheus.NewConstMetric(m.described[name], prometheus.GaugeValue, value, labels...)
-		if err != nil {
-			one = prometheus.NewInvalidMetric(m.described[name], err)
-		}
-		to <- one
-	}
+	shared := pairs{}
 	for key, w := range m.of {
 		modes[w.mode]++
+		of := labelsOf(key)
 		if !w.newest.IsZero() {
-			send(telemetry.DataAge, max(0, time.Since(w.newest).Seconds()), key.Namespace, key.Name)
+			to <- m.described[telemetry.DataAge].metric(shared, of, series{value: max(0, time.Since(w.newest).Seconds())})
 		}
 		for name, all := range w.series {
 			for _, s := range all {
-				send(name, s.value, append([]string{key.Namespace, key.Name}, s.labels...)...)
+				to <- m.described[name].metric(shared, of, s)
 			}
 		}
 	}
 	for mode, n := range modes {
 		if mode != "" {
-			send(telemetry.Workloads, n, mode)
+			to <- m.described[telemetry.Workloads].metric(shared, nil, series{[]string{mode}, n})
 		}
 	}
 }

@@ -146,7 +146,7 @@ func precedence(rs *v1alpha1.RightSize, all []*v1alpha1.RightSize) (counting []*
 func (p *program) optIn(ctx context.Context) error {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(namespace().GroupVersionKind())
-	if readable, err := p.readable(ctx, list); err != nil || !readable || !p.world.wide {
+	if readable, err := p.readable(ctx, list); err != nil || !readable || len(p.options.Namespaces) > 0 {
 		return err
 	}
 	o := &optIn{world: p.world, client: p.manager.GetClient()}

@@ -265,16 +265,25 @@ func (r *rounds) pulses(ctx context.Context) {
 	}
 }
 
-// hurry has the RightSizes of workloads looked at before all others.
+// hurry has the RightSizes of workloads looked at before all others. Their
+// namespaces are listed once each, as one late scrape may make a surprise of all.
 func (r *rounds) hurry(ctx context.Context, surprised []recommender.Workload) {
+	type target struct{ kind, name string }
+	in := map[string]map[target]bool{}
 	for _, w := range surprised {
+		if in[w.Namespace] == nil {
+			in[w.Namespace] = map[target]bool{}
+		}
+		in[w.Namespace][target{w.Kind, w.Name}] = true
+	}
+	for namespace, targets := range in {
 		var named v1alpha1.RightSizeList
-		if err := r.reader.List(ctx, &named, client.InNamespace(w.Namespace), client.UnsafeDisableDeepCopy); err != nil {
-			r.log.Error(err, "list RightSizes", "namespace", w.Namespace)
+		if err := r.reader.List(ctx, &named, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+			r.log.Error(err, "list RightSizes", "namespace", namespace)
 			continue
 		}
 		for i := range named.Items {
-			if ref := named.Items[i].Spec.TargetRef; ref.Kind == w.Kind && ref.Name == w.Name {
+			if ref := named.Items[i].Spec.TargetRef; targets[target{ref.Kind, ref.Name}] {
 				r.queues[0].add(prioritySurprise, 0, reconcile.Request{NamespacedName: keyOf(&named.Items[i])})
 			}
 		}

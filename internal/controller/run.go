@@ -34,6 +34,7 @@ import (
 	"github.com/rightsize-dev/rightsize/actuator/kube"
 	"github.com/rightsize-dev/rightsize/api/v1alpha1"
 	"github.com/rightsize-dev/rightsize/internal/history"
+	"github.com/rightsize-dev/rightsize/internal/telemetry"
 	"github.com/rightsize-dev/rightsize/recommender"
 )
 
@@ -71,7 +72,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	p.step, p.data = step, &data{history: history.New(read, history.Options{ScrapeInterval: o.Pulse})}
+	p.step, p.data = step, &data{history: history.New(read, history.Options{
+		ScrapeInterval: o.Pulse, Surprised: func(quantity string) { p.metrics.count(telemetry.Surprises, quantity) },
+	})}
 	if p.tracing, err = newTracing(ctx, o.Version, o.Role); err != nil {
 		return err
 	}
@@ -105,10 +108,16 @@ func (p *program) prepare(ctx context.Context) error {
 	}
 	p.world = &world{
 		cached: p.manager.GetCache(), live: p.manager.GetClient(), caches: p.manager.GetCache(), mapper: p.manager.GetRESTMapper(),
-		wide: len(p.options.Namespaces) == 0, served: map[schema.GroupVersionKind]bool{},
+		served: map[schema.GroupVersionKind]bool{},
 	}
 	if p.world.nodesReadable, err = p.readable(ctx, &corev1.NodeList{}); err != nil {
 		return err
+	}
+	if p.world.nodesReadable && len(p.options.Namespaces) == 0 {
+		p.world.loads = newLoads()
+		if err := p.world.loads.follow(ctx, p.manager.GetCache()); err != nil {
+			return fmt.Errorf("watch pods: %w", err)
+		}
 	}
 	if err := p.warm(ctx); err != nil {
 		return err

@@ -26,8 +26,8 @@ import (
 	"github.com/rightsize-dev/rightsize/internal/snapshot"
 )
 
-// nodesFor is how long what pods take of nodes is kept: adding it up goes over
-// all pods of the cluster.
+// nodesFor is how long a list of the nodes is kept: a decision is about one of
+// thousands of workloads that have them in common.
 const nodesFor = 10 * time.Second
 
 // world is what the API server knows, from caches where there are any.
@@ -37,9 +37,10 @@ type world struct {
 	live   client.Client
 	caches cache.Cache
 	mapper meta.RESTMapper
-	// nodesReadable says that nodes may be read, wide that pods of every
-	// namespace are cached, so that what is free on a node is known.
-	nodesReadable, wide bool
+	// nodesReadable says that nodes may be read, loads what pods take of them; nil
+	// where not those of every namespace are cached, so that it is not known.
+	nodesReadable bool
+	loads         *loads
 
 	mu       sync.Mutex
 	features actuator.Features
@@ -320,21 +321,17 @@ func (w *world) allNodes(ctx context.Context) ([]snapshot.Node, error) {
 	if err := w.list(ctx, &nodes, ""); err != nil {
 		return nil, err
 	}
-	byNode := map[string][]*corev1.Pod{}
-	if w.wide {
-		var pods corev1.PodList
-		if err := w.list(ctx, &pods, ""); err != nil {
+	var taken map[string]snapshot.Load
+	if w.loads != nil {
+		var err error
+		if taken, err = w.loads.all(ctx); err != nil {
 			return nil, err
-		}
-		for i := range pods.Items {
-			p := &pods.Items[i]
-			byNode[p.Spec.NodeName] = append(byNode[p.Spec.NodeName], p)
 		}
 	}
 	out := make([]snapshot.Node, 0, len(nodes.Items))
 	for i := range nodes.Items {
 		n := &nodes.Items[i]
-		out = append(out, snapshot.Node{Node: n, Load: snapshot.LoadOf(byNode[n.Name])})
+		out = append(out, snapshot.Node{Node: n, Load: taken[n.Name]})
 	}
 	w.nodes, w.nodesAt = out, time.Now()
 	return out, nil

@@ -78,11 +78,16 @@ func (s *Store) readEvidence(ctx context.Context, at time.Time) error {
 	defer s.mu.Unlock()
 	s.evidenceAt = to
 	for w, minutes := range read {
-		all := slices.Clone(s.evidence[w])
+		minutes = minutes[max(0, len(minutes)-evidenceKept):]
+		all := s.evidence[w]
+		if all == nil {
+			all = make([]minute, 0, evidenceKept)
+		}
+		all = slices.Delete(all, 0, max(0, len(all)+len(minutes)-evidenceKept)) // In place: there are as many next minute.
 		for _, m := range minutes {
 			all = append(all, packed(m))
 		}
-		s.evidence[w] = slices.Clone(all[max(0, len(all)-evidenceKept):])
+		s.evidence[w] = all
 	}
 	for w, minutes := range s.evidence { // Those of whom nothing is heard any more.
 		if to.Unix()-minutes[len(minutes)-1].at > evidenceKept*60 {

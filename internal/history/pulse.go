@@ -15,9 +15,12 @@ import (
 
 const (
 	// surpriseLevel is the quantile of the maximum up to now that a newest value
-	// has to exceed, and surpriseShare by how much, as rates over a minute vary
-	// more than those over five.
-	surpriseLevel, surpriseShare = 0.95, 0.05
+	// has to exceed, and surpriseShare by how much. Rates over four scrapes are off by
+	// a tenth where the first or the last comes late by three tenths of an interval,
+	// for all that is scraped from one place at a time; what sizes are for is more than
+	// a tenth above what is used.
+	surpriseLevel                   = 0.95
+	surpriseShare, surpriseOfMemory = 0.1, 0.05
 	// Below these amounts nothing is a surprise: 10 milli-CPU, 4 MiB, a tenth of
 	// a request a second.
 	surpriseCPU, surpriseMemory, surpriseDemand = 0.01, 4 << 20, 0.1
@@ -60,7 +63,7 @@ func expectedSpans() []time.Duration {
 	return []time.Duration{5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour}
 }
 
-// Names of quantities.
+// Names of quantities; those of containers have their name behind the slash.
 const (
 	ofCPU     = "cpu/"
 	ofMemory  = "memory/"
@@ -163,8 +166,19 @@ func (s *Store) surprises(newest map[recommender.Workload]*collector.Newest) []r
 	s.newest = newest
 	var surprised []recommender.Workload
 	for w := range newest {
-		if e := s.expected[w]; e != nil && e.surprised(pooled(newest, w, e.with)) {
+		e := s.expected[w]
+		if e == nil {
+			continue
+		}
+		found := e.surprised(pooled(newest, w, e.with))
+		if len(found) > 0 {
 			surprised = append(surprised, w)
+		}
+		for _, name := range found {
+			if s.options.Surprised != nil {
+				quantity, _, _ := strings.Cut(name, "/")
+				s.options.Surprised(quantity)
+			}
 		}
 	}
 	sortWorkloads(surprised)
@@ -201,36 +215,36 @@ func sortWorkloads(w []recommender.Workload) {
 	slices.SortFunc(w, func(a, b recommender.Workload) int { return strings.Compare(a.String(), b.String()) })
 }
 
-// surprised says whether anything is to be told of, and notes it.
-func (e *expectation) surprised(n *collector.Newest) bool {
-	worse := false
-	tell := func(name string, v, expected, least float64) {
-		if v <= expected*(1+surpriseShare) || v-expected < least || v <= e.told[name]*(1+againShare) {
+// surprised names what is to be told of, and notes it.
+func (e *expectation) surprised(n *collector.Newest) []string {
+	var found []string
+	tell := func(name string, v, expected, share, least float64) {
+		if v <= expected*(1+share) || v-expected < least || v <= e.told[name]*(1+againShare) {
 			return
 		}
 		e.told[name] = v
-		worse = true
+		found = append(found, name)
 	}
 	for container, v := range n.CPU {
 		if expected, ok := e.at(ofCPU+container, n.At); ok {
-			tell(ofCPU+container, v, expected, surpriseCPU)
+			tell(ofCPU+container, v, expected, surpriseShare, surpriseCPU)
 		}
 	}
 	for container, v := range n.Memory {
 		if expected, ok := e.at(ofMemory+container, n.At); ok {
-			tell(ofMemory+container, v, expected, surpriseMemory)
+			tell(ofMemory+container, v, expected, surpriseOfMemory, surpriseMemory)
 		}
 	}
 	for container, v := range n.OOMKills {
-		tell(ofOOM+container, v, 0, 1)
+		tell(ofOOM+container, v, 0, 0, 1)
 	}
 	if expected, ok := e.at(ofDemand, n.At); ok {
-		tell(ofDemand, n.Signals[e.demand], expected, surpriseDemand)
+		tell(ofDemand, n.Signals[e.demand], expected, surpriseShare, surpriseDemand)
 	}
 	for _, k := range e.queues {
-		tell(ofBacklog, n.Signals[k], e.backlog, backlogLeast)
+		tell(ofBacklog, n.Signals[k], e.backlog, surpriseShare, backlogLeast)
 	}
-	return worse
+	return found
 }
 
 // renew puts the newest values into a snapshot: as the last and recent ones of

@@ -23,6 +23,9 @@ type Options struct {
 	// ScrapeInterval is that of the metrics, zero means 15 s. Pulse looks at the
 	// last four scrapes.
 	ScrapeInterval time.Duration
+	// Surprised, if set, is told of each surprise that Pulse finds: cpu, memory, oom,
+	// demand or backlog.
+	Surprised func(quantity string)
 }
 
 // pulseWindow is the window of the rates of Pulse.

@@ -40,6 +40,16 @@ func LoadOf(pods []*corev1.Pod) Load {
 	return l
 }
 
+// More is the load with another on top of it.
+func (l Load) More(o Load) Load {
+	return Load{Requests: l.Requests.Add(o.Requests), Daemons: l.Daemons.Add(o.Daemons)}
+}
+
+// Less is the load without another that is part of it.
+func (l Load) Less(o Load) Load {
+	return Load{Requests: minus(l.Requests, o.Requests), Daemons: minus(l.Daemons, o.Daemons)}
+}
+
 // reservedBy is what the scheduler counts for a pod.
 func reservedBy(p *corev1.Pod) recommender.Resources {
 	return sizeOf(resourcehelper.PodRequests(p, resourcehelper.PodResourcesOptions{

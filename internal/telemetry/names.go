@@ -44,6 +44,7 @@ const (
 	LabelBudget    = "budget"
 	LabelVersion   = "version"
 	LabelRole      = "role"
+	LabelQuantity  = "quantity"
 )
 
 // Names of metrics about one RightSize.
@@ -76,6 +77,7 @@ const (
 	Frozen           = "rightsize_frozen"
 	Queries          = "rightsize_prometheus_queries_total"
 	QueryDuration    = "rightsize_prometheus_query_duration_seconds"
+	Surprises        = "rightsize_surprises_total"
 	BuildInfo        = "rightsize_build_info"
 )
 
@@ -147,6 +149,11 @@ func programMetrics() []Metric {
 		{Queries, Counter, []string{LabelResult}, "Queries to Prometheus: result ok, partial, retried, failed."},
 		{Rollbacks, Counter, []string{LabelGuard}, "Changes taken back, by the guard that found them harmful."},
 		{RoundDuration, Gauge, nil, "Time of the last full round over all RightSizes, in seconds."},
+		{
+			Surprises, Counter,
+			[]string{LabelQuantity},
+			"Workloads looked at before their time, since a quantity was above what was foretold: cpu, memory, oom, demand, backlog.",
+		},
 		{Workloads, Gauge, []string{LabelMode}, "Number of RightSizes by mode."},
 	}
 }
@@ -173,6 +180,8 @@ func KnownLabels(name string) [][]string {
 		return single("Hold", "Resize", "Scale", "ResizeAndScale", "InsufficientData")
 	case Queries:
 		return single("ok", "partial", "retried", "failed")
+	case Surprises:
+		return single("cpu", "memory", "oom", "demand", "backlog")
 	case Rollbacks:
 		return single("OOMKills", "Restarts", "Throttling", "Latency", "ServerErrors", "ClientErrors")
 	case Changes:

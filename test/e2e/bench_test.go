@@ -56,7 +56,8 @@ func benchCluster(b *testing.B, n int) {
 	b.Helper()
 	c := start(b, shape{nodes: n*benchPods/100 + 1, nodeCPU: "64", nodeMemory: "256Gi", scrapeInterval: benchScrape})
 	c.helm.Run("install", release, chartDir, "--namespace", system, "--create-namespace", "--wait", "--timeout", "60s",
-		"--values", c.helm.Values("values.yaml", fmt.Sprintf("config: {prometheus: {url: %q, rate_window: %s}}\n", c.prometheus.URL, model.Duration(benchWindow))))
+		"--values", c.helm.Values("values.yaml", fmt.Sprintf(
+			"config: {prometheus: {url: %q, rate_window: %s}}\nextraArgs: [--pulse-interval=%s]\n", c.prometheus.URL, model.Duration(benchWindow), benchScrape)))
 	began := time.Now()
 	c.benchFleet(b, n)
 	b.Logf("%d workloads with %d pods are there after %v", n, n*benchPods, time.Since(began).Round(time.Second))
@@ -66,7 +67,7 @@ func benchCluster(b *testing.B, n int) {
 	p := c.run(b, release, true)
 	total := func() float64 { return float64(p.status(b, "VmRSS")) }
 	eventually(b, 30*time.Minute, "every RightSize has a recommendation", func() error {
-		time.Sleep(5 * time.Second) // Asked rarely: of thousands of RightSizes it has much to tell.
+		time.Sleep(15 * time.Second) // Asked rarely: of thousands of RightSizes it has much to tell.
 		if done, _ := p.metric(b, telemetry.Condition, "type=RecommendationAvailable", "status=True"); int(done) < n {
 			return fmt.Errorf("%v of %d", done, n)
 		}

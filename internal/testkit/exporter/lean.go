@@ -24,7 +24,7 @@ func (l *Lean) History() *server.History {
 		t := totals{from: l.From, interval: l.Interval}
 		for at := l.From; !at.After(l.To); at = at.Add(l.Interval) {
 			rate := a.Demand(at)
-			t.add(rate, a.wants(rate).CPUCores, 0)
+			t.add(rate, a.wants(rate).CPUCores+float64(l.Pods-1)*a.IdleCPU, 0)
 		}
 		rs := a.Name + "-" + pastHash
 		ksm := []string{"job", "kube-state-metrics", "namespace", a.Namespace}
