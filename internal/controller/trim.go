@@ -1,8 +1,10 @@
 package controller
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"unique"
@@ -63,7 +65,11 @@ func trimContainers(in []corev1.Container) []corev1.Container {
 		c.Resources.Requests, c.Resources.Limits = sameList(c.Resources.Requests), sameList(c.Resources.Limits)
 		out[i] = corev1.Container{Name: once(c.Name), Resources: c.Resources, ResizePolicy: c.ResizePolicy, RestartPolicy: c.RestartPolicy}
 	}
-	return out
+	var key strings.Builder
+	for i := range out {
+		key.WriteString(out[i].String())
+	}
+	return commonContainers.same(key.String(), out)
 }
 
 func trimStatuses(in []corev1.ContainerStatus) []corev1.ContainerStatus {
@@ -96,6 +102,9 @@ var (
 	commonOwners common[[]metav1.OwnerReference]
 	// commonTolerations are mostly the two that every pod has.
 	commonTolerations common[[]corev1.Toleration]
+	commonContainers  common[[]corev1.Container]
+	// commonTrees are parts of objects without a type.
+	commonTrees common[any]
 )
 
 // common gives equal values one place in memory.
@@ -211,66 +220,124 @@ func trimTarget(in any) (any, error) {
 	if !ok {
 		return in, nil
 	}
-	var scalers []metav1.ManagedFieldsEntry
-	for _, f := range o.GetManagedFields() {
-		counts := f.FieldsV1 != nil && strings.Contains(f.FieldsV1.GetRawString(), replicasField)
-		if f.Subresource == "scale" || counts && f.Subresource == "" {
-			f.FieldsV1 = nil
-			if counts {
-				f.FieldsV1 = metav1.NewFieldsV1(`{"f:spec":{` + replicasField + `:{}}}`) // All the others take 10 KB of a Deployment.
-			}
-			scalers = append(scalers, f)
-		}
-	}
-	o.SetManagedFields(scalers)
+	o.SetManagedFields(scalers(o.GetManagedFields()))
 	annotations := o.GetAnnotations()
 	delete(annotations, corev1.LastAppliedConfigAnnotation)
 	if len(annotations) == 0 {
 		annotations = nil
 	}
 	o.SetAnnotations(annotations)
-	unstructured.RemoveNestedField(o.Object, "status", "conditions")
+	if _, there, err := unstructured.NestedFieldNoCopy(o.Object, "status", "conditions"); there && err == nil {
+		unstructured.RemoveNestedField(o.Object, "status", "conditions")
+	}
 	for _, path := range [][]string{{"spec", "template", "spec"}, {"spec", "jobTemplate", "spec", "template", "spec"}} {
 		spec, found, err := unstructured.NestedFieldNoCopy(o.Object, path...)
 		if m, isMap := spec.(map[string]any); found && err == nil && isMap {
 			trimTemplate(m)
 		}
 	}
-	for k, v := range o.Object {
-		if k != "metadata" {
-			o.Object[k] = compact(v)
-		}
-	}
+	compactObject(o.Object)
 	return o, nil
 }
 
-// compact holds what is in an object without a type anew: as decoded, each name of a
-// field is held once for each object, and maps are larger than what is left in
-// them.
-func compact(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for k, inner := range v {
-			out[once(k)] = compact(inner)
+// scalers are the managed fields of who scales an object.
+func scalers(all []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntry {
+	var kept []metav1.ManagedFieldsEntry
+	for _, f := range all {
+		counts := f.FieldsV1 != nil && strings.Contains(f.FieldsV1.GetRawString(), replicasField)
+		if f.Subresource == "scale" || counts && f.Subresource == "" {
+			f.FieldsV1 = nil
+			if counts {
+				f.FieldsV1 = metav1.NewFieldsV1(`{"f:spec":{` + replicasField + `:{}}}`) // All the others take 10 KB of a Deployment.
+			}
+			kept = append(kept, f)
 		}
-		return out
-	case []any:
-		for i := range v {
-			v[i] = compact(v[i])
-		}
-		return v
-	case string:
-		return once(v)
 	}
-	return v
+	return kept
 }
 
+// compactObject does so with what an object has. What is not a list or a map in its
+// metadata is its own: its name, UID and version.
+func compactObject(o map[string]any) {
+	for k, v := range o {
+		inner, is := v.(map[string]any)
+		if k != "metadata" || !is {
+			o[k] = compact(v)
+			continue
+		}
+		own := make(map[string]any, len(inner))
+		for k, v := range inner {
+			switch v.(type) {
+			case map[string]any, []any:
+				own[once(k)] = compact(v)
+			default:
+				own[once(k)] = v
+			}
+		}
+		o[k] = own
+	}
+}
+
+// compact holds what is in an object without a type anew, in one place with what
+// equals it: as decoded, each name of a field is held once for each object, maps are
+// larger than what is left in them, and thousands of Deployments have the same
+// strategy, template and managed fields.
+func compact(v any) any {
+	out, _, _ := oneTree(v)
+	return out
+}
+
+// sharedMost is how long a value may be, as text, to be looked for among others.
+const sharedMost = 512
+
+// oneTree is a value in one place with its equals, and what it is as text; false
+// where it is too long to be looked for.
+func oneTree(v any) (out any, text string, short bool) {
+	var key strings.Builder
+	short = true
+	add := func(name string, v any) any {
+		inner, text, ok := oneTree(v)
+		if short = short && ok; short {
+			key.WriteString(name + ":" + text + ",")
+			short = key.Len() <= sharedMost
+		}
+		return inner
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		key.WriteByte('{')
+		m := make(map[string]any, len(v))
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			m[once(k)] = add(k, v[k])
+		}
+		out = m
+	case []any:
+		key.WriteByte('[')
+		l := make([]any, len(v))
+		for i := range v {
+			l[i] = add("", v[i])
+		}
+		out = l
+	case string:
+		return once(v), strconv.Quote(v), true
+	default:
+		return v, fmt.Sprintf("%T %v", v, v), true
+	}
+	if !short {
+		return out, "", false
+	}
+	return commonTrees.same(key.String(), out), key.String(), true
+}
+
+// trimTemplate drops fields that are there, since what is trimmed already may be
+// shared.
 func trimTemplate(spec map[string]any) {
 	for _, k := range []string{
 		"volumes", "securityContext", "imagePullSecrets", "hostAliases", "dnsConfig", "dnsPolicy", "schedulerName", "terminationGracePeriodSeconds",
 	} {
-		delete(spec, k)
+		if _, there := spec[k]; there { //nolint:staticcheck // S1033: to delete nothing is a write all the same.
+			delete(spec, k)
+		}
 	}
 	for _, list := range []string{"containers", "initContainers"} {
 		containers, ok := spec[list].([]any)

@@ -117,3 +117,50 @@ func TestTrimTarget(t *testing.T) {
 		t.Errorf("left are %s", got)
 	}
 }
+
+// Parts of targets that are equal are held once, others apart, whatever their type.
+func TestTrimmedTargetsShare(t *testing.T) {
+	t.Parallel()
+	trimmed := func(name string, replicas any, surge string) map[string]any {
+		o := &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": name, "labels": map[string]any{"team": "a"}},
+			"spec": map[string]any{
+				"replicas": replicas, "selector": map[string]any{"matchLabels": map[string]any{"app": name}},
+				"strategy": map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{"maxSurge": surge}},
+				"long":     []any{strings.Repeat(name, sharedMost)},
+			},
+		}}
+		for range 2 { // What is trimmed already stays as it is.
+			if _, err := trimTarget(o); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return o.Object
+	}
+	at := func(o map[string]any, path ...string) uintptr {
+		v, there, err := unstructured.NestedFieldNoCopy(o, path...)
+		if !there || err != nil {
+			t.Fatalf("no %v in %v: %v", path, o, err)
+		}
+		return reflect.ValueOf(v).Pointer()
+	}
+	a, b, other := trimmed("a", int64(1), "1"), trimmed("b", int64(1), "1"), trimmed("c", int64(1), "25%")
+	for _, path := range [][]string{{"spec", "strategy"}, {"metadata", "labels"}} {
+		if at(a, path...) != at(b, path...) {
+			t.Errorf("%v is held twice", path)
+		}
+	}
+	if at(a, "spec", "selector") == at(b, "spec", "selector") || at(a, "spec", "strategy") == at(other, "spec", "strategy") {
+		t.Error("what is not equal is held once")
+	}
+	if got, _, _ := unstructured.NestedString(other, "spec", "strategy", "rollingUpdate", "maxSurge"); got != "25%" {
+		t.Errorf("the surge is %s", got)
+	}
+	one, text, _ := oneTree(map[string]any{"n": int64(1)})
+	if other, otherText, _ := oneTree(map[string]any{"n": "1"}); text == otherText || reflect.DeepEqual(one, other) {
+		t.Errorf("%v and %v are taken for equal", one, other)
+	}
+	if l := a["spec"].(map[string]any)["long"].([]any); l[0] != strings.Repeat("a", sharedMost) {
+		t.Errorf("what is long is left as %v", l)
+	}
+}
