@@ -14,7 +14,7 @@ const (
 	// costs to change them, as many would cost keepAtMost times as much: one
 	// change of the number of pods, as they are, is less than a resize of each.
 	keepReplicas = 0.05
-	keepAtMost   = 1.5
+	keepAtMost   = 1.1
 )
 
 // lasting lists the spans for which a decision may be made, ascending: from
@@ -66,7 +66,7 @@ func (n need) lasting(d *draft, span time.Duration) need {
 		return d.ahead(d.s.Demand, span, level)
 	})
 	if n.patient {
-		rate = d.within(d.s.Demand.Forecast, span, 0.5)
+		rate = d.within(d.s.Demand.Forecast, span, d.patientLevel())
 	}
 	rate += n.waiting
 	n.rate, n.rateAhead = max(n.rate, rate), max(n.rateAhead, rate)
@@ -74,6 +74,23 @@ func (n need) lasting(d *draft, span time.Duration) need {
 		n.containers[n.main].raise(d.s.Demand.Relation.PerUnit * rate * n.part)
 	}
 	return n
+}
+
+// What patient items need goes by what waits, minute by minute, and is more than
+// the median half of the time. Where to resize all pods costs more than restless
+// hours, what is to last is sized for the quantile patientSure of the maximum.
+const (
+	restless    = 0.25
+	patientSure = 0.8
+)
+
+// patientLevel is the quantile of the maximum within a span that patient items are
+// sized for.
+func (d *draft) patientLevel() float64 {
+	if d.s.Policy.ChangeHours*float64(max(1, d.s.Replicas.Desired)) > restless {
+		return patientSure
+	}
+	return 0.5
 }
 
 // lastingQuantile is the level that a quantity's need is expected to reach

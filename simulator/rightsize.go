@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"slices"
 	"time"
 
 	"github.com/rightsize-dev/rightsize/forecaster"
@@ -85,6 +86,9 @@ type rightsizer struct {
 	covered                  float64   // What the last decision was made for.
 	reasons                  []recommender.Reason
 	oomKills                 int
+	// fewer is the number of pods that there will be when those that stay have
+	// grown, 0 where none wait for that.
+	fewer int
 }
 
 func newRightsizer(o RightsizeOptions, s Setup) *rightsizer {
@@ -97,7 +101,9 @@ func (r *rightsizer) Decide(o Observation) Action {
 	r.oomKills += o.OOMKills
 	load := r.load(o)
 	if o.Now.Before(r.nextDecide) && load <= r.covered && o.OOMKills == 0 {
-		return o.Keep()
+		a := o.Keep()
+		r.scaleDown(o, &a)
+		return a
 	}
 	r.nextDecide = o.Now.Add(r.o.Every)
 	snapshot := r.snapshot(o)
@@ -145,11 +151,48 @@ func (r *rightsizer) action(o Observation, d recommender.Decision) Action {
 	if d.Action == recommender.ActionNone || len(d.Containers) == 0 {
 		return a
 	}
-	a.Replicas = d.DesiredReplicas
 	if target := d.Containers[0].Target; target != o.Template {
 		a.ResizeTo(o, target)
 	}
+	if r.fewer = d.DesiredReplicas; r.fewer >= o.Desired {
+		a.Replicas, r.fewer = r.fewer, 0
+	}
+	r.scaleDown(o, &a)
 	return a
+}
+
+// scaleDown takes pods away, as the actuator does: only as many as the others can
+// do without, whichever of them stay, by what they have in force.
+func (r *rightsizer) scaleDown(o Observation, a *Action) {
+	if r.fewer <= 0 || r.fewer >= o.Desired {
+		return
+	}
+	pods := float64(r.fewer)
+	a.Replicas = max(r.fewer,
+		enough(o, pods*a.Template.CPU.Cores(), func(s recommender.Resources) float64 { return s.CPU.Cores() }),
+		enough(o, pods*float64(a.Template.Memory), func(s recommender.Resources) float64 { return float64(s.Memory) }))
+	if a.Replicas == r.fewer {
+		r.fewer = 0
+	}
+}
+
+// enough is how many of the smallest ready pods it takes to have what is needed,
+// all where they do not.
+func enough(o Observation, need float64, of func(recommender.Resources) float64) int {
+	var sizes []float64
+	for _, p := range o.Pods {
+		if p.Ready {
+			sizes = append(sizes, min(of(p.Requests), of(p.Wanted)))
+		}
+	}
+	slices.Sort(sizes)
+	sum := 0.0
+	for i, s := range sizes {
+		if sum += s; sum >= need*(1-1e-9) {
+			return i + 1
+		}
+	}
+	return o.Desired
 }
 
 // snapshot is everything but the history.

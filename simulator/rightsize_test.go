@@ -105,3 +105,30 @@ func TestTracks(t *testing.T) {
 		t.Errorf("newest figures %+v", u)
 	}
 }
+
+// TestPodsGoLast: pods are taken away only as others have in force what those are
+// to have that stay, whichever of them stay.
+func TestPodsGoLast(t *testing.T) {
+	t.Parallel()
+	small, large := recommender.Resources{CPU: 1000, Memory: 1 << 30}, recommender.Resources{CPU: 2000, Memory: 2 << 30}
+	pod := func(has, wants recommender.Resources) PodObservation {
+		return PodObservation{Ready: true, Requests: has, Wanted: wants}
+	}
+	starting := PodObservation{Requests: large, Wanted: large}
+	for name, tc := range map[string]struct {
+		pods []PodObservation
+		want int
+	}{
+		"none has grown":     {[]PodObservation{pod(small, large), pod(small, large), pod(small, large), pod(small, large)}, 4},
+		"some have":          {[]PodObservation{pod(large, large), pod(large, large), pod(small, large), pod(small, large)}, 3},
+		"all have":           {[]PodObservation{pod(large, large), pod(large, large), pod(large, large), pod(large, large)}, 2},
+		"they shrink":        {[]PodObservation{pod(large, small), pod(large, small), pod(large, small), pod(large, small)}, 4},
+		"of those not ready": {[]PodObservation{pod(large, large), starting, starting, starting}, 4},
+	} {
+		r := &rightsizer{fewer: 2}
+		a := Action{Replicas: 4, Template: large}
+		if r.scaleDown(Observation{Desired: 4, Template: large, Pods: tc.pods}, &a); a.Replicas != tc.want || (r.fewer == 0) != (tc.want == 2) {
+			t.Errorf("%s: %d of 4 pods stay, and %d wait to be the number; want %d", name, a.Replicas, r.fewer, tc.want)
+		}
+	}
+}

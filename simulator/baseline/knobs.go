@@ -129,7 +129,7 @@ func krrKnobs() []Knob {
 func riskAndChange() []Knob {
 	var out []Knob
 	for _, risk := range []float64{0.005, 0.05, 0.2, 0.5} {
-		for _, hours := range []float64{0.02, 0.1, 0.5, 2} {
+		for _, hours := range []float64{0.02, 0.1, 0.3, 0.8, 2} {
 			out = append(out, Knob{
 				fmt.Sprintf("risk %v, change %v h", risk, hours),
 				simulator.Settings{"risk": risk, "changeHours": hours},
