@@ -31,6 +31,8 @@ type Archive struct {
 	maxBytes int64
 	// turn counts the measurements of users' queries.
 	turn atomic.Int64
+	// loans are what series are lent in.
+	loans sync.Pool
 
 	// reading is held by the one who reads; what follows is theirs.
 	reading sync.Mutex

@@ -72,6 +72,58 @@ func (x *collection) newestOwners() map[recommender.Workload]recommender.Workloa
 
 // Workload puts one workload together; false where there is none.
 func (a *Archive) Workload(w recommender.Workload) (Workload, bool) {
+	return assembly{Archive: a}.workload(w)
+}
+
+// With has a function look at one workload; false where there is none. Its series
+// are lent: they hold other values once the function has returned, and what is kept
+// of them has to be copied. That saves 200 KB a look.
+func (a *Archive) With(w recommender.Workload, look func(Workload)) bool {
+	l, ok := a.loans.Get().(*loan)
+	if !ok {
+		l = &loan{}
+	}
+	defer func() {
+		l.back()
+		a.loans.Put(l)
+	}()
+	out, ok := assembly{a, l}.workload(w)
+	if ok {
+		look(out)
+	}
+	return ok
+}
+
+// loan is the room that the series of one workload are lent.
+type loan struct{ taken, free [][]float64 }
+
+// take is room for n values and one more; of its own where nothing is lent.
+func (l *loan) take(n int) []float64 {
+	if l == nil {
+		return make([]float64, n, n+1)
+	}
+	var room []float64
+	if last := len(l.free) - 1; last >= 0 {
+		room, l.free = l.free[last], l.free[:last]
+	}
+	if cap(room) <= n {
+		room = make([]float64, n, n+1)
+	}
+	l.taken = append(l.taken, room)
+	return room[:n]
+}
+
+// back takes back what was lent.
+func (l *loan) back() { l.free, l.taken = append(l.free, l.taken...), l.taken[:0] }
+
+// assembly puts workloads together from an archive, in room that is lent or, where
+// there is no loan, of their own.
+type assembly struct {
+	*Archive
+	loan *loan
+}
+
+func (a assembly) workload(w recommender.Workload) (Workload, bool) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	if _, ok := slices.BinarySearchFunc(a.ids, w, compareWorkloads); !ok {
@@ -132,7 +184,7 @@ func (a *Archive) names(w recommender.Workload) []string {
 }
 
 // history is one series; it has no values where none of them is known.
-func (a *Archive) history(table string, k key) forecaster.Series {
+func (a assembly) history(table string, k key) forecaster.Series {
 	g := a.grids.of(a.kinds[table].kind)
 	out := forecaster.Series{Start: g.start(), Step: g.step}
 	for _, v := range a.shelf[k.workload] {
@@ -141,14 +193,15 @@ func (a *Archive) history(table string, k key) forecaster.Series {
 		}
 		first := g.number()
 		if start, last, ok := v.series.Range(); ok && last >= first && start < first+int64(g.n) {
-			out.Values = v.series.Get(first, g.n)
+			out.Values = a.loan.take(g.n)
+			v.series.Read(first, out.Values)
 		}
 		break
 	}
 	return out
 }
 
-func (a *Archive) container(w, raw recommender.Workload, name string) Container {
+func (a assembly) container(w, raw recommender.Workload, name string) Container {
 	k, now := key{w, name}, a.now.newest[raw].of(name)
 	c := Container{
 		Name: name, Requests: now.requests, Limits: now.limits, GPUs: now.gpus, Sidecar: now.sidecar,
@@ -172,7 +225,7 @@ func (a *Archive) container(w, raw recommender.Workload, name string) Container 
 
 // runtime are the figures of a container's language runtime. Series that name
 // no container are those of the only one there is.
-func (a *Archive) runtime(w, raw recommender.Workload, name string) map[string]forecaster.Series {
+func (a assembly) runtime(w, raw recommender.Workload, name string) map[string]forecaster.Series {
 	var out map[string]forecaster.Series
 	only := len(a.now.newest[raw].listed()) == 1
 	for _, spec := range a.catalog.Signals {
@@ -199,8 +252,9 @@ func (a *Archive) runtime(w, raw recommender.Workload, name string) map[string]f
 // events counts what several tables saw of a container. Within one step they
 // saw the same events, so the one that saw most counts. The times are the ends
 // of the first and of the last step with any.
-func (a *Archive) events(k key, tables ...string) (total int, first, last time.Time) {
-	values := make([]float64, a.grids.events.n+1) // The last is what came after the grid.
+func (a assembly) events(k key, tables ...string) (total int, first, last time.Time) {
+	values := a.loan.take(a.grids.events.n + 1) // The last is what came after the grid.
+	clear(values)
 	for _, table := range tables {
 		for i, v := range append(a.history(table, k).Values, a.rest[table].value(k)) {
 			if v > 0 {
@@ -238,7 +292,7 @@ func p90(values []float64) float64 {
 
 // signals are those of the catalogue that there is data for: the primary
 // demand first, the others in the order of the catalogue.
-func (a *Archive) signals(w recommender.Workload) []Signal {
+func (a assembly) signals(w recommender.Workload) []Signal {
 	var out []Signal
 	for _, spec := range a.catalog.Signals {
 		if spec.Role == RoleRuntime {

@@ -153,14 +153,16 @@ type Member struct {
 // values of Pulse where they are newer; false where there is no such workload.
 // The others serve a demand together with it; those of which nothing is known are
 // left out.
-func (s *Store) Snapshot(id recommender.Workload, now time.Time, p recommender.Policy, others ...Member) (recommender.Snapshot, bool) {
+func (s *Store) Snapshot(id recommender.Workload, now time.Time, p recommender.Policy, others ...Member) (snap recommender.Snapshot, ok bool) {
 	id, _ = s.archive.Find(id)
-	w, ok := s.archive.Workload(id)
-	if !ok {
-		return recommender.Snapshot{}, false
-	}
+	ok = s.archive.With(id, func(w collector.Workload) { snap = s.snapshot(w, now, p, others) })
+	return snap, ok
+}
+
+// snapshot is that of a workload whose series are lent.
+func (s *Store) snapshot(w collector.Workload, now time.Time, p recommender.Policy, others []Member) recommender.Snapshot {
 	w.Facts = snapshot.Facts(s.facts(), w.Facts)
-	options := []snapshot.Option{snapshot.Remembering(s.memo(id))}
+	options := []snapshot.Option{snapshot.Remembering(s.memo(w.ID))}
 	if !s.options.Full {
 		options = append(options, snapshot.Light())
 	}
@@ -173,7 +175,7 @@ func (s *Store) Snapshot(id recommender.Workload, now time.Time, p recommender.P
 		with = nil
 	}
 	s.mu.RLock()
-	n, m, source := pooled(s.newest, id, with), s.measured[id], s.source
+	n, m, source := pooled(s.newest, w.ID, with), s.measured[w.ID], s.source
 	s.mu.RUnlock()
 	if n != nil && !n.At.After(now) && now.Sub(n.At) < newestAge && n.At.After(s.archive.At()) {
 		renew(&snap, w, n)
@@ -182,7 +184,7 @@ func (s *Store) Snapshot(id recommender.Workload, now time.Time, p recommender.P
 	if m.fresh(now) {
 		raise(&snap, e, m, source)
 	}
-	return snap, true
+	return snap
 }
 
 // memo is that of a workload.

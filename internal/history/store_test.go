@@ -99,6 +99,8 @@ func TestSnapshotsAreThoseOfTheCLI(t *testing.T) {
 		Write(t, base, end.Add(-span-2*time.Hour), end, time.Minute)
 	c := newCollector(t, base, span)
 	store := history.New(c, history.Options{})
+	var kept []recommender.Snapshot
+	var texts [][]byte
 	for _, back := range []int{90, 85, 60, 55, 50, 0} {
 		at := end.Add(-time.Duration(back) * time.Minute)
 		if err := store.Refresh(t.Context(), at.Add(7*time.Second)); err != nil {
@@ -116,6 +118,7 @@ func TestSnapshotsAreThoseOfTheCLI(t *testing.T) {
 			if !ok || !bytes.Equal(asJSON(t, got), asJSON(t, want)) {
 				t.Fatalf("at -%d min the snapshots of %s differ (%v):\n%s\n%s", back, w.ID, ok, asJSON(t, got), asJSON(t, want))
 			}
+			kept, texts = append(kept, got), append(texts, asJSON(t, want))
 			var one, other recommender.Recommender
 			if a, b := asJSON(t, one.Decide(got)), asJSON(t, other.Decide(want)); !bytes.Equal(a, b) {
 				t.Errorf("decisions differ:\n%s\n%s", a, b)
@@ -123,6 +126,11 @@ func TestSnapshotsAreThoseOfTheCLI(t *testing.T) {
 			if got.Containers[0].CPU.Samples < 100 || got.Demand == nil {
 				t.Errorf("%d samples and demand %v are too little to compare", got.Containers[0].CPU.Samples, got.Demand)
 			}
+		}
+	}
+	for i, snap := range kept { // Nothing of them is in room that later ones were lent.
+		if got := asJSON(t, snap); !bytes.Equal(got, texts[i]) {
+			t.Errorf("a snapshot has become another:\n%s\nof\n%s", got, texts[i])
 		}
 	}
 }

@@ -140,11 +140,17 @@ func (s *Series) start() int64 {
 // Get returns n values from first on, NaN where there is none.
 func (s *Series) Get(first int64, n int) []float64 {
 	out := make([]float64, n)
+	s.Read(first, out)
+	return out
+}
+
+// Read puts values from first on into out, NaN where there is none.
+func (s *Series) Read(first int64, out []float64) {
 	for i := range out {
 		out[i] = math.NaN()
 	}
 	if !s.known {
-		return out
+		return
 	}
 	data := s.data
 	for _, b := range s.closed {
@@ -156,11 +162,10 @@ func (s *Series) Get(first int64, n int) []float64 {
 	last.flush()
 	read(block{first: s.first, n: s.n}, last.data, first, out)
 	for i := range int64(s.few) {
-		if at := s.first + int64(s.n) + i - first; at >= 0 && at < int64(n) {
+		if at := s.first + int64(s.n) + i - first; at >= 0 && at < int64(len(out)) {
 			out[at] = value(s.loose[i])
 		}
 	}
-	return out
 }
 
 // read puts what a block has into values from first on.
