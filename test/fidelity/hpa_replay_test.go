@@ -184,7 +184,9 @@ func (w *hpaWorkload) apply(ctx context.Context, saw *simulator.Observation) err
 	for i := range saw.Pods {
 		p := &saw.Pods[i]
 		alive[p.ID] = true
+		lock.Lock()
 		have := w.pods[p.ID]
+		lock.Unlock()
 		status := w.podStatus(p)
 		if have != nil && reflect.DeepEqual(have.Status, status) {
 			continue
@@ -214,19 +216,22 @@ func (w *hpaWorkload) apply(ctx context.Context, saw *simulator.Observation) err
 			return nil
 		})
 	}
+	var gone []int
 	lock.Lock()
 	for id := range w.pods {
-		if alive[id] {
-			continue
+		if !alive[id] {
+			gone = append(gone, id)
+			delete(w.pods, id)
 		}
+	}
+	lock.Unlock()
+	for _, id := range gone { // Without the lock, which those under way may wait for.
 		changed = true
 		g.Go(func() error {
 			now := int64(0)
 			return pods.Delete(ctx, podName(id), metav1.DeleteOptions{GracePeriodSeconds: &now})
 		})
-		delete(w.pods, id)
 	}
-	lock.Unlock()
 	err := g.Wait()
 	if changed {
 		time.Sleep(hpaSettle)
