@@ -49,7 +49,7 @@ func (l *loads) follow(ctx context.Context, caches cache.Cache) error {
 		return err
 	}
 	handler, err := pods.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-		AddFunc:    func(o any) { l.is(o) },
+		AddFunc:    l.is,
 		UpdateFunc: func(_, o any) { l.is(o) },
 		DeleteFunc: func(o any) {
 			if last, ok := o.(toolscache.DeletedFinalStateUnknown); ok {

@@ -31,7 +31,7 @@ func trimPod(in any) (any, error) {
 		return in, nil
 	}
 	p.ManagedFields, p.Finalizers = nil, nil
-	p.Namespace, p.Labels, p.OwnerReferences = once(p.Namespace), sameLabels(p.Labels), sameOwners(p.OwnerReferences)
+	p.Namespace, p.Labels, p.OwnerReferences = once(p.Namespace), sameLabels(p.Labels), sameSlice(&commonOwners, p.OwnerReferences)
 	kept := map[string]string{}
 	for k, v := range p.Annotations {
 		if k == corev1.MirrorPodAnnotationKey || strings.Contains(k, "rightsize.dev/") {
@@ -44,7 +44,7 @@ func trimPod(in any) (any, error) {
 	}
 	s := p.Spec
 	p.Spec = corev1.PodSpec{
-		NodeName: once(s.NodeName), NodeSelector: s.NodeSelector, Affinity: s.Affinity, Tolerations: sameTolerations(s.Tolerations), OS: s.OS,
+		NodeName: once(s.NodeName), NodeSelector: s.NodeSelector, Affinity: s.Affinity, Tolerations: sameSlice(&commonTolerations, s.Tolerations), OS: s.OS,
 		RestartPolicy: s.RestartPolicy, Overhead: s.Overhead, Resources: s.Resources, TopologySpreadConstraints: s.TopologySpreadConstraints,
 		ActiveDeadlineSeconds: s.ActiveDeadlineSeconds, Priority: s.Priority, SchedulingGates: s.SchedulingGates, ResourceClaims: s.ResourceClaims,
 		Containers: trimContainers(s.Containers), InitContainers: trimContainers(s.InitContainers),
@@ -65,11 +65,7 @@ func trimContainers(in []corev1.Container) []corev1.Container {
 		c.Resources.Requests, c.Resources.Limits = sameList(c.Resources.Requests), sameList(c.Resources.Limits)
 		out[i] = corev1.Container{Name: once(c.Name), Resources: c.Resources, ResizePolicy: c.ResizePolicy, RestartPolicy: c.RestartPolicy}
 	}
-	var key strings.Builder
-	for i := range out {
-		key.WriteString(out[i].String())
-	}
-	return commonContainers.same(key.String(), out)
+	return sameSlice(&commonContainers, out)
 }
 
 func trimStatuses(in []corev1.ContainerStatus) []corev1.ContainerStatus {
@@ -150,20 +146,16 @@ func sameLabels(l map[string]string) map[string]string {
 	return commonLabels.same(key.String(), l)
 }
 
-func sameOwners(all []metav1.OwnerReference) []metav1.OwnerReference {
+// sameSlice is a slice of generated types, whose strings say all of them.
+func sameSlice[T any, P interface {
+	*T
+	fmt.Stringer
+}](c *common[[]T], all []T) []T {
 	var key strings.Builder
 	for i := range all {
-		key.WriteString(all[i].String())
+		key.WriteString(P(&all[i]).String())
 	}
-	return commonOwners.same(key.String(), all)
-}
-
-func sameTolerations(all []corev1.Toleration) []corev1.Toleration {
-	var key strings.Builder
-	for i := range all {
-		key.WriteString(all[i].String())
-	}
-	return commonTolerations.same(key.String(), all)
+	return c.same(key.String(), all)
 }
 
 // trimConditions keeps those that are looked at: 700 bytes less a pod.
