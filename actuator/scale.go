@@ -1,7 +1,6 @@
 package actuator
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -93,24 +92,7 @@ func (p *planner) fewest(is, wants int) int {
 		}
 		cpu, memory = append(cpu, requests.CPU), append(memory, requests.Memory)
 	}
-	return max(wants, enough(cpu, p.need.CPU, is), enough(memory, p.need.Memory, is))
-}
-
-// enough is how many of the smallest amounts it takes to have what is needed,
-// otherwise if all do not.
-func enough[T cmp.Ordered](amounts []T, need T, otherwise int) int {
-	slices.Sort(amounts)
-	var sum, zero T
-	if need <= zero {
-		return 0
-	}
-	for i, a := range amounts {
-		sum += a
-		if sum >= need {
-			return i + 1
-		}
-	}
-	return otherwise
+	return max(wants, recommender.Enough(cpu, p.need.CPU, is), recommender.Enough(memory, p.need.Memory, is))
 }
 
 func (p *planner) scale(from, to int, code recommender.ReasonCode, message string) {

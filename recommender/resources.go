@@ -1,6 +1,10 @@
 package recommender
 
-import "math"
+import (
+	"cmp"
+	"math"
+	"slices"
+)
 
 // MilliCPU is an amount of CPU in thousandths of a core. Zero means none was
 // set.
@@ -79,4 +83,22 @@ func clampInt64(v, lo, hi int64) int64 {
 		v = min(v, hi)
 	}
 	return max(v, lo)
+}
+
+// Enough is how many of the smallest amounts, which it puts in order, it takes to
+// have what is needed, whichever are left: 0 where nothing is, otherwise if all of
+// them do not have it.
+func Enough[T cmp.Ordered](amounts []T, need T, otherwise int) int {
+	slices.Sort(amounts)
+	var sum, zero T
+	if need <= zero {
+		return 0
+	}
+	for i, a := range amounts {
+		sum += a
+		if sum >= need {
+			return i + 1
+		}
+	}
+	return otherwise
 }

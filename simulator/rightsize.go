@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"slices"
 	"time"
 
 	"github.com/rightsize-dev/rightsize/forecaster"
@@ -167,32 +166,19 @@ func (r *rightsizer) scaleDown(o Observation, a *Action) {
 	if r.fewer <= 0 || r.fewer >= o.Desired {
 		return
 	}
-	pods := float64(r.fewer)
-	a.Replicas = max(r.fewer,
-		enough(o, pods*a.Template.CPU.Cores(), func(s recommender.Resources) float64 { return s.CPU.Cores() }),
-		enough(o, pods*float64(a.Template.Memory), func(s recommender.Resources) float64 { return float64(s.Memory) }))
-	if a.Replicas == r.fewer {
-		r.fewer = 0
-	}
-}
-
-// enough is how many of the smallest ready pods it takes to have what is needed,
-// all where they do not.
-func enough(o Observation, need float64, of func(recommender.Resources) float64) int {
-	var sizes []float64
+	var cpu []recommender.MilliCPU
+	var memory []recommender.Bytes
 	for _, p := range o.Pods {
 		if p.Ready {
-			sizes = append(sizes, min(of(p.Requests), of(p.Wanted)))
+			cpu, memory = append(cpu, min(p.Requests.CPU, p.Wanted.CPU)), append(memory, min(p.Requests.Memory, p.Wanted.Memory))
 		}
 	}
-	slices.Sort(sizes)
-	sum := 0.0
-	for i, s := range sizes {
-		if sum += s; sum >= need*(1-1e-9) {
-			return i + 1
-		}
+	pods, need := r.fewer, a.Template
+	a.Replicas = max(pods, recommender.Enough(cpu, recommender.MilliCPU(pods)*need.CPU, o.Desired),
+		recommender.Enough(memory, recommender.Bytes(pods)*need.Memory, o.Desired))
+	if a.Replicas == pods {
+		r.fewer = 0
 	}
-	return o.Desired
 }
 
 // snapshot is everything but the history.
