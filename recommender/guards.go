@@ -17,6 +17,9 @@ const (
 	// crashLoop is how many restarts of a container within 10 minutes are a
 	// crash loop: the kubelet waits 10, 20 and 40 s before the first three.
 	crashLoop = 3
+	// surpriseFreeze is how long after a surprise sizes that are dear to change are
+	// not lowered.
+	surpriseFreeze = 10 * time.Minute
 	// oomFreeze is how long after a kill for want of memory nothing is lowered.
 	oomFreeze = 10 * time.Minute
 )
@@ -37,6 +40,8 @@ func guards() []guard {
 		guardOOM,          // a kill for want of memory a moment ago lowers nothing
 		guardOscillation,  // what went back and forth too often is not lowered
 		guardBehavior,     // recent wishes, tolerance and the policies of change
+		guardStarting,     // pods that start carry nothing yet: sizes of those that are ready are not lowered below the need
+		guardSurprise,     // a surprise a moment ago lowers no size that is dear to change
 		guardWithinReason, // small changes are not made
 		guardBudget,       // what the cluster's budget leaves no room for is held
 		guardAllowed,      // nothing that was kept or held exceeds what is allowed
@@ -123,6 +128,59 @@ func guardOOM(d *draft, z *sizer) {
 			d.hold(z, ReasonOOMFreeze, fmt.Sprintf("container %s was killed for want of memory %s ago: nothing is lowered", c.Name, span(ago)))
 			return
 		}
+	}
+}
+
+// guardStarting counts on ready pods alone. What is needed is shared out among
+// pods of which some carry nothing yet: while they start, no size is lowered with
+// which those that are ready would not carry the need. Where sizes are dear to
+// change, and the ready ones use all that they may, they get at once what carries
+// the need without the others, instead of a little more with each decision.
+func guardStarting(d *draft, z *sizer) {
+	r := d.s.Replicas
+	if r.Ready <= 0 || r.Ready >= d.chosen.replicas || z.n.perPod > 0 || z.n.patient {
+		return
+	}
+	before := d.podPrice()
+	changed := d.restless() && z.carryAlone(r.Ready)
+	if r.Ready < r.Desired && z.shortOf(option{replicas: r.Ready, sizes: d.chosen.sizes}) > growTolerance {
+		changed = d.keepSizes() || changed
+	}
+	if changed {
+		d.sizesKept(before, ReasonStarting,
+			fmt.Sprintf("%d of %d pods are ready and carry everything until the others do", r.Ready, d.chosen.replicas))
+	}
+}
+
+func (d *draft) sizesKept(before float64, code ReasonCode, message string) {
+	d.add(Reason{Code: code, Subject: "cost of a pod", Unit: d.currency() + "/h", Before: before, After: d.podPrice(), Message: message})
+}
+
+// carryAlone raises the CPU of containers that use all that they may to what that
+// many pods need of it, and says whether there was one.
+func (z *sizer) carryAlone(ready int) bool {
+	raised := false
+	for i, c := range z.d.s.Containers {
+		if !z.d.pegged(c) || !z.n.containers[i].known {
+			continue
+		}
+		if want := z.option(ready).sizes[i].CPU; want > z.d.chosen.sizes[i].CPU {
+			z.d.chosen.sizes[i].CPU, raised = want, true
+		}
+	}
+	return raised
+}
+
+// guardSurprise lowers nothing right after a surprise where to change every pod
+// again would cost more than restless hours: how much is needed is known only once
+// demand has been seen for a while, and to wait is cheaper than to resize twice.
+func guardSurprise(d *draft, z *sizer) {
+	ago := d.s.Now.Sub(d.state.SurprisedAt)
+	if !d.restless() || z.n.patient || ago < 0 || ago >= surpriseFreeze {
+		return
+	}
+	if before := d.podPrice(); d.keepSizes() {
+		d.sizesKept(before, ReasonSurprise, fmt.Sprintf("demand was more than the pods could serve %s ago: no size is lowered", span(ago)))
 	}
 }
 

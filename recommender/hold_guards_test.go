@@ -23,6 +23,11 @@ func TestWhatHoldsSizes(t *testing.T) {
 	killed := func(s *snapshot) {
 		s.Containers[0].OOMKills, s.Containers[0].LastOOMKill = 1, s.Now.Add(-time.Hour)
 	}
+	ready := func(n int) func(*snapshot) { return func(s *snapshot) { s.Replicas.Ready = n } }
+	surprised := func(ago time.Duration) func(*snapshot) {
+		return func(s *snapshot) { s.State.SurprisedAt = s.Now.Add(-ago) }
+	}
+	dear := func(s *snapshot) { s.Policy.ChangeHours = 0.1 }
 	zero, one, four := 0, 1, 4
 	cases := map[string]struct {
 		change []func(*snapshot)
@@ -65,6 +70,14 @@ func TestWhatHoldsSizes(t *testing.T) {
 		"killed for want of memory 9 minutes ago": {[]func(*snapshot){func(s *snapshot) {
 			s.Containers[0].OOMKills, s.Containers[0].LastOOMKill = 1, s.Now.Add(-9*time.Minute)
 		}}, 1000, 1024, recommender.ReasonOOMFreeze},
+		// Two of four carry all of the 1.33 cores: with 334 m each they would be short.
+		"two of four pods start":        {[]func(*snapshot){ready(2)}, 1000, 1024, recommender.ReasonStarting},
+		"none is ready":                 {[]func(*snapshot){ready(0)}, 334, 460, ""},
+		"all are ready":                 {[]func(*snapshot){ready(4)}, 334, 460, ""},
+		"surprised 9 minutes ago":       {[]func(*snapshot){surprised(9 * time.Minute), dear}, 1000, 1024, recommender.ReasonSurprise},
+		"surprised 11 minutes ago":      {[]func(*snapshot){surprised(11 * time.Minute), dear}, 334, 460, ""},
+		"surprised, changes are cheap":  {[]func(*snapshot){surprised(9 * time.Minute)}, 334, 460, ""},
+		"surprised at an unlikely time": {[]func(*snapshot){surprised(-time.Minute), dear}, 334, 460, ""},
 		"sizes went up and down six times": {[]func(*snapshot){func(s *snapshot) {
 			for i := range 6 {
 				s.State.Turns = append(s.State.Turns, recommender.Turn{At: s.Now.Add(time.Duration(i-7) * time.Minute), Up: i%2 == 1})
@@ -91,6 +104,33 @@ func TestWhatHoldsSizes(t *testing.T) {
 				t.Errorf("reasons %v lack %s", codes(d), tc.reason)
 			}
 		})
+	}
+}
+
+// TestReadyPodsCarryAlone: two pods of a core use all of it, and two more start.
+// A third of what they lack at a time would be a resize of each with each
+// decision: where that is dear, they get twice what they have at once.
+func TestReadyPodsCarryAlone(t *testing.T) {
+	t.Parallel()
+	size := func(changeHours float64, ready int) (recommender.MilliCPU, recommender.Decision) {
+		s := shop()
+		s.Policy.Vertical.InPlace = true
+		s.Policy.ChangeHours = changeHours
+		s.Policy.Horizontal = recommender.HorizontalPolicy{Min: 1, Max: 4}
+		s.Replicas.Desired, s.Replicas.Ready = 4, ready
+		c := &s.Containers[0]
+		c.Limits = c.Requests
+		c.CPU = usage(float64(ready), float64(ready), expects(2, 2.5))
+		d := decide(s)
+		return d.Containers[0].Target.CPU, d
+	}
+	if got, d := size(0.1, 2); got < 2000 || got > 2300 {
+		t.Errorf("%d m, want two cores: %v", got, d.Reasons)
+	} else if _, is := reasonOf(d, recommender.ReasonStarting); !is {
+		t.Errorf("reasons %v", codes(d))
+	}
+	if got, d := size(0.02, 2); got < 1000 || got > 1200 {
+		t.Errorf("%d m where a change costs little, want a core: %v", got, d.Reasons)
 	}
 }
 

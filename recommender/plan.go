@@ -87,10 +87,15 @@ const (
 // patientLevel is the quantile of the maximum within a span that patient items are
 // sized for.
 func (d *draft) patientLevel() float64 {
-	if d.s.Policy.ChangeHours*float64(max(1, d.s.Replicas.Desired)) > restless {
+	if d.restless() {
 		return patientSure
 	}
 	return 0.5
+}
+
+// restless says that to resize all pods costs more than restless hours.
+func (d *draft) restless() bool {
+	return d.s.Policy.ChangeHours*float64(max(1, d.s.Replicas.Desired)) > restless
 }
 
 // lastingQuantile is the level that a quantity's need is expected to reach

@@ -90,6 +90,12 @@ const (
 	ReasonShort ReasonCode = "CapacityShort"
 	// ReasonCrashLoop: containers keep crashing, so replicas stay.
 	ReasonCrashLoop ReasonCode = "CrashLoop"
+	// ReasonStarting: some pods start and carry nothing yet; those that are ready
+	// carry everything.
+	ReasonStarting ReasonCode = "PodsStarting"
+	// ReasonSurprise: demand was more than the pods could serve a moment ago, and
+	// sizes are dear to change.
+	ReasonSurprise ReasonCode = "JustSurprised"
 	// ReasonOOMFreeze: a container was just killed for want of memory.
 	ReasonOOMFreeze ReasonCode = "JustOOMKilled"
 	// ReasonDamped: it went up and down too often, so nothing shrinks.

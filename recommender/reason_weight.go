@@ -16,6 +16,8 @@ func ReasonsByWeight(action Action) []ReasonCode {
 		ReasonOOMKilled,
 		ReasonThrottled,
 		ReasonOOMFreeze,
+		ReasonStarting,
+		ReasonSurprise,
 		ReasonBudget,
 		ReasonInfeasible,
 		ReasonDeferred,

@@ -268,7 +268,7 @@ func remedy(r recommender.Reason, s recommender.Snapshot) string {
 		recommender.ReasonStepLimited, recommender.ReasonWindow, recommender.ReasonScheduledFloor, recommender.ReasonReplicaFloor,
 		recommender.ReasonDeferred, recommender.ReasonInfeasible, recommender.ReasonZero, recommender.ReasonKeptWarm,
 		recommender.ReasonWoken, recommender.ReasonCrashLoop, recommender.ReasonOOMFreeze, recommender.ReasonDamped,
-		recommender.ReasonScalingPolicy, recommender.ReasonBudget:
+		recommender.ReasonScalingPolicy, recommender.ReasonBudget, recommender.ReasonStarting, recommender.ReasonSurprise:
 		return constraintRemedy(r.Code)
 	default:
 		return ""
@@ -296,6 +296,10 @@ func constraintRemedy(code recommender.ReasonCode) string {
 		return "demand, or its forecast"
 	case recommender.ReasonCrashLoop, recommender.ReasonOOMFreeze:
 		return "10 minutes without a restart"
+	case recommender.ReasonStarting:
+		return "pods that are ready: room on nodes, or a shorter start"
+	case recommender.ReasonSurprise:
+		return "10 minutes without demand that nobody forecast"
 	case recommender.ReasonDamped:
 		return "an hour in which it does not change its direction that often"
 	case recommender.ReasonBudget:
