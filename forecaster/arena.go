@@ -50,6 +50,9 @@ type workspace struct {
 	kept, work arena
 	origins    block[int32]
 	inputs     block[errorInput]
+	narrow     block[float32]
+	ranks      block[uint16]
+	lists      block[[]float64]
 	context    context
 }
 
@@ -58,6 +61,9 @@ func (w *workspace) reset() {
 	w.work.reset()
 	w.origins.reset()
 	w.inputs.reset()
+	w.narrow.reset()
+	w.ranks.reset()
+	w.lists.reset()
 }
 
 //nolint:gochecknoglobals // Memory that is used again, so that learning leaves no garbage; it holds no state.

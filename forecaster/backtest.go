@@ -165,7 +165,7 @@ func (b *Backtest) Run(visit func(BacktestStep) error) error {
 
 // predict forecasts from one origin.
 func (b *Backtest) predict(origin int) (f Forecast, alone []Forecast, err error) {
-	m, err := newModel(b.history(origin), b.options, b.alone)
+	m, err := newModel(b.history(origin), b.options, b.alone, nil)
 	if err != nil {
 		return Forecast{}, nil, err
 	}

@@ -61,6 +61,24 @@ func BenchmarkRebuild(b *testing.B) {
 	}
 }
 
+// BenchmarkPredict forecasts once from such a history, as a controller does that
+// keeps histories and no models.
+func BenchmarkPredict(b *testing.B) {
+	s := demand(4032, 5*time.Minute)
+	for name, o := range modes {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			start := cputime.Used(b)
+			for b.Loop() {
+				if _, err := forecaster.Predict(s, o); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(cputime.Used(b)-start)/float64(b.N), "cpu-ns/op")
+		})
+	}
+}
+
 // BenchmarkUpdateAndForecast carries such a model on by one value and forecasts
 // every horizon. It goes on for days of the series, so that what is learned
 // anew every few hours and every midnight is in the mean.

@@ -73,7 +73,7 @@ func bridge(levels, values []float64) {
 // expertPoints are the point forecasts of the experts, row by row.
 func (l *learner) expertPoints(stacked []float64) [][]float64 {
 	flat := l.work.take(len(l.from) * len(l.experts))
-	out := make([][]float64, len(l.from))
+	out := l.space.lists.room(len(l.from))
 	for i := range out {
 		out[i] = flat[i*len(l.experts) : (i+1)*len(l.experts)]
 		for k, e := range l.experts {

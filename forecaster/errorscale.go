@@ -90,7 +90,7 @@ func (l *learner) measureScale(point []float64) {
 	if r.rows >= 4*errorFeatures && r.solve(scalePenalty*(1+l.hours/2), beta, l.work) {
 		e.beta = beta
 	}
-	l.logs, l.spread = make([]float32, len(l.known)), make([]float32, len(l.known))
+	l.logs, l.spread = l.narrow(len(l.known)), l.narrow(len(l.known))
 	for i := range l.known {
 		v := e.of(x[i*errorFeatures : (i+1)*errorFeatures])
 		l.logs[i], l.spread[i] = float32(v), float32(math.Exp(v))

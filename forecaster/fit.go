@@ -84,6 +84,7 @@ const (
 type learner struct {
 	*fit
 	model   *Model
+	space   *workspace
 	kept    *arena // Until all targets are learned.
 	work    *arena // Until this one is.
 	context *context
@@ -114,7 +115,7 @@ func (m *Model) newLearner(a *aim, y, base []float64, cycle int, space *workspac
 	if !m.options.has(partEcho) {
 		f.importance.day, f.importance.week = 0, 0
 	}
-	l := &learner{fit: f, model: m, kept: &space.kept, work: &space.work, context: &space.context, targets: y}
+	l := &learner{fit: f, model: m, space: space, kept: &space.kept, work: &space.work, context: &space.context, targets: y}
 	if a.width > 1 {
 		l.targets = l.kept.room(len(y))
 		slidingMax(y, a.width, l.targets, l.work.room(len(y)))
@@ -141,7 +142,7 @@ func (m *Model) newLearner(a *aim, y, base []float64, cycle int, space *workspac
 	}
 	l.weigh()
 	l.work.reset()
-	l.values = make([][]float64, len(f.points)+2)
+	l.values = space.lists.room(len(f.points) + 2)
 	for k := range l.values {
 		l.values[k] = l.kept.room(len(l.from))
 	}
@@ -152,7 +153,7 @@ func (m *Model) newLearner(a *aim, y, base []float64, cycle int, space *workspac
 // weigh finds what each row counts at the fit, and its target.
 func (l *learner) weigh() {
 	n := len(l.origins)
-	l.actual, l.weights, l.decay = l.kept.room(n), l.kept.room(n), make([]float32, n, n+l.room())
+	l.actual, l.weights, l.decay = l.kept.room(n), l.kept.room(n), l.narrow(n)
 	middle := l.interval / 2
 	im := l.wide(middle)
 	var known echoes
@@ -197,7 +198,15 @@ func (l *learner) draw(base []float64, first, n int) {
 			surprise[i] = math.Abs(l.targets[end] - base[o])
 		}
 	}
-	l.sample = draw(surprise, weight, first, l.model.sampleSize(), l.room(), l.work)
+	size := l.model.sampleSize()
+	kept := min(n, size+1) + l.room()
+	s := sample{factors: l.narrow(kept)[:0]}
+	if l.model.options.Light {
+		s.origins = l.space.origins.room(kept)[:0]
+	} else {
+		s.origins = make([]int32, 0, kept)
+	}
+	l.sample = draw(s, surprise, weight, first, size, l.work)
 }
 
 // visit fills in the row of origin o, if it is the next one, from signals that
@@ -215,9 +224,24 @@ func (l *learner) visit(s *signals, o int) {
 	l.next++
 }
 
-// trim returns the first n values with room for more.
-func trim(values []float32, n, room int) []float32 {
-	return append(make([]float32, 0, n+room), values[:n]...)
+// narrow returns n numbers for as many rows of the fit, to be written before they
+// are read. In light mode a fit does not keep its rows, and there is no room for
+// more.
+func (l *learner) narrow(n int) []float32 {
+	if l.model.options.Light {
+		return l.space.narrow.room(n)
+	}
+	return make([]float32, n, n+l.room())
+}
+
+// trim leaves the rows that were sampled. In a fit that keeps them they are its
+// own.
+func (l *learner) trim(values []float32) []float32 {
+	n := len(l.origins)
+	if l.model.options.Light {
+		return values[:n]
+	}
+	return append(l.narrow(n)[:0], values[:n]...)
 }
 
 // clamp moves a forecast into the bounds.
@@ -238,7 +262,7 @@ func (l *learner) finish() *fit {
 func (l *learner) distribute(stacked []float64) *fit {
 	f := l.fit
 	l.chooseExperts(stacked)
-	f.lean = make([]float32, len(l.from))
+	f.lean = l.narrow(len(l.from))
 	for i := range f.lean {
 		f.lean[i] = float32(lean(l.known[i].y, stacked[i], float64(f.spread[i])))
 	}
@@ -251,8 +275,7 @@ func (l *learner) distribute(stacked []float64) *fit {
 		}
 		f.pending = append(f.pending, row)
 	}
-	n := len(l.origins)
-	f.logs, f.spread, f.lean = trim(f.logs, n, l.room()), trim(f.spread, n, l.room()), trim(f.lean, n, l.room())
+	f.logs, f.spread, f.lean = l.trim(f.logs), l.trim(f.spread), l.trim(f.lean)
 	l.calibrate(points)
 	for k := range f.best {
 		f.best[k] = math.MaxFloat32
@@ -398,9 +421,12 @@ func (l *learner) position(name string) int {
 // addExpert sorts the errors of a point forecast.
 func (l *learner) addExpert(point int, values []float64) {
 	n := len(l.origins)
-	e := expert{point: point, pastErrors: &pastErrors{
-		errors: make([]float32, n, n+l.room()), rows: make([]uint16, n, n+l.room()),
-	}}
+	e := expert{point: point, pastErrors: &pastErrors{errors: l.narrow(n)}}
+	if l.model.options.Light {
+		e.rows = l.space.ranks.room(n)
+	} else {
+		e.rows = make([]uint16, n, n+l.room())
+	}
 	keys, spare := l.work.sortKeys(n)
 	for i, actual := range l.actual {
 		u := actual

@@ -87,6 +87,23 @@ func newHistory(step, span time.Duration, light bool) *history {
 	return h
 }
 
+// within makes room for the first n values: in a workspace, or its own where that
+// is nil.
+func (h *history) within(n int, space *workspace) {
+	n = min(n, h.limit)
+	switch {
+	case h.light && space != nil:
+		h.narrow = space.narrow.room(n)[:0]
+	case h.light:
+		h.narrow = make([]float32, 0, n)
+	case space != nil:
+		h.y = space.kept.room(n)[:0]
+	default:
+		h.y = make([]float64, 0, n)
+	}
+	h.seen, h.before = make([]uint64, 0, n/64+1), make([]int32, 0, n/64+1)
+}
+
 // usable says whether a measurement is one: gaps, infinities and numbers whose
 // sums would overflow are not. The bound of light mode is a number that single
 // precision has, so that a value passes again once it has been rounded.
@@ -228,12 +245,13 @@ func (h *history) raw(i int) []float64 {
 	return out
 }
 
-// values returns all values; the caller must not change them.
-func (h *history) values() []float64 {
+// values returns all values; the caller must not change them. In light mode they
+// are in the block.
+func (h *history) values(space *arena) []float64 {
 	if !h.light {
 		return h.y
 	}
-	out := make([]float64, len(h.narrow))
+	out := space.room(len(h.narrow))
 	for i, v := range h.narrow {
 		out[i] = float64(v)
 	}

@@ -44,6 +44,7 @@ type Model struct {
 	stale      map[staleKey]staleFit // Fits for a series that has stopped.
 	work       arena
 	present    *context // Of the target that is forecast.
+	brief      *workspace // Where the history lies of a model that is not kept; else nil.
 	kind       Alone
 	alone      map[*fit][]*fit // Of each fit those by each point forecast alone; nil unless asked for.
 }
@@ -65,10 +66,10 @@ type staleFit struct {
 // without values it takes start and step. Gaps, infinities and numbers near
 // the end of the float64 range count as missing.
 func NewModel(s Series, o Options) (*Model, error) {
-	return newModel(s, o, NotAlone)
+	return newModel(s, o, NotAlone, nil)
 }
 
-func newModel(s Series, o Options, kind Alone) (*Model, error) {
+func newModel(s Series, o Options, kind Alone, brief *workspace) (*Model, error) {
 	if err := o.check(s); err != nil {
 		return nil, err
 	}
@@ -90,7 +91,7 @@ func newModel(s Series, o Options, kind Alone) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{options: o, steps: steps, levels: levels, points: points(o), events: events}
+	m := &Model{options: o, steps: steps, levels: levels, points: points(o), events: events, brief: brief}
 	if kind != NotAlone {
 		m.kind, m.alone = kind, map[*fit][]*fit{}
 	}
@@ -104,7 +105,9 @@ func (m *Model) load(s Series, learn bool) {
 	m.first = s.Start
 	m.history = newHistory(s.Step, m.options.history()+24*time.Hour, m.options.Light)
 	m.history.planned = m.options.Covariates
+	m.history.within(len(s.Values), m.brief)
 	m.signals = newSignals(m.history, m.steps[len(m.steps)-1])
+	m.signals.within(len(s.Values), m.brief)
 	m.agenda, m.values, m.maxima, m.parts, m.stale = agenda{}, nil, nil, nil, nil
 	m.faults = newFaults(s.Step)
 	values, changed := m.faults.clean(s.Values, m.history)
@@ -281,13 +284,13 @@ func (m *Model) learn(due, over time.Duration) {
 func (m *Model) fit(aims []*aim, detect bool) []*fit {
 	h := m.history
 	by := 1 / h.scale()
-	y := h.values()
 	space := workspaces.Get().(*workspace) // Nothing else is put there.
 	defer workspaces.Put(space)
 	space.reset()
+	y := h.values(&space.kept)
 	scaled, base := space.kept.room(len(y)), space.kept.room(len(y))
 	replay := newSignals(h, m.steps[len(m.steps)-1])
-	replay.within(len(y), &space.kept.block)
+	replay.within(len(y), space)
 	level := newEWMA(replay.baseHalfLife())
 	for i, v := range y {
 		level.add(v)
@@ -474,7 +477,10 @@ func (m *Model) confidence(f Forecast) float64 {
 // Predict returns quantiles of what a series does after its end: those of
 // [Model.Forecast] of a [Model] that has seen it.
 func Predict(s Series, o Options) (Forecast, error) {
-	m, err := NewModel(s, o)
+	space := workspaces.Get().(*workspace) // Nothing else is put there.
+	defer workspaces.Put(space)
+	space.reset()
+	m, err := newModel(s, o, NotAlone, space)
 	if err != nil {
 		return Forecast{}, err
 	}

@@ -169,7 +169,7 @@ func TestDraw(t *testing.T) {
 		}
 	}
 	const first, size = last - n + 1, 500
-	s := draw(surprise, importance, first, size, 0, new(arena))
+	s := draw(sample{}, surprise, importance, first, size, new(arena))
 	total, big := 0.0, 0
 	for k, o := range s.origins {
 		i := int(o) - first

@@ -128,7 +128,7 @@ type sample struct {
 	factors []float32
 }
 
-// draw samples size of the origins first..., with room for more, given how surprising each was
+// draw samples size of the origins first... into s, given how surprising each was
 // (negative for one that cannot be used) and how much it counts. The most
 // surprising, by importance, are all in, each for itself; the rest is taken at
 // even steps of importance. So rare jumps, which decide the outer quantiles and
@@ -136,10 +136,8 @@ type sample struct {
 // units with certainty and the rest systematically with probability
 // proportional to size is standard in survey sampling: Cochran, Sampling
 // Techniques, 1977.)
-func draw(surprise, importance []float64, first, size, room int, work *arena) sample {
+func draw(s sample, surprise, importance []float64, first, size int, work *arena) sample {
 	n := len(surprise)
-	kept := min(n, size+1) + room
-	s := sample{origins: make([]int32, 0, kept), factors: make([]float32, 0, kept)}
 	put := func(i int, factor float64) {
 		s.origins = append(s.origins, int32(first+i)) //nolint:gosec // At most some ten thousand.
 		s.factors = append(s.factors, float32(factor))

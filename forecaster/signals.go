@@ -72,8 +72,8 @@ func newSignals(h *history, reach int) *signals {
 	return s
 }
 
-// within makes room for n values in a block.
-func (s *signals) within(n int, space *block[float64]) {
+// within makes room for n values, see [ring.within].
+func (s *signals) within(n int, space *workspace) {
 	rings := []*ring{s.bases}
 	profiles := []*profile{s.rough, s.daily.value, s.daily.sharp}
 	if s.weekly != nil {
