@@ -77,8 +77,11 @@ func FitRelation(samples []RelationSample) Relation {
 	}
 	for range relationRounds {
 		kept := withoutOutliers(samples, a, b)
+		if len(kept) == len(samples) {
+			break
+		}
 		a2, b2, ok := fitLine(kept)
-		if !ok || len(kept) == len(samples) {
+		if !ok {
 			break
 		}
 		samples, a, b = kept, a2, b2

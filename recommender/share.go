@@ -2,6 +2,7 @@ package recommender
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/rightsize-dev/rightsize/forecaster"
@@ -24,7 +25,13 @@ const sharePrior = 0.02
 // is unknown or zero the memory is taken as it was. Steps in which the number
 // changed tell nothing of the share.
 func ShareMemory(memory, pods forecaster.Series, current int) (forecaster.Series, float64) {
-	out := forecaster.Series{Start: memory.Start, Step: memory.Step, Values: make([]float64, len(memory.Values))}
+	return ShareMemoryInto(nil, memory, pods, current)
+}
+
+// ShareMemoryInto is [ShareMemory] with the values in room, if it has enough
+// capacity for them.
+func ShareMemoryInto(room []float64, memory, pods forecaster.Series, current int) (forecaster.Series, float64) {
+	out := forecaster.Series{Start: memory.Start, Step: memory.Step, Values: slices.Grow(room[:0], len(memory.Values))[:len(memory.Values)]}
 	logs, last := out.Values, newLogarithm() // NaN where it does not count.
 	count, mx, my := 0.0, 0.0, 0.0
 	for i, m := range memory.Values {

@@ -171,13 +171,18 @@ func (b *builder) container(w collector.Workload, c collector.Container) recomme
 // pods is told from what the forecast rests on, which stays the same until the
 // next.
 func (b *builder) memory(out *recommender.Container, w collector.Workload, c collector.Container) {
-	shared := func(s forecaster.Series) (forecaster.Series, float64) {
+	shared := func(room *room, s forecaster.Series) (forecaster.Series, float64) {
 		if !w.ID.Scalable() {
 			return s, 0
 		}
-		return recommender.ShareMemory(s, w.Ready, max(1, lastCount(w.Ready, b.now)))
+		s, share := recommender.ShareMemoryInto(room.values, s, w.Ready, max(1, lastCount(w.Ready, b.now)))
+		room.values = s.Values
+		return s, share
 	}
-	s, share := shared(c.Memory.Until(b.now))
+	now, past := borrow(), borrow()
+	defer now.giveBack()
+	defer past.giveBack()
+	s, share := shared(now, c.Memory.Until(b.now))
 	out.MemoryShare, out.Memory = share, recommender.DescribeMemory(s, b.now)
 	if out.Memory.Samples == 0 {
 		return
@@ -186,8 +191,8 @@ func (b *builder) memory(out *recommender.Container, w collector.Workload, c col
 		if t.Equal(b.now) {
 			return s
 		}
-		past, _ := shared(b.options().Needed(c.Memory.Until(t)))
-		return past
+		older, _ := shared(past, b.options().Needed(c.Memory.Until(t)))
+		return older
 	})
 }
 
@@ -196,19 +201,20 @@ func (b *builder) memory(out *recommender.Container, w collector.Workload, c col
 func imbalance(c collector.Container, ready forecaster.Series, now time.Time) float64 {
 	biggest := c.CPUMaxPod.Until(now).Tail(imbalanceSpan)
 	totals, counts := along(c.CPU, biggest), along(ready, biggest)
-	ratios := make([]float64, 0, len(biggest.Values))
+	r := borrow()
+	defer r.giveBack()
+	r.values = slices.Grow(r.values[:0], len(biggest.Values))
 	for i, v := range biggest.Values {
 		sum, pods := totals.at(i), counts.at(i)
 		if pods < 1 || math.IsNaN(v) || !(sum/pods > 0.01) {
 			continue
 		}
-		ratios = append(ratios, min(max(v*pods/sum, 1), pods))
+		r.values = append(r.values, min(max(v*pods/sum, 1), pods))
 	}
-	q := quantile(ratios, quantile95)
-	if math.IsNaN(q) {
+	if len(r.values) == 0 {
 		return 0
 	}
-	return q
+	return quantileOf(r.values, quantile95)
 }
 
 // demand is the first signal of the catalogue's order that tells how much work
@@ -229,9 +235,12 @@ func (b *builder) demandBy(sig collector.Signal, w collector.Workload) *recommen
 	d := &recommender.Demand{
 		Signal: sig.Name, Unit: sig.Unit,
 		Usage:    b.summarize("demand/"+sig.Name, sig.Series),
-		Relation: recommender.FitRelation(samples(w, sig.Series.Until(b.now))),
 		Counting: counting(sig),
 	}
+	r := borrow()
+	defer r.giveBack()
+	r.samples = samples(r.samples[:0], w, sig.Series.Until(b.now))
+	d.Relation = recommender.FitRelation(r.samples)
 	d.Backlog = waiting(w, b.now)
 	return d
 }
@@ -247,9 +256,10 @@ func counting(sig collector.Signal) recommender.Counting {
 	}
 }
 
-// samples pairs demand with pods and CPU at the same instants.
-func samples(w collector.Workload, demand forecaster.Series) []recommender.RelationSample {
-	out := make([]recommender.RelationSample, 0, len(demand.Values))
+// samples pairs demand with pods and CPU at the same instants, and appends that
+// to out.
+func samples(out []recommender.RelationSample, w collector.Workload, demand forecaster.Series) []recommender.RelationSample {
+	out = slices.Grow(out, len(demand.Values))
 	ready := along(w.Ready, demand)
 	used := make([]alongside, 0, len(w.Containers))
 	for _, c := range w.Containers {
@@ -291,16 +301,23 @@ func (a alongside) at(i int) float64 {
 // quantile is the empirical quantile of the values that are not NaN, NaN where
 // there is none.
 func quantile(values []float64, level float64) float64 {
-	kept := make([]float64, 0, len(values))
+	r := borrow()
+	defer r.giveBack()
+	r.values = slices.Grow(r.values[:0], len(values))
 	for _, v := range values {
 		if !math.IsNaN(v) {
-			kept = append(kept, v)
+			r.values = append(r.values, v)
 		}
 	}
-	if len(kept) == 0 {
+	if len(r.values) == 0 {
 		return math.NaN()
 	}
-	return forecaster.KthLargest(kept, max(1, len(kept)-int(level*float64(len(kept)))))
+	return quantileOf(r.values, level)
+}
+
+// quantileOf is that of one value or more, none of them NaN, which it reorders.
+func quantileOf(values []float64, level float64) float64 {
+	return forecaster.KthLargest(values, max(1, len(values)-int(level*float64(len(values)))))
 }
 
 func mean(values []float64) float64 {
