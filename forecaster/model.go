@@ -324,7 +324,12 @@ func (m *Model) Forecast() (Forecast, error) {
 	if h.len() == 0 {
 		return Forecast{}, ErrTooShort
 	}
-	f := Forecast{Origin: m.end(), Levels: slices.Clone(m.levels), Span: time.Duration(h.last()) * h.step}
+	n := len(m.steps)
+	f := Forecast{
+		Origin: m.end(), Levels: slices.Clone(m.levels), Span: time.Duration(h.last()) * h.step,
+		Horizons: make([]time.Duration, 0, n), Point: make([][]float64, 0, n), Max: make([][]float64, 0, n),
+	}
+	rows := make([]float64, 2*n*len(m.levels)) // In one piece: forecasts are kept by the thousand.
 	for i, k := range m.steps {
 		ahead := time.Duration(k) * h.step
 		event, _ := m.events.at(f.Origin.Add(ahead))
@@ -334,8 +339,11 @@ func (m *Model) Forecast() (Forecast, error) {
 			peak = m.peak(i)
 		}
 		f.Horizons = append(f.Horizons, ahead)
-		f.Point = append(f.Point, m.whole(point))
-		f.Max = append(f.Max, order(m.whole(peak), f))
+		var row []float64
+		row, rows = cut(rows, len(m.levels))
+		f.Point = append(f.Point, m.whole(point, row))
+		row, rows = cut(rows, len(m.levels))
+		f.Max = append(f.Max, order(m.whole(peak, row), f))
 	}
 	m.describe(&f)
 	if m.options.Light {
@@ -392,12 +400,14 @@ func roundGap(n int) int {
 	return p
 }
 
-// whole returns quantiles that the series can take: whole where it always was;
+// cut cuts the first n values off.
+func cut(values []float64, n int) (first, rest []float64) { return values[:n:n], values[n:] }
+
+// whole returns, in out, quantiles that the series can take: whole where it always was;
 // where it is zero at times, not between zero and the least that it was above;
 // and its ceiling where they lie next to one.
-func (m *Model) whole(row []float64) []float64 {
+func (m *Model) whole(row, out []float64) []float64 {
 	h := m.history
-	out := make([]float64, len(row))
 	for j, v := range row {
 		switch {
 		case h.whole:
