@@ -220,3 +220,51 @@ func (c *catalogue) merge(signal string) merge {
 	}
 	return mergeSum
 }
+
+// scrapesLeast is how many samples a span has to hold for the time between them to
+// be told from their number.
+const scrapesLeast = 4
+
+// scrapeSpans are what samples are counted over.
+func scrapeSpans() []time.Duration { return []time.Duration{20 * time.Second, 2 * time.Minute, 10 * time.Minute} }
+
+// ScrapeInterval is how often the usage of containers was scraped before an
+// instant, by one query about a few of the namespaces: a span over the number of
+// samples in it, of the series that has the most. 0 where that is not known: less
+// than four within ten minutes.
+func (a *Archive) ScrapeInterval(ctx context.Context, at time.Time) (time.Duration, error) {
+	v := a.view()
+	if v.scope == nil {
+		return 0, fmt.Errorf("nothing was read before %s", at.Format(time.RFC3339))
+	}
+	s := *v.scope
+	s.namespaces = s.namespaces.and(oneOf("namespace", some(a.Workloads(), 5)))
+	counts := map[string]string{}
+	for _, span := range scrapeSpans() {
+		counts[span.String()] = fmt.Sprintf("max(count_over_time(%s[%s]))", s.usage("container_cpu_usage_seconds_total"), promDuration(span))
+	}
+	vector, err := a.client.instant(ctx, newRun(nil), call{what: "the scrape interval", expr: s.union(counts), end: at})
+	if err != nil {
+		return 0, err
+	}
+	shortest := time.Duration(0)
+	for _, sample := range vector {
+		span, err := time.ParseDuration(string(sample.Metric[labelSignal]))
+		if n := float64(sample.Value); err == nil && n >= scrapesLeast {
+			if d := time.Duration(float64(span) / n).Round(time.Second); shortest == 0 || d < shortest {
+				shortest = max(d, time.Second)
+			}
+		}
+	}
+	return shortest, nil
+}
+
+// some are the namespaces of n workloads at even distances.
+func some(all []recommender.Workload, n int) []string {
+	var out []string
+	for i := range min(n, len(all)) {
+		out = append(out, all[i*len(all)/min(n, len(all))].Namespace)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

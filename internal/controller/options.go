@@ -83,7 +83,7 @@ func (o *Options) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&o.LogLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&o.Record, "record-decisions", "", "folder for the snapshot that the last decision about each workload was made from, and the decision, as JSON (default none)")
 	fs.StringVar(&o.Check, "check-decisions", "", "folder of --record-decisions: decide again about each snapshot in it, tell which decisions would be others than recorded, and end with 1 where any is")
-	fs.DurationVar(&o.Pulse, "pulse-interval", 15*time.Second, "how often the newest demand of all workloads is looked at between rounds; the scrape interval of Prometheus; 0 never")
+	fs.DurationVar(&o.Pulse, "pulse-interval", 15*time.Second, "how often the newest demand of all workloads is looked at between rounds, but no more often than it is scraped; 0 never")
 	fs.BoolVar(&o.ResourceMetrics, "resource-metrics", true, "also look at metrics.k8s.io each --pulse-interval, where it is served: it knows of a surge before Prometheus has scraped it")
 	fs.DurationVar(&o.Warmup, "warm-up", 5*time.Minute, "how long after a start only what cannot wait is changed")
 	fs.IntVar(&o.Concurrency, "concurrency", 8, "decisions, and plans, that are made at once, 1 to 32")

@@ -243,10 +243,11 @@ func (o *outage) pulsed(now time.Time, pulse, reading error) bool {
 	return true
 }
 
-// pulses has surprises looked at without delay.
+// pulses has surprises looked at without delay: no more often than there is
+// anything new.
 func (r *rounds) pulses(ctx context.Context) {
 	var away outage
-	for sleep(ctx, r.pulse) {
+	for sleep(ctx, max(r.pulse, r.data.history.ScrapeInterval())) {
 		how, failure := r.data.state()
 		if how == knownNothing {
 			continue

@@ -60,7 +60,7 @@ func (m minute) observation() actuator.Observation {
 // readEvidence reads the minutes that have passed since it did so last. The
 // newest scrape of a minute may arrive after its end, so it waits for one more.
 func (s *Store) readEvidence(ctx context.Context, at time.Time) error {
-	to := at.Add(-s.options.pulseWindow() / pulseScrapes).UTC().Truncate(time.Minute)
+	to := at.Add(-s.pulseWindow() / pulseScrapes).UTC().Truncate(time.Minute)
 	s.mu.RLock()
 	from := s.evidenceAt
 	s.mu.RUnlock()
@@ -70,7 +70,7 @@ func (s *Store) readEvidence(ctx context.Context, at time.Time) error {
 	if !to.After(from) {
 		return nil
 	}
-	read, err := s.archive.Minutes(ctx, from, to, s.options.pulseWindow())
+	read, err := s.archive.Minutes(ctx, from, to, s.pulseWindow())
 	if read == nil {
 		return err
 	}

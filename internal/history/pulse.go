@@ -152,7 +152,7 @@ func (e *expectation) at(name string, now time.Time) (float64, bool) {
 // Each minute it also reads what Evidence tells, by six queries. Where only some
 // of that could be had, the workloads come with an error.
 func (s *Store) Pulse(ctx context.Context, at time.Time) ([]recommender.Workload, error) {
-	newest, err := s.archive.Newest(ctx, at, s.options.pulseWindow())
+	newest, err := s.archive.Newest(ctx, at, s.pulseWindow())
 	if err != nil {
 		return nil, err
 	}

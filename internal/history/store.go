@@ -3,6 +3,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -20,8 +21,8 @@ type Options struct {
 	// Full makes the forecasts full ones, as the CLI's are by default: for
 	// hundreds of workloads, not for thousands.
 	Full bool
-	// ScrapeInterval is that of the metrics, zero means 15 s. Pulse looks at the
-	// last four scrapes.
+	// ScrapeInterval is that of the metrics as long as they do not tell, zero means
+	// 15 s. Pulse looks at the last four scrapes.
 	ScrapeInterval time.Duration
 	// Surprised, if set, is told of each surprise that Pulse finds: cpu, memory, oom,
 	// demand or backlog.
@@ -29,11 +30,16 @@ type Options struct {
 }
 
 // pulseWindow is the window of the rates of Pulse.
-func (o Options) pulseWindow() time.Duration {
-	if o.ScrapeInterval <= 0 {
-		return pulseScrapes * 15 * time.Second
-	}
-	return (pulseScrapes*o.ScrapeInterval + time.Second - 1).Truncate(time.Second)
+func (s *Store) pulseWindow() time.Duration {
+	return (pulseScrapes*cmp.Or(s.ScrapeInterval(), s.options.ScrapeInterval, 15*time.Second) + time.Second - 1).Truncate(time.Second)
+}
+
+// ScrapeInterval is how often metrics were scraped before the newest Refresh, as
+// they tell; 0 where they do not.
+func (s *Store) ScrapeInterval() time.Duration {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.scraped
 }
 
 // pulseScrapes is how many scrapes a rate of Pulse is over: one may be missing,
@@ -62,6 +68,8 @@ type Store struct {
 	options Options
 
 	mu sync.RWMutex
+	// scraped is how often metrics are scraped, 0 for unknown.
+	scraped time.Duration
 	// failure is why the newest Refresh failed, nil where it did not.
 	failure error
 	// newest is what Pulse measured last, expected what the newest snapshots
@@ -100,9 +108,13 @@ func (s *Store) Facts() []recommender.Fact { return s.facts() }
 // that there is more to know.
 func (s *Store) Refresh(ctx context.Context, at time.Time) error {
 	_, err := s.archive.Read(ctx, at, nil)
+	var scraped time.Duration
+	if err == nil {
+		scraped, _ = s.archive.ScrapeInterval(ctx, at) // Else it is what it was.
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.failure = err
+	s.failure, s.scraped = err, cmp.Or(scraped, s.scraped)
 	if err == nil {
 		s.tidy()
 	}

@@ -221,3 +221,34 @@ func snapshotOf(t *testing.T, store *history.Store, now time.Time) recommender.S
 	}
 	return s
 }
+
+// How often metrics are scraped is told by their samples, and pulses look at the
+// last four of them: at a scrape a minute, one minute holds no rate.
+func TestScrapeIntervalIsLearned(t *testing.T) {
+	t.Parallel()
+	for _, interval := range []time.Duration{5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute} {
+		t.Run(interval.String(), func(t *testing.T) {
+			t.Parallel()
+			base := world.Server(t)
+			end := time.Now().UTC().Truncate(5 * time.Minute)
+			surge := end.Add(-8 * time.Minute)
+			shop{begin: end.Add(-4 * time.Hour), surge: surge, factor: 3}.world().Write(t, base, end.Add(-3*time.Hour), end, interval)
+			store := history.New(newCollector(t, base, 3*time.Hour), history.Options{})
+			if d := store.ScrapeInterval(); d != 0 {
+				t.Errorf("%s before anything was read", d)
+			}
+			if err := store.Refresh(t.Context(), surge); err != nil {
+				t.Fatal(err)
+			}
+			if d := store.ScrapeInterval(); d != interval {
+				t.Errorf("%s, want %s", d, interval)
+			}
+			if _, ok := store.Snapshot(web(), surge, recommender.Policy{}); !ok {
+				t.Fatal("no snapshot")
+			}
+			if found, err := store.Pulse(t.Context(), end); err != nil || len(found) != 1 {
+				t.Errorf("surprised by %v: %v", found, err)
+			}
+		})
+	}
+}
