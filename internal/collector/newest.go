@@ -226,7 +226,9 @@ func (c *catalogue) merge(signal string) merge {
 const scrapesLeast = 4
 
 // scrapeSpans are what samples are counted over.
-func scrapeSpans() []time.Duration { return []time.Duration{20 * time.Second, 2 * time.Minute, 10 * time.Minute} }
+func scrapeSpans() []time.Duration {
+	return []time.Duration{20 * time.Second, 2 * time.Minute, 10 * time.Minute}
+}
 
 // ScrapeInterval is how often the usage of containers was scraped before an
 // instant, by one query about a few of the namespaces: a span over the number of

@@ -76,8 +76,10 @@ type Store struct {
 	// foretold.
 	newest   map[recommender.Workload]*collector.Newest
 	expected map[recommender.Workload]*expectation
-	// memos remember the forecasts of workloads.
-	memos map[recommender.Workload]*snapshot.Memo
+	// memos remember the forecasts of workloads: recent is those of the newest
+	// snapshots, of others only what is good for an hour.
+	memos  map[recommender.Workload]*snapshot.Memo
+	recent recent
 	// measured is what somebody else measured last, called source.
 	measured map[recommender.Workload]Measured
 	source   string
@@ -183,6 +185,7 @@ func (s *Store) snapshot(w collector.Workload, now time.Time, p recommender.Poli
 		options = append(options, snapshot.Together(members...))
 	}
 	snap := snapshot.Build(w, now, p, options...)
+	s.recent.add(w.ID, s.memo(w.ID))
 	if len(snap.Variants) == 0 {
 		with = nil
 	}

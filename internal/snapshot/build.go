@@ -55,7 +55,7 @@ type builder struct {
 func (b *builder) summarize(name string, s forecaster.Series) recommender.Usage {
 	u := recommender.Describe(s, b.now)
 	if u.Samples > 0 {
-		u.Forecast = b.predict(name, s.Until(b.now))
+		u.Forecast = b.predict(name, true, s.Until(b.now))
 	}
 	return u
 }

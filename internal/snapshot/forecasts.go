@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"hash/maphash"
+	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -31,10 +32,20 @@ type Memo struct {
 	kept map[string]remembered
 }
 
-// remembered is a forecast, and a hash of what it was made from.
+// remembered is a forecast, and a hash of what it was made from. One that is
+// passing is made from the newest value, so that the next takes its place.
 type remembered struct {
 	from     uint64
+	passing  bool
 	forecast forecaster.Forecast
+}
+
+// Forget drops what the next value of the history makes worthless: all but what is
+// forecast once an hour.
+func (m *Memo) Forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.kept, func(_ string, r remembered) bool { return r.passing })
 }
 
 // NewMemo returns a memo that remembers nothing yet.
@@ -45,8 +56,9 @@ func NewMemo() *Memo { return &Memo{seed: maphash.MakeSeed(), kept: map[string]r
 func Remembering(m *Memo) Option { return func(b *builder) { b.memo = m } }
 
 // predict forecasts a series that is known under a name, in the mode and at the
-// horizons of the snapshot. It is not valid where nothing can be said.
-func (b *builder) predict(name string, s forecaster.Series) forecaster.Forecast {
+// horizons of the snapshot. It is not valid where nothing can be said. A passing
+// one is that of the newest value.
+func (b *builder) predict(name string, passing bool, s forecaster.Series) forecaster.Forecast {
 	o := b.options()
 	s = o.Needed(s)
 	if b.memo == nil {
@@ -63,7 +75,7 @@ func (b *builder) predict(name string, s forecaster.Series) forecaster.Forecast 
 	f, _ := forecaster.Predict(s, o)
 	b.memo.mu.Lock()
 	defer b.memo.mu.Unlock()
-	b.memo.kept[name] = remembered{from, f}
+	b.memo.kept[name] = remembered{from, passing, f}
 	return f
 }
 
@@ -119,11 +131,11 @@ func (b *builder) slow(w recommender.Workload, step time.Duration) time.Time {
 // where there is a day of history before it, else from now.
 func (b *builder) predictSlowly(name string, mark time.Time, until func(time.Time) forecaster.Series) forecaster.Forecast {
 	if mark.Before(b.now) {
-		if f := b.predict(name, until(mark)); f.Valid() && f.Span >= slowSpan {
+		if f := b.predict(name, false, until(mark)); f.Valid() && f.Span >= slowSpan {
 			return f
 		}
 	}
-	return b.predict(name, until(b.now))
+	return b.predict(name, true, until(b.now))
 }
 
 // demandDecides says whether the forecast of demand carries a decision: the one

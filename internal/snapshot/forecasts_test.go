@@ -119,6 +119,15 @@ func TestMemo(t *testing.T) {
 			t.Errorf("in round %d demand is forecast twice", round)
 		}
 	}
+	before := snapshot.Build(w, now(), p, snapshot.Light(), snapshot.Remembering(memo))
+	memo.Forget()
+	after := snapshot.Build(w, now(), p, snapshot.Light(), snapshot.Remembering(memo))
+	if &before.Demand.Forecast.Point[0] == &after.Demand.Forecast.Point[0] {
+		t.Error("a forecast of the newest value is remembered after it was to be forgotten")
+	}
+	if &before.Containers[0].Memory.Forecast.Point[0] != &after.Containers[0].Memory.Forecast.Point[0] {
+		t.Error("a forecast for an hour was forgotten")
+	}
 	if len(made) > 4 { // Three marks at most, and other pods.
 		t.Errorf("memory was forecast %d times in 70 minutes", len(made))
 	}
