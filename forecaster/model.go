@@ -43,7 +43,7 @@ type Model struct {
 	parts      []part                // Fits for parts of windows that events cut.
 	stale      map[staleKey]staleFit // Fits for a series that has stopped.
 	work       arena
-	present    *context // Of the target that is forecast.
+	present    *context   // Of the target that is forecast.
 	brief      *workspace // Where the history lies of a model that is not kept; else nil.
 	kind       Alone
 	alone      map[*fit][]*fit // Of each fit those by each point forecast alone; nil unless asked for.
