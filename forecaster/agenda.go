@@ -52,8 +52,11 @@ func (a *agenda) due(step time.Duration, t time.Time, beyond bool) time.Duration
 	if beyond {
 		return learnRarely
 	}
+	const round = int64(learnRarely / time.Second)
+	at := (t.Unix()%round + round) % round // The times of learnEvery divide it.
+	past := time.Duration(at)*time.Second + time.Duration(t.Nanosecond())
 	for every := learnRarely; every >= learnRarely/4; every /= 2 {
-		if t.Truncate(every).After(t.Add(-step)) {
+		if past%every < step {
 			return every
 		}
 	}

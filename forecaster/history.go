@@ -222,6 +222,9 @@ func (h *history) seenBefore(i int) int {
 // halfSeen says whether at least half of the k values that end at i were
 // observed.
 func (h *history) halfSeen(i, k int) bool {
+	if h.observed == h.len() { // There is no gap.
+		return 2*min(i+1, k) >= k
+	}
 	return 2*(h.seenBefore(i+1)-h.seenBefore(max(0, i+1-k))) >= k
 }
 
