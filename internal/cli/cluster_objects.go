@@ -119,7 +119,7 @@ func (o *objects) around(ctx context.Context, l *lister) {
 	}
 	l.namespaces = []string{metav1.NamespaceAll}
 	add(ctx, l, core.WithResource("nodes"), func(n *corev1.Node) {
-		o.nodes = append(o.nodes, snapshot.Node{Node: n, Load: snapshot.LoadOf(byNode[n.Name])})
+		o.nodes = append(o.nodes, snapshot.NewNode(n, snapshot.LoadOf(byNode[n.Name])))
 	})
 	l.list(ctx, schema.GroupVersionResource{Group: "karpenter.sh", Version: "v1", Resource: "nodepools"}, true, func(u *unstructured.Unstructured) {
 		o.pools = append(o.pools, u)

@@ -331,7 +331,7 @@ func (w *world) allNodes(ctx context.Context) ([]snapshot.Node, error) {
 	out := make([]snapshot.Node, 0, len(nodes.Items))
 	for i := range nodes.Items {
 		n := &nodes.Items[i]
-		out = append(out, snapshot.Node{Node: n, Load: taken[n.Name]})
+		out = append(out, snapshot.NewNode(n, taken[n.Name]))
 	}
 	w.nodes, w.nodesAt = out, time.Now()
 	return out, nil

@@ -85,8 +85,8 @@ func (o *Objects) into(in *actuator.Input, m Moment) {
 		used[p.Spec.NodeName] = nil
 	}
 	for _, n := range o.Nodes {
-		if _, is := used[n.Node.Name]; is {
-			used[n.Node.Name] = n.Node
+		if _, is := used[n.node.Name]; is {
+			used[n.node.Name] = n.node
 			in.Nodes = append(in.Nodes, roomOn(n))
 		}
 	}

@@ -160,8 +160,8 @@ func TestInput(t *testing.T) {
 			o := Objects{
 				RightSize: rs, Target: anything(t, webDeployment), ReplicaSets: webSets(t), Pods: []*corev1.Pod{pod}, Features: actuator.Features{Resize: true},
 				Nodes: []Node{
-					{Node: object[corev1.Node](t, "metadata: {name: n1}\nstatus: {allocatable: {cpu: \"2\", memory: 3Gi}}"), Load: Load{Requests: resources(800, 1024)}},
-					{Node: object[corev1.Node](t, "metadata: {name: n2}\nstatus: {allocatable: {cpu: \"2\", memory: 3Gi}}")},
+					NewNode(object[corev1.Node](t, "metadata: {name: n1}\nstatus: {allocatable: {cpu: \"2\", memory: 3Gi}}"), Load{Requests: resources(800, 1024)}),
+					NewNode(object[corev1.Node](t, "metadata: {name: n2}\nstatus: {allocatable: {cpu: \"2\", memory: 3Gi}}"), Load{}),
 				},
 			}
 			if strings.HasSuffix(name, "budget") || strings.HasSuffix(name, "budgets") {
@@ -274,7 +274,7 @@ func TestRivals(t *testing.T) {
 func TestScopesOverlap(t *testing.T) {
 	t.Parallel()
 	nodes := []Node{
-		{Node: object[corev1.Node](t, "metadata: {name: n1, labels: {type: small, zone: a}}")}, {Node: object[corev1.Node](t, "metadata: {name: n2, labels: {type: large}}")},
+		NewNode(object[corev1.Node](t, "metadata: {name: n1, labels: {type: small, zone: a}}"), Load{}), NewNode(object[corev1.Node](t, "metadata: {name: n2, labels: {type: large}}"), Load{}),
 	}
 	for name, tc := range map[string]struct {
 		mine, other string

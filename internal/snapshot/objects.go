@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -58,8 +59,27 @@ type Objects struct {
 
 // Node is a node with what its pods take of it.
 type Node struct {
-	Node *corev1.Node
-	Load Load
+	node *corev1.Node
+	load Load
+	// kind is what it offers, and which kind of node it is.
+	kind recommender.NodeShape
+	pool string
+}
+
+// NewNode returns a node with what pods take of it.
+func NewNode(n *corev1.Node, load Load) Node {
+	offers := sizeOf(n.Status.Allocatable)
+	out := Node{node: n, load: load, pool: n.Labels[poolLabel], kind: recommender.NodeShape{
+		Name:        cmp.Or(n.Labels[corev1.LabelInstanceTypeStable], n.Labels[corev1.LabelInstanceType]),
+		Allocatable: offers, GPUs: gpusOf(n.Status.Allocatable),
+	}}
+	if out.kind.Name == "" {
+		out.kind.Name = amountKey(offers)
+	}
+	if out.pool != "" {
+		out.kind.Name = out.pool + "/" + out.kind.Name
+	}
+	return out
 }
 
 // gpuResources are the extended resources that count as GPUs, as in what is
@@ -175,7 +195,7 @@ func scopeOf(s v1alpha1.Scope, nodes []Node) func(*corev1.Pod) bool {
 	matches := map[string]bool{}
 	if selector, err := metav1.LabelSelectorAsSelector(s.Nodes); err == nil {
 		for _, n := range nodes {
-			matches[n.Node.Name] = selector.Matches(labels.Set(n.Node.Labels))
+			matches[n.node.Name] = selector.Matches(labels.Set(n.node.Labels))
 		}
 	}
 	return func(p *corev1.Pod) bool { return matches[p.Spec.NodeName] }

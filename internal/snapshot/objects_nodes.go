@@ -69,11 +69,8 @@ func (l *Load) add(p *corev1.Pod) {
 // roomOn is a node as a plan sees it. What is free may be negative, where pods
 // were resized or forced onto it; that leaves none.
 func roomOn(n Node) actuator.Node {
-	offers := sizeOf(n.Node.Status.Allocatable)
-	return actuator.Node{
-		Name: n.Node.Name, Allocatable: offers,
-		Free: minus(offers, n.Load.Requests),
-	}
+	offers := n.kind.Allocatable
+	return actuator.Node{Name: n.node.Name, Allocatable: offers, Free: minus(offers, n.load.Requests)}
 }
 
 // poolLabel names the NodePool that made a node.
@@ -99,24 +96,14 @@ func (o *Objects) shapes(pod *corev1.Pod) []recommender.NodeShape {
 	affinity := nodeaffinity.GetRequiredNodeAffinity(pod)
 	found, own := map[string]*shape{}, o.ownDaemons()
 	for _, n := range o.Nodes {
-		if n.Node.Spec.Unschedulable || !o.scheduledOn(pod, n.Node, affinity) {
+		if n.node.Spec.Unschedulable || !o.scheduledOn(pod, n.node, affinity) {
 			continue
 		}
-		one := recommender.NodeShape{
-			Allocatable: sizeOf(n.Node.Status.Allocatable), Overhead: minus(n.Load.Daemons, own[n.Node.Name]), GPUs: gpusOf(n.Node.Status.Allocatable),
-		}
-		pool := n.Node.Labels[poolLabel]
-		key := cmp.Or(n.Node.Labels[corev1.LabelInstanceTypeStable], n.Node.Labels[corev1.LabelInstanceType])
-		if key == "" {
-			key = amountKey(one.Allocatable)
-		}
-		one.Name = key
-		if pool != "" {
-			one.Name = pool + "/" + key
-		}
+		one := n.kind
+		one.Overhead = minus(n.load.Daemons, own[n.node.Name])
 		s := found[one.Name]
 		if s == nil {
-			found[one.Name] = &shape{NodeShape: one, pool: pool, nodes: 1}
+			found[one.Name] = &shape{NodeShape: one, pool: n.pool, nodes: 1}
 			continue
 		}
 		s.nodes++
@@ -237,7 +224,7 @@ func (o *Objects) zones(pod *corev1.Pod) int {
 	affinity := nodeaffinity.GetRequiredNodeAffinity(pod)
 	found := map[string]bool{}
 	for _, n := range o.Nodes {
-		if zone := n.Node.Labels[corev1.LabelTopologyZone]; zone != "" && o.scheduledOn(pod, n.Node, affinity) {
+		if zone := n.node.Labels[corev1.LabelTopologyZone]; zone != "" && o.scheduledOn(pod, n.node, affinity) {
 			found[zone] = true
 		}
 	}

@@ -60,10 +60,10 @@ spec:
   - {type: PersistentVolumeClaim, max: {storage: 1Gi}}
   - {type: Pod, max: {cpu: "8"}}
 `)},
-		Nodes: []Node{{
-			Node: object[corev1.Node](t, "metadata: {name: n1, labels: {topology.kubernetes.io/zone: a}}\nstatus: {allocatable: {cpu: \"4\", memory: 8Gi, nvidia.com/gpu: 2}}"),
-			Load: Load{Requests: resources(900, 100), Daemons: resources(100, 64)},
-		}},
+		Nodes: []Node{NewNode(
+			object[corev1.Node](t, "metadata: {name: n1, labels: {topology.kubernetes.io/zone: a}}\nstatus: {allocatable: {cpu: \"4\", memory: 8Gi, nvidia.com/gpu: 2}}"),
+			Load{Requests: resources(900, 100), Daemons: resources(100, 64)},
+		)},
 		Features: actuator.Features{Resize: true}, Budget: &recommender.ChangeBudget{Pods: &changes},
 	}
 	Observe(&s, o)
@@ -155,7 +155,7 @@ func TestObserveReplicas(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := recommender.Snapshot{Workload: recommender.Workload{Kind: tc.kind}, Replicas: recommender.Replicas{Desired: 7, Ready: 7}}
-			o := Objects{RightSize: webWith(t, tc.spec), Target: anything(t, tc.target), Pods: pods, Nodes: []Node{{Node: object[corev1.Node](t, "metadata: {name: n1, labels: {type: small}}")}}}
+			o := Objects{RightSize: webWith(t, tc.spec), Target: anything(t, tc.target), Pods: pods, Nodes: []Node{NewNode(object[corev1.Node](t, "metadata: {name: n1, labels: {type: small}}"), Load{})}}
 			Observe(&s, o)
 			if s.Replicas.Desired != tc.desired || s.Replicas.Ready != tc.ready {
 				t.Errorf("%d desired and %d ready, want %d and %d", s.Replicas.Desired, s.Replicas.Ready, tc.desired, tc.ready)
@@ -252,7 +252,7 @@ status: {phase: Running, containerStatuses: [{name: app, `+tc.status+`resources:
 func TestShapes(t *testing.T) {
 	t.Parallel()
 	node := func(name, labels, rest string) Node {
-		return Node{Node: object[corev1.Node](t, "metadata: {name: "+name+", labels: {"+labels+"}}\n"+rest), Load: Load{Daemons: resources(100, 50)}}
+		return NewNode(object[corev1.Node](t, "metadata: {name: "+name+", labels: {"+labels+"}}\n"+rest), Load{Daemons: resources(100, 50)})
 	}
 	const room = "status: {allocatable: {cpu: \"4\", memory: 8Gi}}"
 	const m7, c7 = "node.kubernetes.io/instance-type: m7, karpenter.sh/nodepool: general", "node.kubernetes.io/instance-type: c7"
@@ -260,7 +260,7 @@ func TestShapes(t *testing.T) {
 	m := recommender.NodeShape{Name: "general/m7", Allocatable: resources(4000, 8000), Overhead: resources(200, 50)}
 	c := recommender.NodeShape{Name: "c7", Allocatable: resources(4000, 8192), Overhead: resources(100, 50)}
 	nodes := []Node{node("a", m7, room), node("b", m7, "status: {allocatable: {cpu: 4100m, memory: 8000Mi}}"), node("c", c7, room)}
-	nodes[1].Load.Daemons.CPU = 200
+	nodes[1].load.Daemons.CPU = 200
 	for name, tc := range map[string]struct {
 		nodes []Node
 		pools string
@@ -327,8 +327,8 @@ status: {phase: Running}
 	o := Objects{
 		Target: anything(t, "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: agent}"), Pods: []*corev1.Pod{p},
 		Nodes: []Node{
-			{Node: object[corev1.Node](t, "metadata: {name: n1, labels: {node.kubernetes.io/instance-type: m7}}\nstatus: {allocatable: {cpu: \"4\", memory: 8Gi}}"), Load: load},
-			{Node: object[corev1.Node](t, "metadata: {name: n2, labels: {node.kubernetes.io/instance-type: c7}}\nstatus: {allocatable: {cpu: \"2\", memory: 8Gi}}")},
+			NewNode(object[corev1.Node](t, "metadata: {name: n1, labels: {node.kubernetes.io/instance-type: m7}}\nstatus: {allocatable: {cpu: \"4\", memory: 8Gi}}"), load),
+			NewNode(object[corev1.Node](t, "metadata: {name: n2, labels: {node.kubernetes.io/instance-type: c7}}\nstatus: {allocatable: {cpu: \"2\", memory: 8Gi}}"), Load{}),
 		},
 	}
 	want := []recommender.NodeShape{{Name: "c7", Allocatable: resources(2000, 8192)}, {Name: "m7", Allocatable: resources(4000, 8192)}}
@@ -342,7 +342,7 @@ func TestSpread(t *testing.T) {
 	t.Parallel()
 	var nodes []Node
 	for _, zone := range []string{"a", "b", "b"} {
-		nodes = append(nodes, Node{Node: object[corev1.Node](t, "metadata: {name: n, labels: {topology.kubernetes.io/zone: "+zone+"}}")})
+		nodes = append(nodes, NewNode(object[corev1.Node](t, "metadata: {name: n, labels: {topology.kubernetes.io/zone: "+zone+"}}"), Load{}))
 	}
 	for name, tc := range map[string]struct {
 		constraint string
@@ -376,7 +376,7 @@ func BenchmarkObserve(b *testing.B) {
 	for i := range 300 {
 		n := object[corev1.Node](t, "metadata: {labels: {node.kubernetes.io/instance-type: m7i.8xlarge, topology.kubernetes.io/zone: a}}\nstatus: {allocatable: {cpu: 31850m, memory: 122Gi}}")
 		n.Name = fmt.Sprintf("n%d", i)
-		o.Nodes = append(o.Nodes, Node{Node: n})
+		o.Nodes = append(o.Nodes, NewNode(n, Load{}))
 	}
 	rs := object[v1alpha1.RightSize](t, webRightSize)
 	b.Run("Observe", func(b *testing.B) {

@@ -189,7 +189,7 @@ func (o *Objects) overlaps(other *v1alpha1.RightSize) bool {
 		return true
 	}
 	return slices.ContainsFunc(o.Nodes, func(n Node) bool {
-		set := labels.Set(n.Node.Labels)
+		set := labels.Set(n.node.Labels)
 		return a.Matches(set) && b.Matches(set)
 	})
 }

@@ -277,7 +277,7 @@ func (w *workload) objects() snapshot.Objects {
 	for i := range on.Items {
 		there = append(there, &on.Items[i])
 	}
-	o.Nodes = []snapshot.Node{{Node: node, Load: snapshot.LoadOf(there)}}
+	o.Nodes = []snapshot.Node{snapshot.NewNode(node, snapshot.LoadOf(there))}
 	var quotas corev1.ResourceQuotaList
 	var limits corev1.LimitRangeList
 	var budgets policyv1.PodDisruptionBudgetList
