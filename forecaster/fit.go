@@ -209,12 +209,17 @@ func (l *learner) draw(base []float64, first, n int) {
 	l.sample = draw(s, surprise, weight, first, size, l.work)
 }
 
-// visit fills in the row of origin o, if it is the next one, from signals that
-// have come as far as that.
-func (l *learner) visit(s *signals, o int) {
-	if l.next == len(l.from) || int(l.from[l.next]) != o {
-		return
+// due is the origin of the row that is to be filled next, an index that does not
+// come where there is none.
+func (l *learner) due() int {
+	if l.next == len(l.from) {
+		return math.MaxInt
 	}
+	return int(l.from[l.next])
+}
+
+// visit fills in the row that is due, from signals that have come as far as that.
+func (l *learner) visit(s *signals) {
 	c := l.context
 	s.context(c, &l.aimed, l.fit, l.targets)
 	for k, p := range l.points {

@@ -303,10 +303,18 @@ func (m *Model) fit(aims []*aim, detect bool) []*fit {
 	for i, a := range aims {
 		learners[i] = m.newLearner(a, scaled, base, m.cycle, space)
 	}
+	next := 0 // The first origin that one of them asks for.
 	for o, v := range y {
 		replay.add(v)
+		if o < next {
+			continue
+		}
+		next = len(y)
 		for _, l := range learners {
-			l.visit(replay, o)
+			if l.due() == o {
+				l.visit(replay)
+			}
+			next = min(next, l.due())
 		}
 	}
 	fits := make([]*fit, len(aims))
