@@ -132,19 +132,34 @@ func guardOOM(d *draft, z *sizer) {
 }
 
 // guardStarting counts on ready pods alone. What is needed is shared out among
-// pods of which some carry nothing yet: while they start, no size is lowered with
-// which those that are ready would not carry the need. Where sizes are dear to
-// change, and the ready ones use all that they may, they get at once what carries
-// the need without the others, instead of a little more with each decision.
+// pods of which some carry nothing yet: while they start, no size is lowered below
+// what those that are ready need alone. Where sizes are dear to change, and the ready
+// ones use all that they may, they get that at once, instead of a little more with
+// each decision.
 func guardStarting(d *draft, z *sizer) {
 	r := d.s.Replicas
 	if r.Ready <= 0 || r.Ready >= d.chosen.replicas || z.n.perPod > 0 || z.n.patient {
 		return
 	}
-	before := d.podPrice()
-	changed := d.restless() && z.carryAlone(r.Ready)
-	if r.Ready < r.Desired && z.shortOf(option{replicas: r.Ready, sizes: d.chosen.sizes}) > growTolerance {
-		changed = d.keepSizes() || changed
+	short := z.shortOf(option{replicas: r.Ready, sizes: d.chosen.sizes}) > growTolerance
+	before, alone := d.podPrice(), z.option(r.Ready).sizes
+	changed := false
+	for i, c := range d.s.Containers {
+		if !z.n.containers[i].known {
+			continue
+		}
+		floor := Resources{}
+		if r.Ready < r.Desired && short {
+			least := d.least(i)
+			floor = Resources{CPU: min(least.CPU, alone[i].CPU), Memory: min(least.Memory, alone[i].Memory)}
+		}
+		if d.restless() && d.pegged(c) {
+			floor.CPU = max(floor.CPU, alone[i].CPU)
+		}
+		got := &d.chosen.sizes[i]
+		if kept := got.Clamp(floor, Resources{}); kept != *got {
+			*got, changed = kept, true
+		}
 	}
 	if changed {
 		d.sizesKept(before, ReasonStarting,
@@ -154,21 +169,6 @@ func guardStarting(d *draft, z *sizer) {
 
 func (d *draft) sizesKept(before float64, code ReasonCode, message string) {
 	d.add(Reason{Code: code, Subject: "cost of a pod", Unit: d.currency() + "/h", Before: before, After: d.podPrice(), Message: message})
-}
-
-// carryAlone raises the CPU of containers that use all that they may to what that
-// many pods need of it, and says whether there was one.
-func (z *sizer) carryAlone(ready int) bool {
-	raised := false
-	for i, c := range z.d.s.Containers {
-		if !z.d.pegged(c) || !z.n.containers[i].known {
-			continue
-		}
-		if want := z.option(ready).sizes[i].CPU; want > z.d.chosen.sizes[i].CPU {
-			z.d.chosen.sizes[i].CPU, raised = want, true
-		}
-	}
-	return raised
 }
 
 // guardSurprise lowers nothing right after a surprise where to change every pod

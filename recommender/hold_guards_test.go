@@ -71,7 +71,10 @@ func TestWhatHoldsSizes(t *testing.T) {
 			s.Containers[0].OOMKills, s.Containers[0].LastOOMKill = 1, s.Now.Add(-9*time.Minute)
 		}}, 1000, 1024, recommender.ReasonOOMFreeze},
 		// Two of four carry all of the 1.33 cores: with 334 m each they would be short.
-		"two of four pods start":        {[]func(*snapshot){ready(2)}, 1000, 1024, recommender.ReasonStarting},
+		"two of four pods start": {[]func(*snapshot){ready(2)}, 1000, 460, recommender.ReasonStarting},
+		"of four large pods two start": {[]func(*snapshot){ready(2), func(s *snapshot) {
+			s.Containers[0].Requests.CPU = 4000
+		}}, 1000, 460, recommender.ReasonStarting},
 		"none is ready":                 {[]func(*snapshot){ready(0)}, 334, 460, ""},
 		"all are ready":                 {[]func(*snapshot){ready(4)}, 334, 460, ""},
 		"surprised 9 minutes ago":       {[]func(*snapshot){surprised(9 * time.Minute), dear}, 1000, 1024, recommender.ReasonSurprise},
