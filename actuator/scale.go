@@ -79,8 +79,7 @@ func (p *planner) fewest(is, wants int) int {
 		}
 		wants = 1 // Never the last one, unless the owner's rule for zero says so.
 	}
-	var cpu []recommender.MilliCPU
-	var memory []recommender.Bytes
+	var sizes []recommender.Resources
 	for _, pod := range p.pods {
 		if pod.ends() || !pod.Ready {
 			continue
@@ -90,9 +89,9 @@ func (p *planner) fewest(is, wants int) int {
 			asked, _ := pod.total(pod.sized(s.Ask))
 			requests = leastOf(requests, asked)
 		}
-		cpu, memory = append(cpu, requests.CPU), append(memory, requests.Memory)
+		sizes = append(sizes, requests)
 	}
-	return max(wants, recommender.Enough(cpu, p.need.CPU, is), recommender.Enough(memory, p.need.Memory, is))
+	return max(wants, recommender.Enough(sizes, p.need, is))
 }
 
 func (p *planner) scale(from, to int, code recommender.ReasonCode, message string) {

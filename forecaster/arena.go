@@ -56,6 +56,21 @@ type workspace struct {
 	context    context
 }
 
+// values returns no values yet with room for n, wide or in single precision: in the
+// workspace, or their own where it is nil.
+func (w *workspace) values(n int, light bool) (wide []float64, narrow []float32) {
+	switch {
+	case light && w != nil:
+		return nil, w.narrow.room(n)[:0]
+	case light:
+		return nil, make([]float32, 0, n)
+	case w != nil:
+		return w.kept.room(n)[:0], nil
+	default:
+		return make([]float64, 0, n), nil
+	}
+}
+
 func (w *workspace) reset() {
 	w.kept.reset()
 	w.work.reset()
@@ -68,3 +83,12 @@ func (w *workspace) reset() {
 
 //nolint:gochecknoglobals // Memory that is used again, so that learning leaves no garbage; it holds no state.
 var workspaces = sync.Pool{New: func() any { return &workspace{} }}
+
+// borrowWorkspace returns one that nobody else uses until it is given back.
+func borrowWorkspace() *workspace {
+	w := workspaces.Get().(*workspace) //nolint:forcetypeassert // Nothing else is put there.
+	w.reset()
+	return w
+}
+
+func (w *workspace) giveBack() { workspaces.Put(w) }

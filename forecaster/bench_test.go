@@ -46,13 +46,22 @@ func sales() []forecaster.Event {
 // BenchmarkRebuild builds a model from 14 days at 5-minute steps, horizons 5
 // min, 15 min, 1 h and 1 day, values and maxima.
 func BenchmarkRebuild(b *testing.B) {
+	benchEach(b, func(s forecaster.Series, o forecaster.Options) error {
+		_, err := forecaster.NewModel(s, o)
+		return err
+	})
+}
+
+// benchEach measures something that is done with such a history, in each mode.
+func benchEach(b *testing.B, do func(forecaster.Series, forecaster.Options) error) {
+	b.Helper()
 	s := demand(4032, 5*time.Minute)
 	for name, o := range modes {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			start := cputime.Used(b)
 			for b.Loop() {
-				if _, err := forecaster.NewModel(s, o); err != nil {
+				if err := do(s, o); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -64,19 +73,10 @@ func BenchmarkRebuild(b *testing.B) {
 // BenchmarkPredict forecasts once from such a history, as a controller does that
 // keeps histories and no models.
 func BenchmarkPredict(b *testing.B) {
-	s := demand(4032, 5*time.Minute)
-	for name, o := range modes {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			start := cputime.Used(b)
-			for b.Loop() {
-				if _, err := forecaster.Predict(s, o); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(cputime.Used(b)-start)/float64(b.N), "cpu-ns/op")
-		})
-	}
+	benchEach(b, func(s forecaster.Series, o forecaster.Options) error {
+		_, err := forecaster.Predict(s, o)
+		return err
+	})
 }
 
 // BenchmarkUpdateAndForecast carries such a model on by one value and forecasts

@@ -199,13 +199,8 @@ func (l *learner) draw(base []float64, first, n int) {
 		}
 	}
 	size := l.model.sampleSize()
-	kept := min(n, size+1) + l.room()
-	s := sample{factors: l.narrow(kept)[:0]}
-	if l.model.options.Light {
-		s.origins = l.space.origins.room(kept)[:0]
-	} else {
-		s.origins = make([]int32, 0, kept)
-	}
+	kept := min(n, size+1)
+	s := sample{origins: rowsOf(l, &l.space.origins, kept)[:0], factors: l.narrow(kept)[:0]}
 	l.sample = draw(s, surprise, weight, first, size, l.work)
 }
 
@@ -229,15 +224,17 @@ func (l *learner) visit(s *signals) {
 	l.next++
 }
 
-// narrow returns n numbers for as many rows of the fit, to be written before they
-// are read. In light mode a fit does not keep its rows, and there is no room for
-// more.
-func (l *learner) narrow(n int) []float32 {
+// rowsOf returns n items for as many rows of the fit, to be written before they are
+// read, with room for more. In light mode a fit does not keep its rows: they are in a
+// block.
+func rowsOf[T any](l *learner, space *block[T], n int) []T {
 	if l.model.options.Light {
-		return l.space.narrow.room(n)
+		return space.room(n)
 	}
-	return make([]float32, n, n+l.room())
+	return make([]T, n, n+l.room())
 }
+
+func (l *learner) narrow(n int) []float32 { return rowsOf(l, &l.space.narrow, n) }
 
 // trim leaves the rows that were sampled. In a fit that keeps them they are its
 // own.
@@ -426,12 +423,7 @@ func (l *learner) position(name string) int {
 // addExpert sorts the errors of a point forecast.
 func (l *learner) addExpert(point int, values []float64) {
 	n := len(l.origins)
-	e := expert{point: point, pastErrors: &pastErrors{errors: l.narrow(n)}}
-	if l.model.options.Light {
-		e.rows = l.space.ranks.room(n)
-	} else {
-		e.rows = make([]uint16, n, n+l.room())
-	}
+	e := expert{point: point, pastErrors: &pastErrors{errors: l.narrow(n), rows: rowsOf(l, &l.space.ranks, n)}}
 	keys, spare := l.work.sortKeys(n)
 	for i, actual := range l.actual {
 		u := actual

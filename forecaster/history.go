@@ -87,20 +87,10 @@ func newHistory(step, span time.Duration, light bool) *history {
 	return h
 }
 
-// within makes room for the first n values: in a workspace, or its own where that
-// is nil.
+// within makes room for the first n values, see [workspace.values].
 func (h *history) within(n int, space *workspace) {
 	n = min(n, h.limit)
-	switch {
-	case h.light && space != nil:
-		h.narrow = space.narrow.room(n)[:0]
-	case h.light:
-		h.narrow = make([]float32, 0, n)
-	case space != nil:
-		h.y = space.kept.room(n)[:0]
-	default:
-		h.y = make([]float64, 0, n)
-	}
+	h.y, h.narrow = space.values(n, h.light)
 	h.seen, h.before = make([]uint64, 0, n/64+1), make([]int32, 0, n/64+1)
 }
 

@@ -13,20 +13,9 @@ type ring struct {
 
 func newRing(limit int, light bool) *ring { return &ring{limit: max(1, limit), light: light} }
 
-// within makes room for the first values, up to n: in a workspace, or its own
-// where that is nil.
+// within makes room for the first values, up to n, see [workspace.values].
 func (r *ring) within(n int, space *workspace) {
-	n = min(r.limit, n)
-	switch {
-	case r.light && space != nil:
-		r.narrow = space.narrow.room(n)[:0]
-	case r.light:
-		r.narrow = make([]float32, 0, n)
-	case space != nil:
-		r.wide = space.kept.room(n)[:0]
-	default:
-		r.wide = make([]float64, 0, n)
-	}
+	r.wide, r.narrow = space.values(min(r.limit, n), r.light)
 }
 
 func (r *ring) push(v float64) {

@@ -72,7 +72,7 @@ func newSignals(h *history, reach int) *signals {
 	return s
 }
 
-// within makes room for n values, see [ring.within].
+// within makes room for n values, see [workspace.values].
 func (s *signals) within(n int, space *workspace) {
 	rings := []*ring{s.bases}
 	profiles := []*profile{s.rough, s.daily.value, s.daily.sharp}

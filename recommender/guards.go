@@ -162,13 +162,10 @@ func guardStarting(d *draft, z *sizer) {
 		}
 	}
 	if changed {
-		d.sizesKept(before, ReasonStarting,
-			fmt.Sprintf("%d of %d pods are ready and carry everything until the others do", r.Ready, d.chosen.replicas))
+		d.sizesKept(before, Reason{
+			Code: ReasonStarting, Message: fmt.Sprintf("%d of %d pods are ready and carry everything until the others do", r.Ready, d.chosen.replicas),
+		})
 	}
-}
-
-func (d *draft) sizesKept(before float64, code ReasonCode, message string) {
-	d.add(Reason{Code: code, Subject: "cost of a pod", Unit: d.currency() + "/h", Before: before, After: d.podPrice(), Message: message})
 }
 
 // guardSurprise lowers nothing right after a surprise where to change every pod
@@ -180,7 +177,9 @@ func guardSurprise(d *draft, z *sizer) {
 		return
 	}
 	if before := d.podPrice(); d.keepSizes() {
-		d.sizesKept(before, ReasonSurprise, fmt.Sprintf("demand was more than the pods could serve %s ago: no size is lowered", span(ago)))
+		d.sizesKept(before, Reason{
+			Code: ReasonSurprise, Message: fmt.Sprintf("demand was more than the pods could serve %s ago: no size is lowered", span(ago)),
+		})
 	}
 }
 
@@ -210,11 +209,15 @@ func (d *draft) kept(before int, cost float64, r Reason) {
 	switch lowered := d.keepSizes(); {
 	case d.chosen.replicas != before:
 		r.Subject, r.Unit, r.Before, r.After = "replicas", "pods", float64(before), float64(d.chosen.replicas)
+		d.add(r)
 	case lowered:
-		r.Subject, r.Unit, r.Before, r.After = "cost of a pod", d.currency()+"/h", cost, d.podPrice()
-	default:
-		return
+		d.sizesKept(cost, r)
 	}
+}
+
+// sizesKept gives the reason why pods are dearer than was chosen.
+func (d *draft) sizesKept(before float64, r Reason) {
+	r.Subject, r.Unit, r.Before, r.After = "cost of a pod", d.currency()+"/h", before, d.podPrice()
 	d.add(r)
 }
 

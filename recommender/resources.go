@@ -85,10 +85,19 @@ func clampInt64(v, lo, hi int64) int64 {
 	return max(v, lo)
 }
 
-// Enough is how many of the smallest amounts, which it puts in order, it takes to
-// have what is needed, whichever are left: 0 where nothing is, otherwise if all of
-// them do not have it.
-func Enough[T cmp.Ordered](amounts []T, need T, otherwise int) int {
+// Enough is how many pods of these sizes have what is needed whichever of them are
+// left: as many of the smallest as it takes. 0 where nothing is needed, otherwise if
+// all of them do not have it.
+func Enough(sizes []Resources, need Resources, otherwise int) int {
+	var cpu []MilliCPU
+	var memory []Bytes
+	for _, s := range sizes {
+		cpu, memory = append(cpu, s.CPU), append(memory, s.Memory)
+	}
+	return max(enough(cpu, need.CPU, otherwise), enough(memory, need.Memory, otherwise))
+}
+
+func enough[T cmp.Ordered](amounts []T, need T, otherwise int) int {
 	slices.Sort(amounts)
 	var sum, zero T
 	if need <= zero {

@@ -166,16 +166,15 @@ func (r *rightsizer) scaleDown(o Observation, a *Action) {
 	if r.fewer <= 0 || r.fewer >= o.Desired {
 		return
 	}
-	var cpu []recommender.MilliCPU
-	var memory []recommender.Bytes
+	var sizes []recommender.Resources
 	for _, p := range o.Pods {
 		if p.Ready {
-			cpu, memory = append(cpu, min(p.Requests.CPU, p.Wanted.CPU)), append(memory, min(p.Requests.Memory, p.Wanted.Memory))
+			sizes = append(sizes, recommender.Resources{CPU: min(p.Requests.CPU, p.Wanted.CPU), Memory: min(p.Requests.Memory, p.Wanted.Memory)})
 		}
 	}
-	pods, need := r.fewer, a.Template
-	a.Replicas = max(pods, recommender.Enough(cpu, recommender.MilliCPU(pods)*need.CPU, o.Desired),
-		recommender.Enough(memory, recommender.Bytes(pods)*need.Memory, o.Desired))
+	pods, each := r.fewer, a.Template
+	need := recommender.Resources{CPU: recommender.MilliCPU(pods) * each.CPU, Memory: recommender.Bytes(pods) * each.Memory}
+	a.Replicas = max(pods, recommender.Enough(sizes, need, o.Desired))
 	if a.Replicas == pods {
 		r.fewer = 0
 	}

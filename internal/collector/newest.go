@@ -264,8 +264,9 @@ func (a *Archive) ScrapeInterval(ctx context.Context, at time.Time) (time.Durati
 // some are the namespaces of n workloads at even distances.
 func some(all []recommender.Workload, n int) []string {
 	var out []string
-	for i := range min(n, len(all)) {
-		out = append(out, all[i*len(all)/min(n, len(all))].Namespace)
+	n = min(n, len(all))
+	for i := range n {
+		out = append(out, all[i*len(all)/n].Namespace)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

@@ -29,26 +29,26 @@ func TestRecent(t *testing.T) {
 		return &built.Containers[0].CPU.Forecast.Point[0]
 	}
 	id := func(i int) recommender.Workload { return recommender.Workload{Name: strconv.Itoa(i)} }
-	var r recent
+	r := newRecent()
 	old, again := snapshot.NewMemo(), snapshot.NewMemo()
 	ofOld, ofAgain := first(old), first(again)
-	r.add(id(0), old)
-	r.add(id(1), again)
+	r.Add(id(0), old)
+	r.Add(id(1), again)
 	for i := range recentMost - 2 {
-		r.add(id(i+2), snapshot.NewMemo())
+		r.Add(id(i+2), snapshot.NewMemo())
 	}
-	r.add(id(1), again)
+	r.Add(id(1), again)
 	if first(old) != ofOld {
 		t.Error("forgotten too early")
 	}
-	r.add(id(recentMost), snapshot.NewMemo())
+	r.Add(id(recentMost), snapshot.NewMemo())
 	if first(old) == ofOld {
 		t.Error("not forgotten")
 	}
 	if first(again) != ofAgain {
 		t.Error("forgotten though it was asked again")
 	}
-	if r.all.Len() != recentMost || len(r.find) != recentMost {
-		t.Errorf("%d and %d are held", r.all.Len(), len(r.find))
+	if r.Len() != recentMost {
+		t.Errorf("%d are held", r.Len())
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/utils/lru"
+
 	"github.com/rightsize-dev/rightsize/internal/collector"
 	"github.com/rightsize-dev/rightsize/internal/snapshot"
 	"github.com/rightsize-dev/rightsize/recommender"
@@ -79,7 +81,7 @@ type Store struct {
 	// memos remember the forecasts of workloads: recent is those of the newest
 	// snapshots, of others only what is good for an hour.
 	memos  map[recommender.Workload]*snapshot.Memo
-	recent recent
+	recent *lru.Cache
 	// measured is what somebody else measured last, called source.
 	measured map[recommender.Workload]Measured
 	source   string
@@ -91,7 +93,7 @@ type Store struct {
 // New returns an empty store that reads by c.
 func New(c *collector.Collector, o Options) *Store {
 	return &Store{
-		archive: c.NewArchive(), options: o,
+		archive: c.NewArchive(), options: o, recent: newRecent(),
 		expected: map[recommender.Workload]*expectation{}, memos: map[recommender.Workload]*snapshot.Memo{},
 		evidence: map[recommender.Workload][]minute{},
 	}
@@ -176,7 +178,8 @@ func (s *Store) Snapshot(id recommender.Workload, now time.Time, p recommender.P
 // snapshot is that of a workload whose series are lent.
 func (s *Store) snapshot(w collector.Workload, now time.Time, p recommender.Policy, others []Member) recommender.Snapshot {
 	w.Facts = snapshot.Facts(s.facts(), w.Facts)
-	options := []snapshot.Option{snapshot.Remembering(s.memo(w.ID))}
+	memo := s.memo(w.ID)
+	options := []snapshot.Option{snapshot.Remembering(memo)}
 	if !s.options.Full {
 		options = append(options, snapshot.Light())
 	}
@@ -185,7 +188,7 @@ func (s *Store) snapshot(w collector.Workload, now time.Time, p recommender.Poli
 		options = append(options, snapshot.Together(members...))
 	}
 	snap := snapshot.Build(w, now, p, options...)
-	s.recent.add(w.ID, s.memo(w.ID))
+	s.recent.Add(w.ID, memo)
 	if len(snap.Variants) == 0 {
 		with = nil
 	}
