@@ -8,7 +8,9 @@ import (
 
 // resizes adds the steps that change sizes and the number of pods, in the order
 // in which capacity never falls below what is needed: what cannot wait, more
-// pods, what makes room for growth, what else shrinks, fewer pods.
+// pods, what makes room for growth, what else shrinks, fewer pods. Where nothing
+// grows, those that are too many go before the others shrink: which of them stay is
+// not known, and to shrink one that goes is for nothing.
 func (p *planner) resizes() {
 	all := p.candidates()
 	// Growth that cannot wait. What it does not fit waits for room like others.
@@ -18,6 +20,16 @@ func (p *planner) resizes() {
 		}
 	}
 	up := p.scaleUp()
+	first := !up && !slices.ContainsFunc(all, func(c candidate) bool { return c.urgent || c.grows })
+	if first {
+		p.scaleDown()
+	}
+	if p.scalesDown() {
+		for _, c := range all {
+			p.hold(c.pod, ReasonBatch, "it shrinks when there are fewer pods")
+		}
+		return
+	}
 	crowded := p.crowded(all)
 	for _, c := range all {
 		if !c.urgent && c.lowers && crowded[c.pod.Node] && p.take(c) && !c.grows {
@@ -34,7 +46,7 @@ func (p *planner) resizes() {
 			p.take(c)
 		}
 	}
-	if !up {
+	if !up && !first {
 		p.scaleDown()
 	}
 }

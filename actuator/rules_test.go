@@ -217,6 +217,16 @@ func TestOrder(t *testing.T) {
 			in.Decision.DesiredReplicas = 2
 			return in
 		}, []string{"Scale 4->2"}},
+		"fewer before smaller": {func() Input {
+			in := deployment(4, requests(1000, 1024), requests(500, 512))
+			in.Decision.DesiredReplicas = 2
+			return in
+		}, []string{"Scale 4->2"}},
+		"smaller where there are never fewer": {func() Input {
+			in := deployment(4, requests(1000, 1024), requests(500, 512))
+			in.Decision.DesiredReplicas, in.Target.Replicas = 2, nil
+			return in
+		}, []string{"ResizePod web-0", "ResizePod web-1", "ResizePod web-2", "ResizePod web-3"}},
 		"as few as two large ones allow": {func() Input {
 			in := deployment(4, requests(500, 512), requests(500, 512))
 			in.Decision.DesiredReplicas = 3

@@ -169,13 +169,13 @@ func TestDecideToleratesSmallScales(t *testing.T) {
 
 // TestStabilizedPodsAreNotResized: two pods instead of four save half of the
 // memory, and less CPU saves little. Pods that have to stay for the window are not
-// made smaller meanwhile, where a change costs an hour and a half.
+// made smaller meanwhile, where to resize them costs more than it saves until they go.
 func TestStabilizedPodsAreNotResized(t *testing.T) {
 	t.Parallel()
 	s := withDemand(shop(), 10, 12)
 	s.Containers[0].CPU = usage(0.25, 0.3, expects(0.25, 0.3))
-	s.Containers[0].Requests = recommender.Resources{CPU: 160, Memory: 480 * mib}
-	s.Policy.Vertical.InPlace, s.Policy.ChangeHours = true, 1.5
+	s.Containers[0].Requests = recommender.Resources{CPU: 500, Memory: 800 * mib}
+	s.Policy.Vertical.InPlace, s.Policy.ChangeHours = true, 0.2
 	if d := decide(s); d.DesiredReplicas != 2 {
 		t.Fatalf("%s to %d pods, want 2: %v", d.Action, d.DesiredReplicas, d.Reasons)
 	}
@@ -186,13 +186,26 @@ func TestStabilizedPodsAreNotResized(t *testing.T) {
 }
 
 // TestPodsGoAsTheyAre: where a change costs six hours, two of four pods go and the
-// others stay as large as they are, since to resize all four is four changes.
+// others stay as large as they are, since to resize all four is four changes. Where
+// two would have to grow for that, all four grow before, and three stay instead.
 func TestPodsGoAsTheyAre(t *testing.T) {
 	t.Parallel()
-	s := withDemand(shop(), 10, 12)
-	s.Containers[0].CPU = usage(0.25, 0.3, expects(0.25, 0.3))
-	s.Policy.Vertical.InPlace, s.Policy.ChangeHours = true, 6
-	if d := decide(s); d.Action != recommender.ActionScale || d.DesiredReplicas != 2 {
-		t.Errorf("%s to %d pods, want %s to 2: %v", d.Action, d.DesiredReplicas, recommender.ActionScale, d.Reasons)
+	for _, tc := range []struct {
+		cpu   recommender.MilliCPU
+		hours float64
+		pods  int
+	}{{1000, 6, 2}, {160, 1.5, 3}, {160, 0.001, 2}} {
+		s := withDemand(shop(), 10, 12)
+		s.Containers[0].CPU = usage(0.25, 0.3, expects(0.25, 0.3))
+		s.Containers[0].Requests = recommender.Resources{CPU: tc.cpu, Memory: 480 * mib}
+		s.Policy.Vertical.InPlace, s.Policy.ChangeHours = true, tc.hours
+		want := recommender.ActionScale
+		if tc.hours < 1 {
+			want = recommender.ActionResizeAndScale
+		}
+		if d := decide(s); d.Action != want || d.DesiredReplicas != tc.pods {
+			t.Errorf("pods of %d m, %v h a change: %s to %d pods, want %s to %d: %v",
+				tc.cpu, tc.hours, d.Action, d.DesiredReplicas, want, tc.pods, d.Reasons)
+		}
 	}
 }

@@ -47,6 +47,13 @@ func guardBehavior(d *draft, z *sizer) {
 	if d.held {
 		limited = max(limited, now)
 	}
+	if kept > wish && limited == now && d.restless() {
+		// They go in a moment: to resize them before is for nothing.
+		if o := z.standing(); o.short <= d.chosen.short+1e-9 {
+			d.chosen = o
+			return
+		}
+	}
 	d.rescale(z, limited)
 }
 

@@ -11,9 +11,11 @@ const (
 	// step of the history.
 	staleAfter = 15 * time.Minute
 	// shrinkTolerance and growTolerance are the relative changes of a request
-	// that are not worth making.
+	// that are not worth making; dearTolerance is how much growth is not where a
+	// change is dear.
 	shrinkTolerance = 0.1
 	growTolerance   = 0.03
+	dearTolerance   = 0.1
 	// crashLoop is how many restarts of a container within 10 minutes are a
 	// crash loop: the kubelet waits 10, 20 and 40 s before the first three.
 	crashLoop = 3
@@ -141,7 +143,7 @@ func guardStarting(d *draft, z *sizer) {
 	if r.Ready <= 0 || r.Ready >= d.chosen.replicas || z.n.perPod > 0 || z.n.patient {
 		return
 	}
-	short := z.shortOf(option{replicas: r.Ready, sizes: d.chosen.sizes}) > growTolerance
+	short := z.shortOf(option{replicas: r.Ready, sizes: d.chosen.sizes}, 0) > growTolerance
 	before, alone := d.podPrice(), z.option(r.Ready).sizes
 	changed := false
 	for i, c := range d.s.Containers {
@@ -268,7 +270,7 @@ func (d *draft) rescale(z *sizer, replicas int) {
 func (z *sizer) standing() option {
 	o := z.present()
 	if z.n.perPod <= 0 {
-		o.short = z.shortOf(o)
+		o.short = z.shortOf(o, 0)
 	}
 	o.replicas = z.d.s.Replicas.Desired
 	o.cost = z.d.cost(o.replicas, o.sizes)
@@ -295,7 +297,7 @@ func guardWithinReason(d *draft, _ *sizer) {
 		is := d.base(c).amounts()
 		for r := range is {
 			got := d.chosen.sizes[i].amounts()
-			if !small(float64(is[r]), float64(got[r])) {
+			if !small(float64(is[r]), float64(got[r]), d.growTolerance()) {
 				continue
 			}
 			want := got[r]
@@ -315,11 +317,18 @@ func (d *draft) keep(container, subject, unit string, want, is float64) {
 	})
 }
 
-// small says whether going from is to want is not worth it.
-func small(is, want float64) bool {
+// growTolerance is the growth of a request that is not worth making: more where
+// all pods together are dearer to resize, a quarter of that in hours.
+func (d *draft) growTolerance() float64 {
+	return min(dearTolerance, growTolerance+d.resizeHours()/4)
+}
+
+// small says whether going from is to want is not worth it, where growth below grow
+// is not.
+func small(is, want, grow float64) bool {
 	if is <= 0 || want == is {
 		return false
 	}
 	change := want/is - 1
-	return change > -shrinkTolerance && change < growTolerance
+	return change > -shrinkTolerance && change < grow
 }

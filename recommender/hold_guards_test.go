@@ -137,6 +137,36 @@ func TestReadyPodsCarryAlone(t *testing.T) {
 	}
 }
 
+// TestSmallGrowthIsNotWorthMaking: 300 m and 460 MiB are needed. What is missing of
+// one is no reason to lower the other either, where that alone would not pay.
+func TestSmallGrowthIsNotWorthMaking(t *testing.T) {
+	t.Parallel()
+	type sizes = recommender.Resources
+	cases := map[string]struct {
+		hours      float64 // What it costs to resize all pods.
+		is, wanted sizes
+	}{
+		"4 % are where it is cheap":      {0.004, sizes{CPU: 300, Memory: 442 * mib}, sizes{CPU: 300, Memory: 460 * mib}},
+		"2 % are not":                    {0.004, sizes{CPU: 294, Memory: 450 * mib}, sizes{CPU: 294, Memory: 450 * mib}},
+		"8 % are not where dear":         {1, sizes{CPU: 278, Memory: 430 * mib}, sizes{CPU: 278, Memory: 430 * mib}},
+		"8 % are at a tenth of an hour":  {0.1, sizes{CPU: 278, Memory: 460 * mib}, sizes{CPU: 300, Memory: 460 * mib}},
+		"5 % are not":                    {0.1, sizes{CPU: 286, Memory: 460 * mib}, sizes{CPU: 286, Memory: 460 * mib}},
+		"12 % are however dear":          {100, sizes{CPU: 267, Memory: 460 * mib}, sizes{CPU: 300, Memory: 460 * mib}},
+		"2 % do not make the other less": {8, sizes{CPU: 345, Memory: 450 * mib}, sizes{CPU: 345, Memory: 450 * mib}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := shop()
+			s.Policy.Vertical.InPlace, s.Policy.ChangeHours = true, tc.hours/4 // Of four pods.
+			s.Containers[0].Requests = tc.is
+			if d := decide(s); d.Containers[0].Target != tc.wanted {
+				t.Errorf("target %v, want %v: %v", d.Containers[0].Target, tc.wanted, d.Reasons)
+			}
+		})
+	}
+}
+
 // In a window, sizes that take a restart have to last until the next: the
 // forecast's maximum over a day is 2 cores, over 6 minutes 1.2.
 func TestSizesLastUntilTheNextWindow(t *testing.T) {

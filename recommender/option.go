@@ -237,8 +237,9 @@ func (z *sizer) servingCores(pods float64) (cores, short float64) {
 }
 
 // shortOf is the share of the need that sizes which may not change leave
-// uncovered.
-func (z *sizer) shortOf(o option) float64 {
+// uncovered. A resource that would be enough with the tolerance, a share of itself,
+// is.
+func (z *sizer) shortOf(o option, tolerance float64) float64 {
 	if z.n.perPod > 0 {
 		return o.short
 	}
@@ -246,10 +247,22 @@ func (z *sizer) shortOf(o option) float64 {
 	for i := range o.sizes {
 		if z.n.containers[i].known {
 			want, ahead := z.size(i, o.replicas)
-			short += z.uncovered(i, want, o.sizes[i], ahead, o.replicas)
+			short += z.uncovered(i, want, o.sizes[i].atLeast(want, tolerance), ahead, o.replicas)
 		}
 	}
 	return short
+}
+
+// atLeast is the resources, or what is wanted where less than the tolerance is
+// missing.
+func (r Resources) atLeast(want Resources, tolerance float64) Resources {
+	if r.CPU < want.CPU && float64(want.CPU) < float64(r.CPU)*(1+tolerance) {
+		r.CPU = want.CPU
+	}
+	if r.Memory < want.Memory && float64(want.Memory) < float64(r.Memory)*(1+tolerance) {
+		r.Memory = want.Memory
+	}
+	return r
 }
 
 // capacity is the rate that a pod of that many cores can carry, or one of the

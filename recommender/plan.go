@@ -94,8 +94,12 @@ func (d *draft) patientLevel() float64 {
 }
 
 // restless says that to resize all pods costs more than restless hours.
-func (d *draft) restless() bool {
-	return d.s.Policy.ChangeHours*float64(max(1, d.s.Replicas.Desired)) > restless
+func (d *draft) restless() bool { return d.resizeHours() > restless }
+
+// resizeHours is what it costs to resize all pods, in hours of what the workload
+// costs.
+func (d *draft) resizeHours() float64 {
+	return d.s.Policy.ChangeHours * float64(max(1, d.s.Replicas.Desired))
 }
 
 // lastingQuantile is the level that a quantity's need is expected to reach
@@ -132,9 +136,9 @@ type plan struct {
 //
 // where cost(T) is that of the cheapest option for the need within T, and
 // change is what it costs to get there from what is there now. What is there now
-// takes part with no change for the longest span that it lasts for. Where
-// demand falls for long, a change pays; where it will be back soon, it does
-// not.
+// takes part with no change for the longest span that it lasts for, where what it
+// lacks is not worth a change. Where demand falls for long, a change pays; where it
+// will be back soon, it does not.
 //
 // See Silver and Meal, A heuristic for selecting lot size quantities for the
 // case of a deterministic time-varying demand rate, Production and Inventory
@@ -155,7 +159,7 @@ func (z *sizer) bestPlan(lo, hi int) plan {
 		if z.n.perPod > 0 {
 			stay.short = lack(at.n.rateAhead/float64(stay.replicas), at.n.perPod)
 		}
-		if short := at.shortOf(stay.option); i == 0 {
+		if short := at.shortOf(stay.option, z.d.growTolerance()); i == 0 {
 			stay.short, stay.span, stay.rate = short, span, stay.cost
 		} else if short <= stay.short+1e-9 {
 			stay.span = span
@@ -205,7 +209,7 @@ func (z *sizer) cheapest(lo, hi int, span time.Duration) option {
 			kept = o
 		} else if same := z.asTheyAre(o); z.n.perPod <= 0 && (best.short > 1e-9 || rate(same) < least) {
 			same.sizes = slices.Clone(same.sizes)
-			same.short = z.shortOf(same)
+			same.short = z.shortOf(same, 0)
 			try(z.allowed(same))
 		}
 	}
@@ -217,19 +221,24 @@ func (z *sizer) cheapest(lo, hi int, span time.Duration) option {
 
 // change is what it costs to get from what is there now to the option: the
 // owner's price of a change, one for the number of pods and one for each pod that
-// gets another size, and the time that pods take to start.
+// gets another size, and the time that pods take to start. Of pods that go, those
+// that would shrink go first, and all grow before any goes.
 func (z *sizer) change(o option) float64 {
-	now, changes := z.d.s.Replicas.Desired, 0
+	now, changes, resized := z.d.s.Replicas.Desired, 0, 0
 	if o.replicas != now {
 		changes++
 	}
 	for i, c := range z.d.s.Containers {
-		if o.sizes[i] != c.Requests {
-			changes += max(1, min(o.replicas, now))
+		is, gets := c.Requests, o.sizes[i]
+		if gets.CPU > is.CPU || gets.Memory > is.Memory {
+			resized = max(1, now)
 			break
 		}
+		if gets != is {
+			resized = max(1, min(o.replicas, now))
+		}
 	}
-	return z.d.s.Policy.ChangeHours*z.costNow*float64(changes) + z.starts(o)
+	return z.d.s.Policy.ChangeHours*z.costNow*float64(changes+resized) + z.starts(o)
 }
 
 // starts is the cost of the pods that start or stop, for the time that it takes

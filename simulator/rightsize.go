@@ -150,11 +150,18 @@ func (r *rightsizer) action(o Observation, d recommender.Decision) Action {
 	if d.Action == recommender.ActionNone || len(d.Containers) == 0 {
 		return a
 	}
-	if target := d.Containers[0].Target; target != o.Template {
-		a.ResizeTo(o, target)
-	}
 	if r.fewer = d.DesiredReplicas; r.fewer >= o.Desired {
 		a.Replicas, r.fewer = r.fewer, 0
+	}
+	target := d.Containers[0].Target
+	if target.CPU <= o.Template.CPU && target.Memory <= o.Template.Memory {
+		r.scaleDown(o, &a)
+		if a.Replicas < o.Desired {
+			return a // What shrinks does so once those that are too many are gone.
+		}
+	}
+	if target != o.Template {
+		a.ResizeTo(o, target)
 	}
 	r.scaleDown(o, &a)
 	return a
