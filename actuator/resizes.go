@@ -31,23 +31,29 @@ func (p *planner) resizes() {
 		return
 	}
 	crowded := p.crowded(all)
+	p.takeInOrder(slices.DeleteFunc(all, func(c candidate) bool { return c.urgent }), crowded)
+	if !up && !first {
+		p.scaleDown()
+	}
+}
+
+// takeInOrder takes what can wait: what makes room on crowded nodes, growth, and what
+// else shrinks.
+func (p *planner) takeInOrder(all []candidate, crowded map[string]bool) {
 	for _, c := range all {
-		if !c.urgent && c.lowers && crowded[c.pod.Node] && p.take(c) && !c.grows {
+		if c.lowers && crowded[c.pod.Node] && p.take(c) && !c.grows {
 			p.waiting[c.pod.Node] = true // What grows there waits until it is made.
 		}
 	}
 	for _, c := range all {
-		if !c.urgent && !c.lowers && c.grows {
+		if !c.lowers && c.grows {
 			p.take(c)
 		}
 	}
 	for _, c := range all {
-		if !c.urgent && (c.lowers || !c.grows) && (!c.lowers || !crowded[c.pod.Node]) {
+		if (c.lowers || !c.grows) && (!c.lowers || !crowded[c.pod.Node]) {
 			p.take(c)
 		}
-	}
-	if !up && !first {
-		p.scaleDown()
 	}
 }
 

@@ -135,9 +135,10 @@ func guardOOM(d *draft, z *sizer) {
 
 // guardStarting counts on ready pods alone. What is needed is shared out among
 // pods of which some carry nothing yet: while they start, no size is lowered below
-// what those that are ready need alone. Where sizes are dear to change, and the ready
-// ones use all that they may, they get that at once, instead of a little more with
-// each decision.
+// what those that are ready need alone. Where sizes are dear to change none is lowered,
+// since all fall again once the others are there; and where the ready ones use all
+// that they may, they get what they need at once, instead of a little more with each
+// decision.
 func guardStarting(d *draft, z *sizer) {
 	r := d.s.Replicas
 	if r.Ready <= 0 || r.Ready >= d.chosen.replicas || z.n.perPod > 0 || z.n.patient {
@@ -151,8 +152,12 @@ func guardStarting(d *draft, z *sizer) {
 			continue
 		}
 		floor := Resources{}
-		if r.Ready < r.Desired && short {
-			least := d.least(i)
+		least := d.least(i)
+		switch {
+		case r.Ready >= r.Desired: // Those that start are asked for by this decision.
+		case d.restless():
+			floor = least
+		case short:
 			floor = Resources{CPU: min(least.CPU, alone[i].CPU), Memory: min(least.Memory, alone[i].Memory)}
 		}
 		if d.restless() && d.pegged(c) {

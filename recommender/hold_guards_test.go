@@ -75,6 +75,9 @@ func TestWhatHoldsSizes(t *testing.T) {
 		"of four large pods two start": {[]func(*snapshot){ready(2), func(s *snapshot) {
 			s.Containers[0].Requests.CPU = 4000
 		}}, 1000, 460, recommender.ReasonStarting},
+		"the same, sizes are dear": {[]func(*snapshot){ready(2), dear, func(s *snapshot) {
+			s.Containers[0].Requests.CPU = 4000
+		}}, 4000, 1024, recommender.ReasonStarting},
 		"none is ready":                 {[]func(*snapshot){ready(0)}, 334, 460, ""},
 		"all are ready":                 {[]func(*snapshot){ready(4)}, 334, 460, ""},
 		"surprised 9 minutes ago":       {[]func(*snapshot){surprised(9 * time.Minute), dear}, 1000, 1024, recommender.ReasonSurprise},

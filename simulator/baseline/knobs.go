@@ -41,11 +41,11 @@ func Knobs(policy string) []Knob {
 }
 
 // targetAndWindow are the target utilisation of an HPA and its downscale
-// stabilisation, which matters as much.
+// stabilisation, which matters as much, up to the most that its API takes.
 func targetAndWindow() []Knob {
 	var out []Knob
 	for _, target := range []float64{30, 45, 60, 70, 80, 90} {
-		for _, window := range []string{"0s", "5m", "30m"} {
+		for _, window := range []string{"0s", "5m", "30m", "1h"} {
 			out = append(out, Knob{
 				fmt.Sprintf("target %v %%, window %s", target, window),
 				simulator.Settings{"targetUtilizationPercent": target, "downscaleStabilization": window},
@@ -124,12 +124,12 @@ func krrKnobs() []Knob {
 }
 
 // riskAndChange are the risk that rightsize accepts and what a change has to
-// save before it is made: from what there is no harm in to two hours of the
+// save before it is made: from what there is no harm in to five hours of the
 // workload's cost, where at most some changes a day are left.
 func riskAndChange() []Knob {
 	var out []Knob
 	for _, risk := range []float64{0.005, 0.05, 0.2, 0.5} {
-		for _, hours := range []float64{0.02, 0.1, 0.3, 0.8, 2} {
+		for _, hours := range []float64{0.02, 0.1, 0.3, 0.8, 2, 5} {
 			out = append(out, Knob{
 				fmt.Sprintf("risk %v, change %v h", risk, hours),
 				simulator.Settings{"risk": risk, "changeHours": hours},
