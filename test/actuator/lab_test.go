@@ -124,7 +124,7 @@ type workload struct {
 	refused  map[string]actuator.Refusal
 	ahead    time.Duration // By which the plans' clock is ahead.
 	peaks    map[string]recommender.Bytes
-	blind    func(*snapshot.Objects) // Takes away what is not known.
+	blind    func(*snapshot.Objects) // Changes what is known.
 	plan     actuator.Plan
 	outcomes []kube.Outcome
 	all      []kube.Outcome
