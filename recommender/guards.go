@@ -11,8 +11,8 @@ const (
 	// step of the history.
 	staleAfter = 15 * time.Minute
 	// shrinkTolerance and growTolerance are the relative changes of a request
-	// that are not worth making; dearTolerance is how much growth is not where a
-	// change is dear.
+	// that are not worth making; dearTolerance is how much growth of CPU is not where
+	// a change is dear.
 	shrinkTolerance = 0.1
 	growTolerance   = 0.03
 	dearTolerance   = 0.1
@@ -302,7 +302,11 @@ func guardWithinReason(d *draft, _ *sizer) {
 		is := d.base(c).amounts()
 		for r := range is {
 			got := d.chosen.sizes[i].amounts()
-			if !small(float64(is[r]), float64(got[r]), d.growTolerance()) {
+			grow := growTolerance
+			if r == ofCPU {
+				grow = d.growTolerance()
+			}
+			if !small(float64(is[r]), float64(got[r]), grow) {
 				continue
 			}
 			want := got[r]
@@ -322,8 +326,9 @@ func (d *draft) keep(container, subject, unit string, want, is float64) {
 	})
 }
 
-// growTolerance is the growth of a request that is not worth making: more where
-// all pods together are dearer to resize, a quarter of that in hours.
+// growTolerance is the growth of a request of CPU that is not worth making: more
+// where all pods together are dearer to resize, a quarter of that in hours. Of memory
+// no more may be missing, however dear: its lack kills.
 func (d *draft) growTolerance() float64 {
 	return min(dearTolerance, growTolerance+d.resizeHours()/4)
 }

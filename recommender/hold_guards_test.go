@@ -151,7 +151,8 @@ func TestSmallGrowthIsNotWorthMaking(t *testing.T) {
 	}{
 		"4 % are where it is cheap":      {0.004, sizes{CPU: 300, Memory: 442 * mib}, sizes{CPU: 300, Memory: 460 * mib}},
 		"2 % are not":                    {0.004, sizes{CPU: 294, Memory: 450 * mib}, sizes{CPU: 294, Memory: 450 * mib}},
-		"8 % are not where dear":         {1, sizes{CPU: 278, Memory: 430 * mib}, sizes{CPU: 278, Memory: 430 * mib}},
+		"8 % are not where dear":         {1, sizes{CPU: 278, Memory: 450 * mib}, sizes{CPU: 278, Memory: 450 * mib}},
+		"of memory they are":             {1, sizes{CPU: 300, Memory: 430 * mib}, sizes{CPU: 300, Memory: 460 * mib}},
 		"8 % are at a tenth of an hour":  {0.1, sizes{CPU: 278, Memory: 460 * mib}, sizes{CPU: 300, Memory: 460 * mib}},
 		"5 % are not":                    {0.1, sizes{CPU: 286, Memory: 460 * mib}, sizes{CPU: 286, Memory: 460 * mib}},
 		"12 % are however dear":          {100, sizes{CPU: 267, Memory: 460 * mib}, sizes{CPU: 300, Memory: 460 * mib}},

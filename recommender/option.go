@@ -254,12 +254,12 @@ func (z *sizer) shortOf(o option, tolerance float64) float64 {
 }
 
 // atLeast is the resources, or what is wanted where less than the tolerance is
-// missing.
+// missing, of memory growTolerance at most.
 func (r Resources) atLeast(want Resources, tolerance float64) Resources {
 	if r.CPU < want.CPU && float64(want.CPU) < float64(r.CPU)*(1+tolerance) {
 		r.CPU = want.CPU
 	}
-	if r.Memory < want.Memory && float64(want.Memory) < float64(r.Memory)*(1+tolerance) {
+	if r.Memory < want.Memory && float64(want.Memory) < float64(r.Memory)*(1+min(tolerance, growTolerance)) {
 		r.Memory = want.Memory
 	}
 	return r
