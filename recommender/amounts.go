@@ -12,6 +12,9 @@ const (
 // holds for both is written once.
 type amounts [2]int64
 
+// shares are one for each resource, in the order of amounts.
+type shares [2]float64
+
 // boundless is more than anything.
 const boundless = math.MaxInt64
 

@@ -59,7 +59,7 @@ func (d *draft) answerDeferred(z *sizer) {
 		}
 	}
 	h := &d.s.Policy.Horizontal
-	short := z.shortOf(option{replicas: r.Desired, sizes: sizes}, 0)
+	short := z.shortOf(option{replicas: r.Desired, sizes: sizes}, shares{})
 	one, why := r.Desired+1, "one more pod starts instead"
 	switch fixed := d.fixedReplicas(); {
 	case short <= growTolerance:

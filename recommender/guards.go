@@ -144,7 +144,7 @@ func guardStarting(d *draft, z *sizer) {
 	if r.Ready <= 0 || r.Ready >= d.chosen.replicas || z.n.perPod > 0 || z.n.patient {
 		return
 	}
-	short := z.shortOf(option{replicas: r.Ready, sizes: d.chosen.sizes}, 0) > growTolerance
+	short := z.shortOf(option{replicas: r.Ready, sizes: d.chosen.sizes}, shares{}) > growTolerance
 	before, alone := d.podPrice(), z.option(r.Ready).sizes
 	changed := false
 	for i, c := range d.s.Containers {
@@ -275,7 +275,7 @@ func (d *draft) rescale(z *sizer, replicas int) {
 func (z *sizer) standing() option {
 	o := z.present()
 	if z.n.perPod <= 0 {
-		o.short = z.shortOf(o, 0)
+		o.short = z.shortOf(o, shares{})
 	}
 	o.replicas = z.d.s.Replicas.Desired
 	o.cost = z.d.cost(o.replicas, o.sizes)
@@ -298,15 +298,12 @@ func (d *draft) keepSizes() bool {
 // guardWithinReason leaves requests as they are where the change is small and
 // what is there carries the need.
 func guardWithinReason(d *draft, _ *sizer) {
+	grow := d.growths()
 	for i, c := range d.s.Containers {
 		is := d.base(c).amounts()
 		for r := range is {
 			got := d.chosen.sizes[i].amounts()
-			grow := growTolerance
-			if r == ofCPU {
-				grow = d.growTolerance()
-			}
-			if !small(float64(is[r]), float64(got[r]), grow) {
+			if !small(float64(is[r]), float64(got[r]), grow[r]) {
 				continue
 			}
 			want := got[r]
@@ -326,11 +323,13 @@ func (d *draft) keep(container, subject, unit string, want, is float64) {
 	})
 }
 
-// growTolerance is the growth of a request of CPU that is not worth making: more
-// where all pods together are dearer to resize, a quarter of that in hours. Of memory
-// no more may be missing, however dear: its lack kills.
-func (d *draft) growTolerance() float64 {
-	return min(dearTolerance, growTolerance+d.resizeHours()/4)
+// growths are by resource the growth of a request that is not worth making: of CPU
+// more where all pods together are dearer to resize, a quarter of that in hours. Of
+// memory no more may be missing, however dear: its lack kills.
+func (d *draft) growths() (grow shares) {
+	grow[ofCPU] = min(dearTolerance, growTolerance+d.resizeHours()/4)
+	grow[ofMemory] = growTolerance
+	return grow
 }
 
 // small says whether going from is to want is not worth it, where growth below grow

@@ -237,9 +237,8 @@ func (z *sizer) servingCores(pods float64) (cores, short float64) {
 }
 
 // shortOf is the share of the need that sizes which may not change leave
-// uncovered. A resource that would be enough with the tolerance, a share of itself,
-// is.
-func (z *sizer) shortOf(o option, tolerance float64) float64 {
+// uncovered. A resource counts as enough where less than that share of it is missing.
+func (z *sizer) shortOf(o option, missing shares) float64 {
 	if z.n.perPod > 0 {
 		return o.short
 	}
@@ -247,22 +246,22 @@ func (z *sizer) shortOf(o option, tolerance float64) float64 {
 	for i := range o.sizes {
 		if z.n.containers[i].known {
 			want, ahead := z.size(i, o.replicas)
-			short += z.uncovered(i, want, o.sizes[i].atLeast(want, tolerance), ahead, o.replicas)
+			short += z.uncovered(i, want, o.sizes[i].atLeast(want, missing), ahead, o.replicas)
 		}
 	}
 	return short
 }
 
-// atLeast is the resources, or what is wanted where less than the tolerance is
-// missing, of memory growTolerance at most.
-func (r Resources) atLeast(want Resources, tolerance float64) Resources {
-	if r.CPU < want.CPU && float64(want.CPU) < float64(r.CPU)*(1+tolerance) {
-		r.CPU = want.CPU
+// atLeast is the resources, or what is wanted of those of which less than that share
+// is missing.
+func (r Resources) atLeast(want Resources, missing shares) Resources {
+	is, wants := r.amounts(), want.amounts()
+	for i := range is {
+		if is[i] < wants[i] && float64(wants[i]) < float64(is[i])*(1+missing[i]) {
+			is[i] = wants[i]
+		}
 	}
-	if r.Memory < want.Memory && float64(want.Memory) < float64(r.Memory)*(1+min(tolerance, growTolerance)) {
-		r.Memory = want.Memory
-	}
-	return r
+	return is.resources()
 }
 
 // capacity is the rate that a pod of that many cores can carry, or one of the

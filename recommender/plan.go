@@ -159,7 +159,7 @@ func (z *sizer) bestPlan(lo, hi int) plan {
 		if z.n.perPod > 0 {
 			stay.short = lack(at.n.rateAhead/float64(stay.replicas), at.n.perPod)
 		}
-		if short := at.shortOf(stay.option, z.d.growTolerance()); i == 0 {
+		if short := at.shortOf(stay.option, z.d.growths()); i == 0 {
 			stay.short, stay.span, stay.rate = short, span, stay.cost
 		} else if short <= stay.short+1e-9 {
 			stay.span = span
@@ -209,7 +209,7 @@ func (z *sizer) cheapest(lo, hi int, span time.Duration) option {
 			kept = o
 		} else if same := z.asTheyAre(o); z.n.perPod <= 0 && (best.short > 1e-9 || rate(same) < least) {
 			same.sizes = slices.Clone(same.sizes)
-			same.short = z.shortOf(same, 0)
+			same.short = z.shortOf(same, shares{})
 			try(z.allowed(same))
 		}
 	}
