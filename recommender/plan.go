@@ -222,23 +222,26 @@ func (z *sizer) cheapest(lo, hi int, span time.Duration) option {
 // change is what it costs to get from what is there now to the option: the
 // owner's price of a change, one for the number of pods and one for each pod that
 // gets another size, and the time that pods take to start. Of pods that go, those
-// that would shrink go first, and all grow before any goes.
+// that would shrink go first. All grow before any goes, which is for nothing where
+// they go in a moment, so that it counts where it is dear.
 func (z *sizer) change(o option) float64 {
-	now, changes, resized := z.d.s.Replicas.Desired, 0, 0
+	now := z.d.s.Replicas.Desired
+	changes, pods := 0, min(o.replicas, now)
 	if o.replicas != now {
 		changes++
 	}
+	resized := false
 	for i, c := range z.d.s.Containers {
 		is, gets := c.Requests, o.sizes[i]
-		if gets.CPU > is.CPU || gets.Memory > is.Memory {
-			resized = max(1, now)
-			break
-		}
-		if gets != is {
-			resized = max(1, min(o.replicas, now))
+		resized = resized || gets != is
+		if z.d.restless() && (gets.CPU > is.CPU || gets.Memory > is.Memory) {
+			pods = now
 		}
 	}
-	return z.d.s.Policy.ChangeHours*z.costNow*float64(changes+resized) + z.starts(o)
+	if resized {
+		changes += max(1, pods)
+	}
+	return z.d.s.Policy.ChangeHours*z.costNow*float64(changes) + z.starts(o)
 }
 
 // starts is the cost of the pods that start or stop, for the time that it takes

@@ -11,19 +11,24 @@ import (
 // sharePrior is how much variation of the logarithm of the number of pods it
 // takes for the data to weigh as much as the assumption that pods share a
 // total: 0.02 is that of a workload that spends half of its time with a third
-// more pods.
-const sharePrior = 0.02
+// more pods. That memory is no less with more pods does not weigh more than
+// shareSafe of such data.
+const (
+	sharePrior = 0.02
+	shareSafe  = 6 * time.Hour
+)
 
 // ShareMemory estimates how the memory of a pod follows the number of pods,
 //
 //	memory ∝ pods^-share,  0 ≤ share ≤ 1
 //
-// by least squares on the logarithms, drawn towards 1 (pods share a total, so
-// fewer pods need more each) by a prior that variation in the number of pods
-// outweighs. It returns the memory as it would have been with current pods,
-// and the share. Both series have to be on one grid; where the number of pods
-// is unknown or zero the memory is taken as it was. Steps in which the number
-// changed tell nothing of the share.
+// by least squares on the logarithms, drawn by a prior that variation in the number
+// of pods outweighs. Where there are fewer pods than then it is drawn towards 1: pods
+// may share a total, so that each needs more. Where there are more it is drawn
+// towards 0: each may need what it did. It returns the memory as it would have been
+// with current pods, and the share for fewer pods. Both series have to be on one
+// grid; where the number of pods is unknown or zero the memory is taken as it was.
+// Steps in which the number changed tell nothing of the share.
 func ShareMemory(memory, pods forecaster.Series, current int) (forecaster.Series, float64) {
 	return ShareMemoryInto(nil, memory, pods, current)
 }
@@ -41,7 +46,7 @@ func ShareMemoryInto(room []float64, memory, pods forecaster.Series, current int
 			count, mx, my = count+1, mx+last.of(n), my+logs[i]
 		}
 	}
-	share := 1.0
+	share, more := 1.0, 0.0
 	if count > 0 {
 		mx, my = mx/count, my/count
 		var xx, xy float64
@@ -55,12 +60,17 @@ func ShareMemoryInto(room []float64, memory, pods forecaster.Series, current int
 			xy += (x - mx) * (y - my)
 		}
 		prior := sharePrior * count
-		share = min(max((prior-xy)/(xx+prior), 0), 1)
+		safe := sharePrior * min(count, float64(shareSafe)/float64(memory.Step))
+		share, more = min(max((prior-xy)/(xx+prior), 0), 1), min(max(-xy, 0), xx)/(xx+safe)
 	}
 	for i, m := range memory.Values {
 		out.Values[i] = m
 		if n, _ := podsAt(pods, memory, i); n > 0 && current > 0 && n != float64(current) {
-			out.Values[i] = m * math.Pow(n/float64(current), share)
+			by := share
+			if n < float64(current) {
+				by = more
+			}
+			out.Values[i] = m * math.Pow(n/float64(current), by)
 		}
 	}
 	return out, share

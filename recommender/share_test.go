@@ -35,13 +35,21 @@ func TestShareMemory(t *testing.T) {
 		wantMost     float64 // The most of all hours, where it is looked at.
 	}{
 		"each pod needs the same": {
-			memory: func(int) float64 { return 300 }, pods: dayNight, current: 12, wantShare: 0.06, wantFirst: 281,
+			memory: func(int) float64 { return 300 }, pods: dayNight, current: 12, wantShare: 0.06, wantFirst: 300,
 		},
 		"pods share a total": {
 			memory: func(i int) float64 { return 1200 / dayNight(i) }, pods: dayNight, current: 12, wantShare: 1, wantFirst: 100,
 		},
-		"never scaled: assumed to share": {
+		"never scaled: assumed to share with fewer": {
 			memory: func(int) float64 { return 300 }, pods: func(int) float64 { return 4 }, current: 2, wantShare: 1, wantFirst: 600,
+		},
+		"never scaled: assumed not to share with more": {
+			memory: func(int) float64 { return 300 }, pods: func(int) float64 { return 4 }, current: 8, wantShare: 1, wantFirst: 300,
+		},
+		// Pods that have just started say little of what they will need.
+		"more for an hour": {
+			memory: func(i int) float64 { return 300 / (1 + b2f(i > 238)) }, pods: func(i int) float64 { return 4 + b2f(i > 237) },
+			current: 5, wantShare: 1, wantFirst: 281,
 		},
 		// In the hour in which eight more come, memory is that of the four before them.
 		"pods come within a step": {
