@@ -119,6 +119,16 @@ func TestDecide(t *testing.T) {
 			},
 			want: want{recommender.ActionResize, 4, recommender.Resources{CPU: 600, Memory: 460 * mib}, recommender.ReasonThrottled},
 		},
+		// Pods that waited for a node let the others be throttled for a while longer.
+		"throttling has been answered by a change an hour ago": {
+			change: func(s *recommender.Snapshot) {
+				s.Containers[0].Limits.CPU = 400
+				s.Containers[0].Requests.CPU = 400
+				s.Containers[0].ThrottledRatio = 0.25
+				s.State.LastChange = s.Now.Add(-65 * time.Minute)
+			},
+			want: want{recommender.ActionResize, 4, recommender.Resources{CPU: 334, Memory: 460 * mib}, recommender.ReasonForecast},
+		},
 		"a leak gets a week's growth at most": {
 			change: func(s *recommender.Snapshot) {
 				s.Containers[0].Memory.TrendPerDay = float64(40 * mib)

@@ -23,6 +23,8 @@ const (
 	throttledRatio = 0.05
 	// throttledSpan is what that share is counted over.
 	throttledSpan = time.Hour
+	// throttledSettles is how long a change may take to show, with nodes to start.
+	throttledSettles = 15 * time.Minute
 	// peggedShare of the limit is a usage that stands at it, and peggedGrowth
 	// the growth that answers it: the rate at which the Horizontal Pod
 	// Autoscaler may double replicas.
@@ -217,7 +219,7 @@ func (d *draft) throttledNeed(c Container, n *containerNeed) {
 	if limit <= 0 {
 		return
 	}
-	answered := d.s.Now.Sub(d.s.State.LastChange) < throttledSpan
+	answered := d.s.Now.Sub(d.s.State.LastChange) < throttledSpan+throttledSettles
 	var cut float64
 	var why string
 	switch {

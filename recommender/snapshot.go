@@ -319,7 +319,7 @@ type Prices struct {
 // State is what one decision tells the next; it is all that a controller has
 // to keep.
 type State struct {
-	// LastChange is when sizes were last changed.
+	// LastChange is when replicas or sizes were last changed.
 	LastChange time.Time `json:"lastChange,omitzero"`
 	// Owner is what the workload's owner asked for, while there is too little
 	// history to go below it.

@@ -30,7 +30,7 @@ var errState = errors.New("damaged state")
 // EncodeState writes what one decision tells the next into at most 640
 // characters: the version, then base64 without padding of varints, each list
 // with its length before it, and each instant as the whole seconds since the one
-// before it. Instants are rounded down to seconds. Where that is too long it
+// before it. Instants are rounded down to seconds, the unspent share to 2^-16. Where that is too long it
 // leaves out, until the rest fits, what is missed the least:
 //
 //  1. the history of groups (changes and turns), of the last group first,
@@ -41,7 +41,7 @@ var errState = errors.New("damaged state")
 //  6. wishes, oldest first: fewer pods are asked for sooner,
 //  7. the owner's size, as if there had been enough history.
 //
-// The correction and the last change are never left out. An empty state is "".
+// The numbers and instants that are not in lists are never left out. An empty state is "".
 func EncodeState(s recommender.State) string {
 	s.Groups = append([]recommender.GroupState(nil), s.Groups...)
 	text := encodeState(s)
@@ -120,6 +120,15 @@ const (
 	hasCorrection
 	hasCorrectedAt
 	hasOwner
+	hasSurprisedAt
+	hasUnspent
+)
+
+// unspentScale is the precision to which the unspent share is kept, unspentMost
+// more than it can be.
+const (
+	unspentScale = 1 << 16
+	unspentMost  = 1 << 20
 )
 
 // writer appends; last is the instant that the next one is relative to.
@@ -152,6 +161,8 @@ func (w *writer) state(s recommender.State) {
 	set(s.Correction != 0, hasCorrection)
 	set(!s.CorrectedAt.IsZero(), hasCorrectedAt)
 	set(s.Owner != nil, hasOwner)
+	set(!s.SurprisedAt.IsZero(), hasSurprisedAt)
+	set(s.Unspent != 0, hasUnspent)
 	w.data = append(w.data, flags)
 	if flags&hasLastChange != 0 {
 		w.time(s.LastChange)
@@ -168,6 +179,12 @@ func (w *writer) state(s recommender.State) {
 		for _, r := range s.Owner.Sizes {
 			w.size(r)
 		}
+	}
+	if flags&hasSurprisedAt != 0 {
+		w.time(s.SurprisedAt)
+	}
+	if flags&hasUnspent != 0 {
+		w.int(int64(math.Round(s.Unspent * unspentScale)))
 	}
 	w.lists(s)
 }

@@ -65,7 +65,7 @@ func (r *reader) size() recommender.Resources {
 func (r *reader) state(depth int) recommender.State {
 	var s recommender.State
 	flags := r.take(1)[0]
-	if flags >= hasOwner<<1 {
+	if flags >= hasUnspent<<1 {
 		r.bad = true
 	}
 	if flags&hasLastChange != 0 {
@@ -83,6 +83,13 @@ func (r *reader) state(depth int) recommender.State {
 	if flags&hasOwner != 0 {
 		s.Owner = &recommender.OwnerSize{Replicas: int(r.int())}
 		s.Owner.Sizes = list(r, 2, (*reader).size)
+	}
+	if flags&hasSurprisedAt != 0 {
+		s.SurprisedAt = r.time()
+	}
+	if flags&hasUnspent != 0 {
+		s.Unspent = float64(r.int()) / unspentScale
+		r.bad = r.bad || math.Abs(s.Unspent) > unspentMost
 	}
 	s.Wishes = list(r, 2, func(r *reader) recommender.Wish {
 		return recommender.Wish{At: r.time(), Replicas: int(r.int())}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,10 @@ import (
 // scale, 16 turns, 8 refusals, a wish for each 30 s of an hour, and an owner's
 // size of 10 containers.
 func fullState(at time.Time) recommender.State {
-	s := recommender.State{LastChange: at, Correction: 1.0625, CorrectedAt: at.Add(time.Minute), Owner: &recommender.OwnerSize{Replicas: 100}}
+	s := recommender.State{
+		LastChange: at, Correction: 1.0625, CorrectedAt: at.Add(time.Minute), Unspent: -0.125, SurprisedAt: at.Add(-time.Hour),
+		Owner: &recommender.OwnerSize{Replicas: 100},
+	}
 	for i := range 10 {
 		s.Owner.Sizes = append(s.Owner.Sizes, recommender.Resources{CPU: recommender.MilliCPU(1500 + i), Memory: 3*recommender.GiB + recommender.Bytes(i)})
 	}
@@ -50,6 +54,12 @@ func typicalState(at time.Time) recommender.State {
 func TestStateRoundTrip(t *testing.T) {
 	t.Parallel()
 	at := instant(t, "2026-11-26T12:00:00Z")
+	fields := reflect.ValueOf(fullState(at))
+	for i := range fields.NumField() {
+		if name := fields.Type().Field(i).Name; fields.Field(i).IsZero() && name != "Groups" {
+			t.Errorf("fullState has no %s, so that nothing here sees whether it is kept", name)
+		}
+	}
 	grouped := recommender.State{Groups: []recommender.GroupState{
 		{Name: "m7i.8xlarge", State: recommender.State{LastChange: at, Turns: []recommender.Turn{{At: at, Up: true}}}}, {Name: "", State: recommender.State{}},
 	}}
