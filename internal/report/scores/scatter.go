@@ -125,13 +125,19 @@ type placed struct {
 	text string
 }
 
-// labels puts the names of points that lie together into one.
+// labels puts the names of points into one where they would overlap.
 func labels(points []point, x, y func(v float64) float64) []placed {
-	const near = 12.0
+	const near, letter = 12.0, 6.0
 	var out []placed
 	for _, p := range points {
 		at := placed{x(p.x), y(p.y), p.label}
-		i := slices.IndexFunc(out, func(o placed) bool { return math.Abs(o.x-at.x) < 2*near && math.Abs(o.y-at.y) < near })
+		i := slices.IndexFunc(out, func(o placed) bool {
+			left := o
+			if at.x < o.x {
+				left = at
+			}
+			return math.Abs(o.x-at.x) < near+letter*float64(len(left.text)) && math.Abs(o.y-at.y) < near
+		})
 		if i >= 0 {
 			out[i].text += ", " + p.label
 		} else {
