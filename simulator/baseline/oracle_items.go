@@ -39,6 +39,33 @@ func (p *planner) postpone() {
 	}
 }
 
+// catchUp lets a queue service serve, before the scored start, the items that
+// the initial pods cannot work off while the first others start.
+func (p *planner) catchUp() {
+	if p.sc.Service.Queue == nil {
+		return
+	}
+	const busy = 0.9 // Of the initial pods.
+	most := busy * newQueuePods(p.sc).most() * float64(p.atFirst())
+	left, open := 0.0, 0
+	for t := range p.loads {
+		switch l := &p.loads[t]; {
+		case p.scored(t) > 0:
+		case p.closed(t):
+			left += l.rate
+			l.rate = min(left, most)
+			left -= l.rate
+		default:
+			open++
+		}
+	}
+	for t := range p.loads {
+		if p.scored(t) == 0 && !p.closed(t) {
+			p.loads[t].rate += left / float64(open)
+		}
+	}
+}
+
 func postponedSteps(sc *simulator.Scenario) int {
 	return int(postponed * sc.Objective.WaitSeconds / stepLength(sc).Seconds())
 }
@@ -110,6 +137,12 @@ func (p *queuePods) ladder() []recommender.MilliCPU {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// most is the items a second that a pod of the largest size works off.
+func (p *queuePods) most() float64 {
+	q := p.sc.Service.Queue
+	return p.rungs[len(p.rungs)-1].speed * float64(q.WorkersPerPod) / q.CPUSecondsPerItem
 }
 
 // memory is the request whose limit lets all workers be busy. The boolean is

@@ -109,8 +109,9 @@ func newPlanner(sc *simulator.Scenario) *planner {
 			p.loads[t].rate *= headStart
 		}
 	}
-	p.total = demand.Over(start, end).MeanRate * (end - start)
 	p.counts = countsBetween(sc.Bounds.MinReplicas, sc.Bounds.MaxReplicas)
+	p.catchUp()
+	p.total = demand.Over(start, end).MeanRate * (end - start)
 	return p
 }
 
@@ -157,10 +158,13 @@ func (p *planner) scored(t int) float64 {
 // anything.
 func (p *planner) weight(t int) float64 { return max(p.scored(t), 1e-3*p.length) }
 
-// closed says whether step t counts and no more than the initial pods can be
-// ready in it.
+// atFirst is the most pods that can be ready before the first that are ordered.
+func (p *planner) atFirst() int { return max(p.sc.Initial.Replicas, p.counts[0]) }
+
+// closed says whether step t is so early that no more than the initial pods can
+// be ready in it.
 func (p *planner) closed(t int) bool {
-	return p.scored(t) > 0 && float64(t)*p.length < p.startup(p.sc.Initial.Requests)
+	return float64(t)*p.length < p.startup(p.sc.Initial.Requests)
 }
 
 // unitPrice is that of a core, a GiB and a pod's GPUs for a second.
@@ -285,7 +289,7 @@ func (p *planner) stage(t int, l load, penalty float64, costs []float64) ([]floa
 	best, start := math.Inf(1), 0.0
 	closed, weight := p.closed(t), p.weight(t)
 	for i, n := range p.counts {
-		if closed && n > max(p.sc.Initial.Replicas, p.counts[0]) {
+		if closed && n > p.atFirst() {
 			costs[i] = math.Inf(1)
 			continue
 		}

@@ -122,6 +122,14 @@ func oracleScenarios() map[string]simulator.Scenario {
 	patient := queueScenario(func(i int) float64 { return 30 + 20*math.Sin(float64(i)/20) })
 	patient.Objective.WaitSeconds = 300
 	out["queue, patient"] = patient
+	behind := queueScenario(func(i int) float64 {
+		if i < 10 {
+			return 60 // More than the initial pods work off.
+		}
+		return 8 + 4*math.Sin(float64(i)/20)
+	})
+	behind.Service.Queue.Startup, behind.Objective.WaitSeconds = 15*time.Minute, 60
+	out["queue, slow starts"] = behind
 	out["model"] = modelScenario(func(i int) float64 { return 12 + 8*math.Sin(float64(i)/20) })
 	model := modelScenario(func(i int) float64 { return 12 + 8*math.Sin(float64(i)/20) })
 	model.Cluster.Nodes, model.Cluster.NodeGPUs = 1, 4
