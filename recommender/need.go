@@ -75,7 +75,10 @@ type containerNeed struct {
 	memoryLow  float64
 	memoryHigh float64
 	share      float64
-	known      bool
+	// ofPods is a number of pods for which ratio times memory is known to be enough; 0
+	// where there is none.
+	ofPods, ratio float64
+	known         bool
 }
 
 // windows are the spans a decision has to cover.
@@ -156,7 +159,9 @@ func needOf(d *draft) need {
 
 func (d *draft) containerNeed(i int, w windows) containerNeed {
 	c := d.s.Containers[i]
-	n := containerNeed{share: c.MemoryShare, imbalance: max(1, c.CPU.Imbalance)}
+	n := containerNeed{
+		share: c.MemoryShare, ofPods: float64(c.MemoryPods), ratio: max(1, c.MemoryPodsRatio), imbalance: max(1, c.CPU.Imbalance),
+	}
 	if c.CPU.Samples == 0 || c.Memory.Samples == 0 {
 		d.add(Reason{
 			Code: ReasonNoData, Container: c.Name,
@@ -224,7 +229,9 @@ func (d *draft) throttledNeed(c Container, n *containerNeed) {
 	var why string
 	switch {
 	case d.pegged(c):
-		cut, why = limit*peggedGrowth, fmt.Sprintf("uses %s of %s cores, all that its limit leaves it", num(c.CPU.Last), num(limit))
+		// What is not known is guessed, and needs no margin: limits are doubled.
+		use := d.s.Policy.Vertical.containerRules(c.Name).CPUUtilization
+		cut, why = limit*peggedGrowth*use/n.imbalance, fmt.Sprintf("uses %s of %s cores, all that its limit leaves it", num(c.CPU.Last), num(limit))
 	case c.ThrottledRatio > throttledRatio && !answered:
 		cut, why = limit*(1+c.ThrottledRatio), "throttled in "+percent(c.ThrottledRatio)+" of periods"
 	default:
@@ -251,6 +258,21 @@ func (d *draft) limitNow(c Container) float64 {
 		limit *= float64(is) / float64(asked) // Growth is pending.
 	}
 	return limit
+}
+
+// memoryOf is the memory in bytes of one of that many pods, of which there are some
+// now:
+//
+//	memory · min((now/pods)^share, ratio · max(1, known/pods)^share)
+func (n *containerNeed) memoryOf(pods, now float64) float64 {
+	if pods >= now {
+		return n.memory
+	}
+	factor := math.Pow(now/pods, n.share)
+	if n.ofPods > 0 {
+		factor = min(factor, n.ratio*math.Pow(max(1, n.ofPods/pods), n.share))
+	}
+	return n.memory * factor
 }
 
 // raise lifts every CPU figure but the median to at least cores.

@@ -2,6 +2,7 @@ package recommender
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -170,7 +171,10 @@ func (d *draft) oomNeed(c Container, n *containerNeed) {
 		Message: fmt.Sprintf("killed for want of memory %d times, last %s at %s: at least %s until %s, if it stays the last",
 			c.OOMKills, stamp(c.LastOOMKill), size(at), size(floor), stamp(until)),
 	})
-	n.memory = max(n.memory, floor)
+	if floor > n.memory {
+		n.memory = floor
+		n.ofPods = 0 // No number of pods has shown that it is enough.
+	}
 }
 
 // oomUntil is when a kill for want of memory does not count any more.
@@ -180,6 +184,25 @@ func (c Container) oomUntil() time.Time {
 		peace = min(max(peace, c.LastOOMKill.Sub(c.FirstOOMKill)+24*time.Hour), oomPeaceMost)
 	}
 	return c.LastOOMKill.Add(peace)
+}
+
+// sharedReason tells where fewer pods than now need more memory each.
+func (d *draft) sharedReason(z *sizer, o option) {
+	for i, c := range d.s.Containers {
+		n, now := z.n.containers[i], d.s.Replicas.pods()
+		need := n.memoryOf(float64(o.replicas), float64(now))
+		if !n.known || need <= n.memory*1.001 {
+			continue
+		}
+		why := fmt.Sprintf("they share what they hold, by the power %s of their number", num(n.share))
+		if n.ofPods > 0 && need < n.memory*math.Pow(float64(now)/float64(o.replicas), n.share) {
+			why = fmt.Sprintf("%s pods have done with %s", num(n.ofPods), size(n.memory*n.ratio))
+		}
+		d.add(Reason{
+			Code: ReasonMemoryShared, Container: c.Name, Subject: "memory", Unit: "bytes", Before: n.memory, After: need,
+			Message: fmt.Sprintf("each of %d pods instead of %d takes %s: %s", o.replicas, now, size(need), why),
+		})
+	}
 }
 
 // cacheNeed keeps a limit from shrinking below what the container holds, page

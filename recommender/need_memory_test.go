@@ -205,6 +205,57 @@ func TestDecideMemoryAfterKillSettles(t *testing.T) {
 	}
 }
 
+// Four pods that reach 400 MiB each, of which two are to stay.
+func TestDecideMemoryOfFewerPods(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		change func(*recommender.Container)
+		want   recommender.Bytes // With 15 % on top.
+	}{
+		"nothing is known: they share a total": {
+			change: func(*recommender.Container) {}, want: 920 * mib,
+		},
+		"two have shown that it is enough": {
+			change: func(c *recommender.Container) { c.MemoryPods, c.MemoryPodsRatio = 2, 1 }, want: 460 * mib,
+		},
+		"two needed a fifth more": {
+			change: func(c *recommender.Container) { c.MemoryPods, c.MemoryPodsRatio = 2, 1.2 }, want: 552 * mib,
+		},
+		"three have shown it": {
+			change: func(c *recommender.Container) { c.MemoryPods, c.MemoryPodsRatio = 3, 1 }, want: 690 * mib,
+		},
+		"no more than if they share a total": {
+			change: func(c *recommender.Container) { c.MemoryPods, c.MemoryPodsRatio = 2, 3 }, want: 920 * mib,
+		},
+		"a forecast of more": {
+			change: func(c *recommender.Container) {
+				c.MemoryPods, c.MemoryPodsRatio = 2, 1
+				c.Memory.Forecast = expects(float64(480*mib), float64(490*mib))
+			}, want: 552 * mib,
+		},
+		"what killed has not been shown": {
+			change: func(c *recommender.Container) {
+				c.MemoryPods, c.MemoryPodsRatio = 2, 1
+				c.OOMKills, c.OOMLimit, c.LastOOMKill = 1, 500*mib, shop().Now.Add(-time.Hour)
+			}, want: 1200 * mib,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := withDemand(shop(), 45, 100)
+			s.Policy.Horizontal = recommender.HorizontalPolicy{Min: 2, Max: 2}
+			c := &s.Containers[0]
+			c.MemoryShare = 1
+			tc.change(c)
+			d := decide(s)
+			if got := d.Containers[0].Target.Memory; d.DesiredReplicas != 2 || math.Abs(float64(got-tc.want)) > float64(mib) {
+				t.Errorf("%d pods of %d MiB, want 2 of %d: %v", d.DesiredReplicas, got/mib, tc.want/mib, d.Reasons)
+			}
+		})
+	}
+}
+
 // FuzzDecideMemory checks what holds for any memory: JSON, order of the bounds,
 // never below what is used or the owner's minimum, more used never less asked for, and a limit that
 // shrinks never below usage with page cache.

@@ -2,7 +2,6 @@ package recommender
 
 import (
 	"cmp"
-	"math"
 	"slices"
 )
 
@@ -172,10 +171,7 @@ func (z *sizer) size(i, replicas int) (Resources, float64) {
 		return Resources{}, 0
 	}
 	pods := float64(replicas)
-	memory := n.memory
-	if now := float64(z.d.s.Replicas.pods()); now > pods {
-		memory *= math.Pow(now/pods, n.share)
-	}
+	memory := n.memoryOf(pods, float64(z.d.s.Replicas.pods()))
 	if i == z.n.serving {
 		cores, short := z.servingCores(pods)
 		gathered, _ := z.gathered(i, cores)

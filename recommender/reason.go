@@ -34,6 +34,8 @@ const (
 	ReasonBacklog ReasonCode = "BacklogToDrain"
 	// ReasonMemoryPeak: the memory a container is expected to reach.
 	ReasonMemoryPeak ReasonCode = "MemoryPeak"
+	// ReasonMemoryShared: fewer pods than now need more memory each.
+	ReasonMemoryShared ReasonCode = "MemoryShared"
 	// ReasonMemoryInFlight: room for the requests that may gather in a pod.
 	ReasonMemoryInFlight ReasonCode = "MemoryInFlight"
 	// ReasonMemorySeason: a rhythm that memory keeps lets it be small between
@@ -93,6 +95,9 @@ const (
 	// ReasonStarting: some pods start and carry nothing yet; those that are ready
 	// carry everything.
 	ReasonStarting ReasonCode = "PodsStarting"
+	// ReasonPegged: usage is cut off by limits that can grow at once, and changes are
+	// dear; pods wait until the larger sizes have shown how much is needed.
+	ReasonPegged ReasonCode = "SizesFirst"
 	// ReasonSurprise: demand was more than the pods could serve a moment ago, and
 	// sizes are dear to change.
 	ReasonSurprise ReasonCode = "JustSurprised"

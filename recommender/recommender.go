@@ -99,6 +99,7 @@ func (d *draft) choose(z *sizer) {
 	lo, hi := d.replicaBounds()
 	best := z.bestPlan(lo, hi)
 	d.chosen = best.option
+	d.sharedReason(z, best.option)
 	d.gatheredReason(z, best.option)
 	d.add(d.cheapest(best))
 	d.boundReasons()

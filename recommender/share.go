@@ -18,6 +18,17 @@ const (
 	shareSafe  = 6 * time.Hour
 )
 
+// Sharing is how the memory of a pod goes with the number of pods.
+type Sharing struct {
+	// Share is the exponent for fewer pods: 0 where each needs the same however
+	// many there are, 1 where they share a total.
+	Share float64
+	// Pods is a number of pods of which each is known to need no more than Ratio, 1 or
+	// more, times what one of the current pods does.
+	Pods  int
+	Ratio float64
+}
+
 // ShareMemory estimates how the memory of a pod follows the number of pods,
 //
 //	memory ∝ pods^-share,  0 ≤ share ≤ 1
@@ -26,16 +37,16 @@ const (
 // of pods outweighs. Where there are fewer pods than then it is drawn towards 1: pods
 // may share a total, so that each needs more. Where there are more it is drawn
 // towards 0: each may need what it did. It returns the memory as it would have been
-// with current pods, and the share for fewer pods. Both series have to be on one
+// with current pods, and what of it holds for fewer. Both series have to be on one
 // grid; where the number of pods is unknown or zero the memory is taken as it was.
 // Steps in which the number changed tell nothing of the share.
-func ShareMemory(memory, pods forecaster.Series, current int) (forecaster.Series, float64) {
+func ShareMemory(memory, pods forecaster.Series, current int) (forecaster.Series, Sharing) {
 	return ShareMemoryInto(nil, memory, pods, current)
 }
 
 // ShareMemoryInto is [ShareMemory] with the values in room, if it has enough
 // capacity for them.
-func ShareMemoryInto(room []float64, memory, pods forecaster.Series, current int) (forecaster.Series, float64) {
+func ShareMemoryInto(room []float64, memory, pods forecaster.Series, current int) (forecaster.Series, Sharing) {
 	out := forecaster.Series{Start: memory.Start, Step: memory.Step, Values: slices.Grow(room[:0], len(memory.Values))[:len(memory.Values)]}
 	logs, last := out.Values, newLogarithm() // NaN where it does not count.
 	count, mx, my := 0.0, 0.0, 0.0
@@ -63,17 +74,54 @@ func ShareMemoryInto(room []float64, memory, pods forecaster.Series, current int
 		safe := sharePrior * min(count, float64(shareSafe)/float64(memory.Step))
 		share, more = min(max((prior-xy)/(xx+prior), 0), 1), min(max(-xy, 0), xx)/(xx+safe)
 	}
+	known := knownSharing{memory: memory, pods: pods, share: share, more: more}
+	from, most := 0.0, 0.0 // The pods that had the most of the last days, as of current pods.
+	first := len(memory.Values) - int(peakSpan/max(1, memory.Step))
 	for i, m := range memory.Values {
-		out.Values[i] = m
-		if n, _ := podsAt(pods, memory, i); n > 0 && current > 0 && n != float64(current) {
-			by := share
-			if n < float64(current) {
-				by = more
-			}
-			out.Values[i] = m * math.Pow(n/float64(current), by)
+		n, of := known.at(i, float64(current))
+		out.Values[i] = of
+		if i >= first && m > 0 && of > most {
+			from, most = n, of
 		}
 	}
-	return out, share
+	sharing := Sharing{Share: share, Pods: max(0, current), Ratio: 1}
+	if from > 0 && from < float64(current) {
+		sharing.Pods, sharing.Ratio = int(from), max(1, known.peak(from)/most)
+	}
+	return out, sharing
+}
+
+// knownSharing is what memory there was, and how it goes with the number of pods: with
+// the exponent share for fewer, more for more.
+type knownSharing struct {
+	memory, pods forecaster.Series
+	share, more  float64
+}
+
+// at is the number of pods of grid point i, 0 where unknown, and the memory as it would
+// have been with that many.
+func (k knownSharing) at(i int, pods float64) (n, memory float64) {
+	memory = k.memory.Values[i]
+	n, _ = podsAt(k.pods, k.memory, i)
+	switch {
+	case n <= 0 || pods <= 0 || n == pods:
+	case n < pods:
+		memory *= math.Pow(n/pods, k.more)
+	default:
+		memory *= math.Pow(n/pods, k.share)
+	}
+	return n, memory
+}
+
+// peak is the most that one of that many pods would have had.
+func (k knownSharing) peak(pods float64) float64 {
+	most := 0.0
+	for i := range k.memory.Values {
+		if _, m := k.at(i, pods); m > most { // Not where it is NaN.
+			most = m
+		}
+	}
+	return most
 }
 
 // logarithm is that of numbers which are often the same as the one before.

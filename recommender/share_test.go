@@ -33,23 +33,25 @@ func TestShareMemory(t *testing.T) {
 		wantShare    float64
 		wantFirst    float64 // Memory of hour 0 as of current pods.
 		wantMost     float64 // The most of all hours, where it is looked at.
+		wantPods     int     // Known to need no more, or by as much as wantRatio, 1 if not said.
+		wantRatio    float64
 	}{
 		"each pod needs the same": {
-			memory: func(int) float64 { return 300 }, pods: dayNight, current: 12, wantShare: 0.06, wantFirst: 300,
+			memory: func(int) float64 { return 300 }, pods: dayNight, current: 12, wantShare: 0.06, wantFirst: 300, wantPods: 4, wantRatio: 1.07,
 		},
 		"pods share a total": {
-			memory: func(i int) float64 { return 1200 / dayNight(i) }, pods: dayNight, current: 12, wantShare: 1, wantFirst: 100,
+			memory: func(i int) float64 { return 1200 / dayNight(i) }, pods: dayNight, current: 12, wantShare: 1, wantFirst: 100, wantPods: 4, wantRatio: 2.99,
 		},
 		"never scaled: assumed to share with fewer": {
-			memory: func(int) float64 { return 300 }, pods: func(int) float64 { return 4 }, current: 2, wantShare: 1, wantFirst: 600,
+			memory: func(int) float64 { return 300 }, pods: func(int) float64 { return 4 }, current: 2, wantShare: 1, wantFirst: 600, wantPods: 2,
 		},
 		"never scaled: assumed not to share with more": {
-			memory: func(int) float64 { return 300 }, pods: func(int) float64 { return 4 }, current: 8, wantShare: 1, wantFirst: 300,
+			memory: func(int) float64 { return 300 }, pods: func(int) float64 { return 4 }, current: 8, wantShare: 1, wantFirst: 300, wantPods: 4,
 		},
 		// Pods that have just started say little of what they will need.
 		"more for an hour": {
 			memory: func(i int) float64 { return 300 / (1 + b2f(i > 238)) }, pods: func(i int) float64 { return 4 + b2f(i > 237) },
-			current: 5, wantShare: 1, wantFirst: 281,
+			current: 5, wantShare: 1, wantFirst: 281, wantPods: 4, wantRatio: 1.07,
 		},
 		// In the hour in which eight more come, memory is that of the four before them.
 		"pods come within a step": {
@@ -58,18 +60,21 @@ func TestShareMemory(t *testing.T) {
 					return 300
 				}
 				return 1200 / dayNight(i)
-			}, pods: dayNight, current: 1, wantShare: 1, wantFirst: 1200, wantMost: 1200,
+			}, pods: dayNight, current: 1, wantShare: 1, wantFirst: 1200, wantMost: 1200, wantPods: 1,
 		},
 		"pods unknown: as it was": {
-			memory: func(int) float64 { return 300 }, pods: func(int) float64 { return math.NaN() }, current: 2, wantShare: 1, wantFirst: 300,
+			memory: func(int) float64 { return 300 }, pods: func(int) float64 { return math.NaN() }, current: 2, wantShare: 1, wantFirst: 300, wantPods: 2,
 		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, share := recommender.ShareMemory(hourly(240, tc.memory), hourly(240, tc.pods), tc.current)
-			if math.Abs(share-tc.wantShare) > 0.02 {
-				t.Errorf("share %g, want %g", share, tc.wantShare)
+			got, sharing := recommender.ShareMemory(hourly(240, tc.memory), hourly(240, tc.pods), tc.current)
+			if math.Abs(sharing.Share-tc.wantShare) > 0.02 {
+				t.Errorf("share %g, want %g", sharing.Share, tc.wantShare)
+			}
+			if want := max(1, tc.wantRatio); sharing.Pods != tc.wantPods || math.Abs(sharing.Ratio-want) > 0.01 {
+				t.Errorf("%d pods are known to need %.2f as much, want %d and %.2f", sharing.Pods, sharing.Ratio, tc.wantPods, want)
 			}
 			if math.Abs(got.Values[0]-tc.wantFirst) > 2 {
 				t.Errorf("hour 0 as of %d pods is %g, want %g", tc.current, got.Values[0], tc.wantFirst)

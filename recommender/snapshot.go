@@ -138,6 +138,10 @@ type Container struct {
 	// MemoryShare says how a pod's memory follows the number of pods: 0 where
 	// each needs the same however many there are, 1 where they share a total.
 	MemoryShare float64 `json:"memoryShare,omitempty"`
+	// MemoryPods is a number of pods of which each is known to need no more than
+	// MemoryPodsRatio, 1 or more, times what Memory says; 0 where there is none.
+	MemoryPods      int     `json:"memoryPods,omitempty"`
+	MemoryPodsRatio float64 `json:"memoryPodsRatio,omitempty"`
 	// MemoryInFlight is how the memory in bytes of a pod follows the number of
 	// requests in flight in it: a Relation of bytes instead of cores to those
 	// instead of a demand, on one replica. Not valid where unknown.

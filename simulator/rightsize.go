@@ -77,7 +77,7 @@ type rightsizer struct {
 
 	demand, cpu, memory      recommender.Usage
 	prompt, output           recommender.Usage
-	memoryShare              float64
+	sharing                  recommender.Sharing
 	relation, inFlight       recommender.Relation
 	nextDemand, nextMemory   time.Time
 	nextRelation, nextDecide time.Time
@@ -252,8 +252,8 @@ func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
 		r.relation, r.inFlight = recommender.FitRelation(p.relation), recommender.FitRelation(p.inFlight)
 	}
 	if due(&r.nextMemory, o.Now, r.o.MemoryEvery) {
-		memory, share := recommender.ShareMemory(p.memory.series(), p.pods.series(), max(1, o.Ready))
-		r.memory, r.memoryShare = recommender.SummarizeMemory(memory, o.Now, horizons), share
+		memory, sharing := recommender.ShareMemory(p.memory.series(), p.pods.series(), max(1, o.Ready))
+		r.memory, r.sharing = recommender.SummarizeMemory(memory, o.Now, horizons), sharing
 		r.memory.Forecast = r.naive(r.memory.Forecast, memory)
 	}
 	r.refreshDemand(o, s, horizons)
@@ -268,7 +268,8 @@ func (r *rightsizer) refresh(o Observation, s *recommender.Snapshot) {
 	p.cpu.renew(&r.cpu, o.Now)
 	p.memory.renew(&r.memory, o.Now)
 	c := &s.Containers[0]
-	c.CPU, c.Memory, c.MemoryShare, c.MemoryInFlight = r.cpu, r.memory, r.memoryShare, r.inFlight
+	c.CPU, c.Memory, c.MemoryInFlight = r.cpu, r.memory, r.inFlight
+	c.MemoryShare, c.MemoryPods, c.MemoryPodsRatio = r.sharing.Share, r.sharing.Pods, r.sharing.Ratio
 }
 
 // refreshDemand brings the demand up to date and puts it into the snapshot.

@@ -81,7 +81,7 @@ func newRightsizeHistory(s Setup) *rightsizeHistory {
 	for _, t := range h.tracks() {
 		*t = track{peak: math.NaN(), last: math.NaN()}
 	}
-	h.memory.peaks = true
+	h.memory.peaks, h.pods.ends = true, true
 	// Items that may wait for a minute do not care for the largest one.
 	h.demand.means = s.Scenario.Service.Queue != nil && s.Scenario.Objective.WaitSeconds >= minuteStep.Seconds()
 	h.prompt.means, h.output.means = true, true
@@ -255,11 +255,12 @@ func (h *rightsizeHistory) endFive() {
 }
 
 // track is one quantity: the minute under way, the minutes before it, and a
-// series of the largest of each five, or of their mean. A minute is the mean of
-// its steps, or the largest of them where it is peaks that matter.
+// series of the largest of each five, of their mean, or of what was there at their
+// end. A minute is the mean of its steps, or the largest of them where it is peaks that matter.
 type track struct {
 	peaks  bool
 	means  bool
+	ends   bool
 	total  float64 // Of the minutes of the five under way that are known.
 	known  int
 	start  time.Time // End of the first five minutes.
@@ -311,8 +312,12 @@ func (t *track) endMinute() {
 
 func (t *track) endFive() {
 	v := t.peak
-	if t.means && t.known > 0 {
+	switch {
+	case t.known == 0:
+	case t.means:
 		v = t.total / float64(t.known)
+	case t.ends:
+		v = t.last
 	}
 	t.values = append(t.values, v)
 	t.peak, t.total, t.known = math.NaN(), 0, 0

@@ -171,19 +171,20 @@ func (b *builder) container(w collector.Workload, c collector.Container) recomme
 // pods is told from what the forecast rests on, which stays the same until the
 // next.
 func (b *builder) memory(out *recommender.Container, w collector.Workload, c collector.Container) {
-	shared := func(room *room, s forecaster.Series) (forecaster.Series, float64) {
+	shared := func(room *room, s forecaster.Series) (forecaster.Series, recommender.Sharing) {
 		if !w.ID.Scalable() {
-			return s, 0
+			return s, recommender.Sharing{}
 		}
-		s, share := recommender.ShareMemoryInto(room.values, s, w.Ready, max(1, lastCount(w.Ready, b.now)))
+		s, sharing := recommender.ShareMemoryInto(room.values, s, w.Ready, max(1, lastCount(w.Ready, b.now)))
 		room.values = s.Values
-		return s, share
+		return s, sharing
 	}
 	now, past := borrow(), borrow()
 	defer now.giveBack()
 	defer past.giveBack()
-	s, share := shared(now, c.Memory.Until(b.now))
-	out.MemoryShare, out.Memory = share, recommender.DescribeMemory(s, b.now)
+	s, sharing := shared(now, c.Memory.Until(b.now))
+	out.Memory = recommender.DescribeMemory(s, b.now)
+	out.MemoryShare, out.MemoryPods, out.MemoryPodsRatio = sharing.Share, sharing.Pods, sharing.Ratio
 	if out.Memory.Samples == 0 {
 		return
 	}
