@@ -4,6 +4,9 @@ package recommender
 type HorizontalPolicy struct {
 	// Fixed keeps the replicas as they are.
 	Fixed bool `json:"fixed,omitempty"`
+	// OnUsage lets the number of pods follow their usage where no demand is known
+	// that would tell how many are needed: more pods are taken to share it.
+	OnUsage bool `json:"onUsage,omitempty"`
 	// Min and Max are inclusive; zero means 1 and ten times what is there.
 	Min int `json:"min,omitempty"`
 	Max int `json:"max,omitempty"`

@@ -22,8 +22,10 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.scaleToZero) || (has(self.minReplicas) && self.minReplicas == 0)",message="scaleToZero needs minReplicas: 0"
 type Horizontal struct {
 	// mode says who chooses the number of pods: Auto is rightsize, through the
-	// subresource /scale; Fixed leaves it to others and sizes the pods that there
-	// are. Unset: Auto. Example: "Fixed".
+	// subresource /scale, by the demand or, where none is known, by the CPU that the pods
+	// use; Fixed leaves it to others and sizes the pods that there are. Unset: Auto, and
+	// fixed where no demand is known and nothing is said of horizontal.
+	// Example: "Fixed".
 	//
 	// +optional
 	// +kubebuilder:default=Auto

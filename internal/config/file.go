@@ -65,6 +65,7 @@ type objectiveFile struct {
 
 type horizontalFile struct {
 	Fixed         *bool   `json:"fixed"`
+	OnUsage       *bool   `json:"onUsage"`
 	Min           *int    `json:"min"`
 	Max           *int    `json:"max"`
 	Stabilization *string `json:"stabilization"`
@@ -121,6 +122,7 @@ func (f policyFile) apply(p *recommender.Policy) {
 	}
 	if h := f.Horizontal; h != nil {
 		set(&p.Horizontal.Fixed, h.Fixed)
+		set(&p.Horizontal.OnUsage, h.OnUsage)
 		set(&p.Horizontal.Min, h.Min)
 		set(&p.Horizontal.Max, h.Max)
 		setSeconds(&p.Horizontal.StabilizationSeconds, h.Stabilization)

@@ -62,8 +62,8 @@ func (b *builder) summarize(name string, s forecaster.Series) recommender.Usage 
 
 // Build returns the snapshot of a workload at now under a policy. Replicas are
 // left as they are where pods keep state or where no demand is known that
-// would tell how many are needed, and are not lowered below two where there
-// are two, unless the policy sets its own minimum.
+// would tell how many are needed, unless the policy has them follow usage, and are not
+// lowered below two where there are two, unless the policy sets its own minimum.
 func Build(w collector.Workload, now time.Time, p recommender.Policy, options ...Option) recommender.Snapshot {
 	b := &builder{now: now}
 	for _, o := range options {
@@ -95,7 +95,7 @@ func Build(w collector.Workload, now time.Time, p recommender.Policy, options ..
 	s.GPU = b.gpuActivity(w, s)
 	s.Outcome = outcome(w, p.Objective, s.Replicas.Ready)
 	known := s.Demand != nil && s.Demand.Relation.Valid || s.Batch != nil || s.GPU != nil && s.GPU.Follows
-	if !known || w.ID.Kind == "StatefulSet" {
+	if !known && !p.Horizontal.OnUsage || w.ID.Kind == "StatefulSet" {
 		s.Policy.Horizontal.Fixed = true
 	}
 	return s

@@ -128,19 +128,29 @@ func TestBuildFixesReplicas(t *testing.T) {
 	cases := map[string]struct {
 		change func(*collector.Workload)
 		want   bool
+		policy recommender.HorizontalPolicy
 	}{
-		"demand is known":    {func(*collector.Workload) {}, false},
-		"no demand is known": {func(w *collector.Workload) { w.Signals = nil }, true},
-		"only a queue":       {func(w *collector.Workload) { w.Signals = w.Signals[:1] }, true},
-		"pods keep state":    {func(w *collector.Workload) { w.ID.Kind = "StatefulSet" }, true},
-		"CPU ignores demand": {func(w *collector.Workload) { w.Containers[0].CPU = every5m(constant(1)) }, true},
+		"demand is known":    {change: func(*collector.Workload) {}, want: false},
+		"no demand is known": {change: func(w *collector.Workload) { w.Signals = nil }, want: true},
+		"only a queue":       {change: func(w *collector.Workload) { w.Signals = w.Signals[:1] }, want: true},
+		"pods keep state":    {change: func(w *collector.Workload) { w.ID.Kind = "StatefulSet" }, want: true},
+		"CPU ignores demand": {change: func(w *collector.Workload) { w.Containers[0].CPU = every5m(constant(1)) }, want: true},
+		"no demand is known, and usage may tell": {
+			change: func(w *collector.Workload) { w.Signals = nil }, want: false, policy: recommender.HorizontalPolicy{OnUsage: true},
+		},
+		"pods keep state, and usage may tell": {
+			change: func(w *collector.Workload) { w.ID.Kind = "StatefulSet" }, want: true, policy: recommender.HorizontalPolicy{OnUsage: true},
+		},
+		"fixed by the owner": {
+			change: func(*collector.Workload) {}, want: true, policy: recommender.HorizontalPolicy{Fixed: true, OnUsage: true},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := shop()
 			tc.change(&w)
-			if got := snapshot.Build(w, now(), recommender.Policy{}).Policy.Horizontal.Fixed; got != tc.want {
+			if got := snapshot.Build(w, now(), recommender.Policy{Horizontal: tc.policy}).Policy.Horizontal.Fixed; got != tc.want {
 				t.Errorf("fixed: %t, want %t", got, tc.want)
 			}
 		})

@@ -115,10 +115,11 @@ func (c *conversion) objective(to *recommender.Objective, o v1alpha1.Objective) 
 
 // horizontal has the mode of the object win over the settings: its default Auto
 // is written into every object that says anything about replicas, and who does
-// wants them chosen.
+// wants them chosen, by usage where no demand is known.
 func (c *conversion) horizontal(to *recommender.HorizontalPolicy, h v1alpha1.Horizontal) {
 	if h.Mode != "" {
 		to.Fixed = h.Mode == v1alpha1.SizingFixed
+		to.OnUsage = !to.Fixed
 	}
 	if h.MinReplicas != nil {
 		// Zero pods are for ZeroPolicy to allow; while there are any, there is one.

@@ -111,7 +111,8 @@ func TestPolicy(t *testing.T) {
 			p.Risk, p.ChangeHours = 0.02, 0.25
 			p.Objective = recommender.Objective{LatencySeconds: 0.25, Percentile: 0.999, ServiceCV: 1.5}
 			p.Horizontal = recommender.HorizontalPolicy{
-				Min: 1, Max: 40, Zero: &recommender.ZeroPolicy{IdleSeconds: 1200, WakeReplicas: 2, ColdStartPrice: 0.5},
+				OnUsage: true,
+				Min:     1, Max: 40, Zero: &recommender.ZeroPolicy{IdleSeconds: 1200, WakeReplicas: 2, ColdStartPrice: 0.5},
 				Behavior: recommender.Behavior{
 					ScaleUp: &recommender.ScalingRules{Tolerance: up, Policies: []recommender.ScalingPolicy{
 						{Type: recommender.ScalingPercent, Value: 100, PeriodSeconds: 60}, {Type: recommender.ScalingPods, Value: 4, PeriodSeconds: 60},
@@ -191,7 +192,9 @@ policy:
 		},
 		"replicas chosen after all": {
 			text: "spec: {horizontal: {mode: Auto, minReplicas: 4}}",
-			want: func(p *recommender.Policy) { p.Horizontal.Fixed, p.Horizontal.Min = false, 4 },
+			want: func(p *recommender.Policy) {
+				p.Horizontal.Fixed, p.Horizontal.OnUsage, p.Horizontal.Min = false, true, 4
+			},
 		},
 		"a minimum over the settings' maximum": {
 			text: "spec: {horizontal: {minReplicas: 30}}",

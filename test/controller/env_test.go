@@ -281,9 +281,14 @@ func (e *env) past(t *testing.T, namespace, name string, replicas int) {
 // take a quarter of a core.
 func (e *env) pastOf(t *testing.T, namespace, name string, replicas int, demand func(time.Time) float64, to time.Time) {
 	t.Helper()
+	e.pastOfApp(t, &exporter.App{Namespace: namespace, Name: name, Demand: demand, CPUSeconds: 0.005, IdleCPU: 0.01, Memory: 200 << 20}, replicas, to)
+}
+
+func (e *env) pastOfApp(t *testing.T, app *exporter.App, replicas int, to time.Time) {
+	t.Helper()
 	to = to.UTC().Truncate(time.Minute)
 	p := exporter.Past{
-		App:      &exporter.App{Namespace: namespace, Name: name, Demand: demand, CPUSeconds: 0.005, IdleCPU: 0.01, Memory: 200 << 20},
+		App:      app,
 		Template: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "example/app", Resources: size("1", "1Gi")}}},
 		Replicas: replicas, Startup: 20 * time.Second, From: to.Add(-pastDays * 24 * time.Hour), To: to, Interval: time.Minute,
 	}

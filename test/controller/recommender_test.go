@@ -14,9 +14,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rightsize-dev/rightsize/api/v1alpha1"
+	"github.com/rightsize-dev/rightsize/internal/testkit/exporter"
 )
 
 // One API server and one Prometheus serve all of these; each has a namespace of
@@ -28,22 +30,23 @@ func TestController(t *testing.T) {
 	e.Namespace("opt-in")
 	t.Run("opt-in", func(t *testing.T) { testOptIn(t, e, "opt-in") })
 	for name, scenario := range map[string]func(*testing.T, *env, string){
-		"dry-run":  testDryRun,
-		"steady":   testSteady,
-		"missing":  testMissing,
-		"conflict": testConflict,
-		"others":   testOthers,
-		"siblings": testSiblings,
-		"paused":   testPaused,
-		"invalid":  testInvalid,
-		"signals":  testSignals,
-		"group":    testGroup,
-		"outage":   testOutage,
-		"apply":    testApply,
-		"refused":  testRefused,
-		"split":    testSplit,
-		"usage":    testUsage,
-		"failover": testFailover,
+		"dry-run":   testDryRun,
+		"steady":    testSteady,
+		"missing":   testMissing,
+		"conflict":  testConflict,
+		"others":    testOthers,
+		"siblings":  testSiblings,
+		"paused":    testPaused,
+		"invalid":   testInvalid,
+		"signals":   testSignals,
+		"group":     testGroup,
+		"outage":    testOutage,
+		"apply":     testApply,
+		"refused":   testRefused,
+		"split":     testSplit,
+		"usage":     testUsage,
+		"no-demand": testNoDemand,
+		"failover":  testFailover,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -55,6 +58,31 @@ func TestController(t *testing.T) {
 
 func recommended(rs *v1alpha1.RightSize) bool {
 	return has(rs, v1alpha1.ConditionRecommendationAvailable, metav1.ConditionTrue, v1alpha1.ReasonRecommended) && len(rs.Status.Recommendation.Containers) > 0
+}
+
+// testNoDemand: where no metric tells of demand, the number of pods follows usage if
+// their owner has it chosen, and else stays.
+func testNoDemand(t *testing.T, e *env, ns string) {
+	const pods = 6
+	for _, name := range []string{"asked", "silent"} {
+		e.pastOfApp(t, &exporter.App{
+			Namespace: ns, Name: name, Demand: exporter.Steady(50 * pods), CPUSeconds: 0.005, IdleCPU: 0.01, Memory: 200 << 20, UsageOnly: true,
+		}, pods, time.Now())
+		e.deployment(t, ns, name, pods)
+	}
+	rs := e.rightSize(t, ns, "asked", "asked", v1alpha1.ModeDryRun)
+	e.edit(t, rs, func() { rs.Spec.Horizontal = v1alpha1.Horizontal{MinReplicas: ptr.To[int32](2), MaxReplicas: 10} })
+	e.rightSize(t, ns, "silent", "silent", v1alpha1.ModeDryRun)
+	e.run(t, "rightsize", ns)
+	// Of six pods that use a quarter of a core each, a few larger ones hold less memory.
+	asked := e.await(t, ns, "asked", "recommended", recommended).Status.Recommendation
+	if asked.Replicas == nil || *asked.Replicas < 2 || *asked.Replicas >= pods {
+		t.Errorf("recommended %v pods of %v, want fewer than %d", asked.Replicas, asked.Containers, pods)
+	}
+	silent := e.await(t, ns, "silent", "recommended", recommended).Status.Recommendation
+	if silent.Replicas != nil && *silent.Replicas != pods {
+		t.Errorf("recommended %d pods, of which nobody said that they are to be chosen", *silent.Replicas)
+	}
 }
 
 // versions are the resource versions of everything in a namespace, but of events.
