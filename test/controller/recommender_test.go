@@ -12,6 +12,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
@@ -70,18 +71,21 @@ func testNoDemand(t *testing.T, e *env, ns string) {
 		}, pods, time.Now())
 		e.deployment(t, ns, name, pods)
 	}
-	rs := e.rightSize(t, ns, "asked", "asked", v1alpha1.ModeDryRun)
-	e.edit(t, rs, func() { rs.Spec.Horizontal = v1alpha1.Horizontal{MinReplicas: ptr.To[int32](2), MaxReplicas: 10} })
-	e.rightSize(t, ns, "silent", "silent", v1alpha1.ModeDryRun)
+	// Six pods use a quarter of a core each, and may have a fifth.
+	small := v1alpha1.Vertical{Containers: []v1alpha1.ContainerPolicy{{Name: "*", CPU: v1alpha1.CPUPolicy{MaxAllowed: ptr.To(resource.MustParse("200m"))}}}}
+	asked := e.rightSize(t, ns, "asked", "asked", v1alpha1.ModeDryRun)
+	e.edit(t, asked, func() { asked.Spec.Vertical, asked.Spec.Horizontal = small, v1alpha1.Horizontal{MaxReplicas: 20} })
+	silent := e.rightSize(t, ns, "silent", "silent", v1alpha1.ModeDryRun)
+	e.edit(t, silent, func() { silent.Spec.Vertical = small })
 	e.run(t, "rightsize", ns)
-	// Of six pods that use a quarter of a core each, a few larger ones hold less memory.
-	asked := e.await(t, ns, "asked", "recommended", recommended).Status.Recommendation
-	if asked.Replicas == nil || *asked.Replicas < 2 || *asked.Replicas >= pods {
-		t.Errorf("recommended %v pods of %v, want fewer than %d", asked.Replicas, asked.Containers, pods)
+	count := func(name string) int32 {
+		return ptr.Deref(e.await(t, ns, name, "recommended", recommended).Status.Recommendation.Replicas, pods)
 	}
-	silent := e.await(t, ns, "silent", "recommended", recommended).Status.Recommendation
-	if silent.Replicas != nil && *silent.Replicas != pods {
-		t.Errorf("recommended %d pods, of which nobody said that they are to be chosen", *silent.Replicas)
+	if got := count("asked"); got < 8 || got > 12 {
+		t.Errorf("recommended %d pods of a fifth of a core for one and a half, want 8 to 12", got)
+	}
+	if got := count("silent"); got != pods {
+		t.Errorf("recommended %d pods, of which nobody said that they are to be chosen", got)
 	}
 }
 
