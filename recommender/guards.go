@@ -22,8 +22,6 @@ const (
 	// surpriseFreeze is how long after a surprise sizes that are dear to change are
 	// not lowered.
 	surpriseFreeze = 10 * time.Minute
-	// peggedWait is how long pods may wait for larger sizes to show how much is needed.
-	peggedWait = 5 * time.Minute
 	// oomFreeze is how long after a kill for want of memory nothing is lowered.
 	oomFreeze = 10 * time.Minute
 )
@@ -45,7 +43,6 @@ func guards() []guard {
 		guardOscillation,  // what went back and forth too often is not lowered
 		guardBehavior,     // recent wishes, tolerance and the policies of change
 		guardStarting,     // pods that start carry nothing yet: sizes of those that are ready are not lowered below the need
-		guardPegged,       // where sizes can tell how much is needed, pods wait until they have
 		guardSurprise,     // a surprise a moment ago lowers no size that is dear to change
 		guardWithinReason, // small changes are not made
 		guardBudget,       // what the cluster's budget leaves no room for is held
@@ -175,32 +172,6 @@ func guardStarting(d *draft, z *sizer) {
 		d.sizesKept(before, Reason{
 			Code: ReasonStarting, Message: fmt.Sprintf("%d of %d pods are ready and carry everything until the others do", r.Ready, d.chosen.replicas),
 		})
-	}
-}
-
-// guardPegged orders no pods while all use what their limits leave them and can
-// have more at once, where a change is dear and the next decision soon: without a
-// demand how much is needed is not known before, and pods that turn out to be too many
-// are two changes for nothing.
-func guardPegged(d *draft, z *sizer) {
-	r := d.s.Replicas
-	known := z.n.rate > 0 || z.n.perPod > 0
-	soon := d.restless() && z.resizable() && seconds(d.s.Policy.HoldSeconds) <= peggedWait
-	if known || !soon || r.Ready < r.Desired || r.Deferred > 0 || r.Infeasible > 0 || d.chosen.replicas <= r.Desired {
-		return
-	}
-	for i, c := range d.s.Containers {
-		if !d.pegged(c) || float64(d.chosen.sizes[i].CPU) < float64(c.Requests.CPU)*(1+dearTolerance) {
-			continue
-		}
-		d.add(Reason{
-			Code: ReasonPegged, Container: c.Name, Subject: "replicas", Unit: "pods",
-			Before: float64(d.chosen.replicas), After: float64(r.Desired),
-			Message: "pods wait until the larger sizes have shown how much is needed",
-		})
-		d.chosen.replicas = r.Desired
-		d.chosen.cost = d.cost(r.Desired, d.chosen.sizes)
-		return
 	}
 }
 

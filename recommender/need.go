@@ -159,8 +159,9 @@ func needOf(d *draft) need {
 
 func (d *draft) containerNeed(i int, w windows) containerNeed {
 	c := d.s.Containers[i]
-	n := containerNeed{
-		share: c.MemoryShare, ofPods: float64(c.MemoryPods), ratio: max(1, c.MemoryPodsRatio), imbalance: max(1, c.CPU.Imbalance),
+	n := containerNeed{share: min(max(c.MemoryShare, 0), 1), imbalance: max(1, c.CPU.Imbalance)}
+	if c.MemoryPodsRatio >= 1 {
+		n.ofPods, n.ratio = float64(c.MemoryPods), c.MemoryPodsRatio
 	}
 	if c.CPU.Samples == 0 || c.Memory.Samples == 0 {
 		d.add(Reason{
@@ -227,14 +228,17 @@ func (d *draft) throttledNeed(c Container, n *containerNeed) {
 	answered := d.s.Now.Sub(d.s.State.LastChange) < throttledSpan+throttledSettles
 	var cut float64
 	var why string
-	switch {
-	case d.pegged(c):
+	if c.ThrottledRatio > throttledRatio && !answered {
+		cut, why = limit*(1+c.ThrottledRatio), "throttled in "+percent(c.ThrottledRatio)+" of periods"
+	}
+	if d.pegged(c) {
 		// What is not known is guessed, and needs no margin: limits are doubled.
 		use := d.s.Policy.Vertical.containerRules(c.Name).CPUUtilization
-		cut, why = limit*peggedGrowth*use/n.imbalance, fmt.Sprintf("uses %s of %s cores, all that its limit leaves it", num(c.CPU.Last), num(limit))
-	case c.ThrottledRatio > throttledRatio && !answered:
-		cut, why = limit*(1+c.ThrottledRatio), "throttled in "+percent(c.ThrottledRatio)+" of periods"
-	default:
+		if guess := limit * peggedGrowth * use / n.imbalance; guess > cut {
+			cut, why = guess, fmt.Sprintf("uses %s of %s cores, all that its limit leaves it", num(c.CPU.Last), num(limit))
+		}
+	}
+	if cut <= 0 {
 		return
 	}
 	d.add(Reason{
@@ -263,16 +267,20 @@ func (d *draft) limitNow(c Container) float64 {
 // memoryOf is the memory in bytes of one of that many pods, of which there are some
 // now:
 //
-//	memory · min((now/pods)^share, ratio · max(1, known/pods)^share)
-func (n *containerNeed) memoryOf(pods, now float64) float64 {
+//	memory · min((now/pods)^share, ratio · max(1, ofPods/pods)^share)
+//
+// It says whether that is less than if they shared what they hold.
+func (n *containerNeed) memoryOf(pods, now float64) (bytes float64, shown bool) {
 	if pods >= now {
-		return n.memory
+		return n.memory, false
 	}
 	factor := math.Pow(now/pods, n.share)
 	if n.ofPods > 0 {
-		factor = min(factor, n.ratio*math.Pow(max(1, n.ofPods/pods), n.share))
+		if seen := n.ratio * math.Pow(max(1, n.ofPods/pods), n.share); seen < factor {
+			return n.memory * seen, true
+		}
 	}
-	return n.memory * factor
+	return n.memory * factor, false
 }
 
 // raise lifts every CPU figure but the median to at least cores.

@@ -2,7 +2,6 @@ package recommender
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"time"
 )
@@ -109,6 +108,7 @@ func (d *draft) seasonNeed(c Container, w windows, n *containerNeed) {
 			span(seconds(u.Season.PeriodSeconds)), span(w.act), size(expected), size(d.within(u.Forecast, w.act, level)), percent(level),
 			u.Season.Peaks, percent(u.Season.Chance)),
 	})
+	n.ratio *= n.memory / need // Fewer pods have shown what the maximum takes.
 	n.memoryLow, n.memory = peak, need
 }
 
@@ -171,10 +171,8 @@ func (d *draft) oomNeed(c Container, n *containerNeed) {
 		Message: fmt.Sprintf("killed for want of memory %d times, last %s at %s: at least %s until %s, if it stays the last",
 			c.OOMKills, stamp(c.LastOOMKill), size(at), size(floor), stamp(until)),
 	})
-	if floor > n.memory {
-		n.memory = floor
-		n.ofPods = 0 // No number of pods has shown that it is enough.
-	}
+	n.memory = max(n.memory, floor)
+	n.ofPods = 0 // No number of pods has shown that it is enough.
 }
 
 // oomUntil is when a kill for want of memory does not count any more.
@@ -190,12 +188,12 @@ func (c Container) oomUntil() time.Time {
 func (d *draft) sharedReason(z *sizer, o option) {
 	for i, c := range d.s.Containers {
 		n, now := z.n.containers[i], d.s.Replicas.pods()
-		need := n.memoryOf(float64(o.replicas), float64(now))
+		need, shown := n.memoryOf(float64(o.replicas), float64(now))
 		if !n.known || need <= n.memory*1.001 {
 			continue
 		}
 		why := fmt.Sprintf("they share what they hold, by the power %s of their number", num(n.share))
-		if n.ofPods > 0 && need < n.memory*math.Pow(float64(now)/float64(o.replicas), n.share) {
+		if shown {
 			why = fmt.Sprintf("%s pods have done with %s", num(n.ofPods), size(n.memory*n.ratio))
 		}
 		d.add(Reason{

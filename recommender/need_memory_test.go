@@ -239,6 +239,15 @@ func TestDecideMemoryOfFewerPods(t *testing.T) {
 				c.OOMKills, c.OOMLimit, c.LastOOMKill = 1, 500*mib, shop().Now.Add(-time.Hour)
 			}, want: 1200 * mib,
 		},
+		"nor where it was less": {
+			change: func(c *recommender.Container) {
+				c.MemoryPods, c.MemoryPodsRatio = 2, 1
+				c.OOMKills, c.OOMLimit, c.LastOOMKill = 1, 300*mib, shop().Now.Add(-time.Hour)
+			}, want: 920 * mib,
+		},
+		"a share that cannot be": {
+			change: func(c *recommender.Container) { c.MemoryShare, c.MemoryPods, c.MemoryPodsRatio = -3, 2, 0.1 }, want: 460 * mib,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -171,7 +171,7 @@ func (z *sizer) size(i, replicas int) (Resources, float64) {
 		return Resources{}, 0
 	}
 	pods := float64(replicas)
-	memory := n.memoryOf(pods, float64(z.d.s.Replicas.pods()))
+	memory, _ := n.memoryOf(pods, float64(z.d.s.Replicas.pods()))
 	if i == z.n.serving {
 		cores, short := z.servingCores(pods)
 		gathered, _ := z.gathered(i, cores)

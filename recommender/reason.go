@@ -95,9 +95,6 @@ const (
 	// ReasonStarting: some pods start and carry nothing yet; those that are ready
 	// carry everything.
 	ReasonStarting ReasonCode = "PodsStarting"
-	// ReasonPegged: usage is cut off by limits that can grow at once, and changes are
-	// dear; pods wait until the larger sizes have shown how much is needed.
-	ReasonPegged ReasonCode = "SizesFirst"
 	// ReasonSurprise: demand was more than the pods could serve a moment ago, and
 	// sizes are dear to change.
 	ReasonSurprise ReasonCode = "JustSurprised"

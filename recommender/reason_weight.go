@@ -17,7 +17,6 @@ func ReasonsByWeight(action Action) []ReasonCode {
 		ReasonThrottled,
 		ReasonOOMFreeze,
 		ReasonStarting,
-		ReasonPegged,
 		ReasonSurprise,
 		ReasonBudget,
 		ReasonInfeasible,

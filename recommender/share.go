@@ -23,8 +23,9 @@ type Sharing struct {
 	// Share is the exponent for fewer pods: 0 where each needs the same however
 	// many there are, 1 where they share a total.
 	Share float64
-	// Pods is a number of pods of which each is known to need no more than Ratio, 1 or
-	// more, times what one of the current pods does.
+	// Pods is a number of pods, no more than the current, of which each is known to need
+	// no more than Ratio, 1 or more, times what one of the current pods does; 0 where
+	// there is none.
 	Pods  int
 	Ratio float64
 }
@@ -77,15 +78,16 @@ func ShareMemoryInto(room []float64, memory, pods forecaster.Series, current int
 	known := knownSharing{memory: memory, pods: pods, share: share, more: more}
 	from, most := 0.0, 0.0 // The pods that had the most of the last days, as of current pods.
 	first := len(memory.Values) - int(peakSpan/max(1, memory.Step))
-	for i, m := range memory.Values {
-		n, of := known.at(i, float64(current))
+	at := known.as(float64(current))
+	for i := range memory.Values {
+		n, of := at(i)
 		out.Values[i] = of
-		if i >= first && m > 0 && of > most {
-			from, most = n, of
+		if i >= first && of > most && !math.IsInf(of, 0) {
+			from, most = math.Ceil(n), of
 		}
 	}
-	sharing := Sharing{Share: share, Pods: max(0, current), Ratio: 1}
-	if from > 0 && from < float64(current) {
+	sharing := Sharing{Share: share}
+	if from > 0 && from <= float64(current) {
 		sharing.Pods, sharing.Ratio = int(from), max(1, known.peak(from)/most)
 	}
 	return out, sharing
@@ -98,26 +100,31 @@ type knownSharing struct {
 	share, more  float64
 }
 
-// at is the number of pods of grid point i, 0 where unknown, and the memory as it would
-// have been with that many.
-func (k knownSharing) at(i int, pods float64) (n, memory float64) {
-	memory = k.memory.Values[i]
-	n, _ = podsAt(k.pods, k.memory, i)
-	switch {
-	case n <= 0 || pods <= 0 || n == pods:
-	case n < pods:
-		memory *= math.Pow(n/pods, k.more)
-	default:
-		memory *= math.Pow(n/pods, k.share)
+// as tells of grid points how many pods there were, 0 where unknown, and what the memory
+// would have been with that many.
+func (k knownSharing) as(pods float64) func(i int) (n, memory float64) {
+	last, factor := pods, 1.0
+	return func(i int) (n, memory float64) {
+		n, _ = podsAt(k.pods, k.memory, i)
+		if n <= 0 || pods <= 0 {
+			return max(0, n), k.memory.Values[i]
+		}
+		if n != last {
+			by := k.share
+			if n < pods {
+				by = k.more
+			}
+			last, factor = n, math.Pow(n/pods, by)
+		}
+		return n, k.memory.Values[i] * factor
 	}
-	return n, memory
 }
 
 // peak is the most that one of that many pods would have had.
 func (k knownSharing) peak(pods float64) float64 {
-	most := 0.0
+	most, at := 0.0, k.as(pods)
 	for i := range k.memory.Values {
-		if _, m := k.at(i, pods); m > most { // Not where it is NaN.
+		if _, m := at(i); m > most && !math.IsInf(m, 0) { // Not where it is NaN.
 			most = m
 		}
 	}

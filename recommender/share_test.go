@@ -43,7 +43,7 @@ func TestShareMemory(t *testing.T) {
 			memory: func(i int) float64 { return 1200 / dayNight(i) }, pods: dayNight, current: 12, wantShare: 1, wantFirst: 100, wantPods: 4, wantRatio: 2.99,
 		},
 		"never scaled: assumed to share with fewer": {
-			memory: func(int) float64 { return 300 }, pods: func(int) float64 { return 4 }, current: 2, wantShare: 1, wantFirst: 600, wantPods: 2,
+			memory: func(int) float64 { return 300 }, pods: func(int) float64 { return 4 }, current: 2, wantShare: 1, wantFirst: 600,
 		},
 		"never scaled: assumed not to share with more": {
 			memory: func(int) float64 { return 300 }, pods: func(int) float64 { return 4 }, current: 8, wantShare: 1, wantFirst: 300, wantPods: 4,
@@ -60,10 +60,18 @@ func TestShareMemory(t *testing.T) {
 					return 300
 				}
 				return 1200 / dayNight(i)
-			}, pods: dayNight, current: 1, wantShare: 1, wantFirst: 1200, wantMost: 1200, wantPods: 1,
+			}, pods: dayNight, current: 1, wantShare: 1, wantFirst: 1200, wantMost: 1200,
+		},
+		"a value that is none": {
+			memory: func(i int) float64 {
+				if i == 5 {
+					return math.Inf(1)
+				}
+				return 300
+			}, pods: func(int) float64 { return 4 }, current: 8, wantShare: 1, wantFirst: 300, wantPods: 4,
 		},
 		"pods unknown: as it was": {
-			memory: func(int) float64 { return 300 }, pods: func(int) float64 { return math.NaN() }, current: 2, wantShare: 1, wantFirst: 300, wantPods: 2,
+			memory: func(int) float64 { return 300 }, pods: func(int) float64 { return math.NaN() }, current: 2, wantShare: 1, wantFirst: 300,
 		},
 	}
 	for name, tc := range cases {
@@ -73,7 +81,7 @@ func TestShareMemory(t *testing.T) {
 			if math.Abs(sharing.Share-tc.wantShare) > 0.02 {
 				t.Errorf("share %g, want %g", sharing.Share, tc.wantShare)
 			}
-			if want := max(1, tc.wantRatio); sharing.Pods != tc.wantPods || math.Abs(sharing.Ratio-want) > 0.01 {
+			if want := max(b2f(tc.wantPods > 0), tc.wantRatio); sharing.Pods != tc.wantPods || math.Abs(sharing.Ratio-want) > 0.01 {
 				t.Errorf("%d pods are known to need %.2f as much, want %d and %.2f", sharing.Pods, sharing.Ratio, tc.wantPods, want)
 			}
 			if math.Abs(got.Values[0]-tc.wantFirst) > 2 {

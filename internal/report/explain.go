@@ -245,7 +245,7 @@ func remedy(r recommender.Reason, s recommender.Snapshot) string {
 		return "policy: wider minAllowed and maxAllowed, or horizontal min and max, which bind here"
 	case recommender.ReasonHorizontalFixed:
 		if s.Workload.Scalable() && s.Demand == nil {
-			return "replicas: a metric of the work that arrives, such as requests, would let them follow it"
+			return "replicas: a metric of the work that arrives, such as requests, would let them follow it; or `horizontal`, if more pods share what they use"
 		}
 		return ""
 	case recommender.ReasonStabilized:
@@ -259,7 +259,7 @@ func remedy(r recommender.Reason, s recommender.Snapshot) string {
 	case recommender.ReasonWithinTolerance:
 		return "a larger difference between what is requested and what is needed"
 	case recommender.ReasonForecast, recommender.ReasonReactiveFloor, recommender.ReasonQueueing,
-		recommender.ReasonMemoryPeak, recommender.ReasonMemoryInFlight, recommender.ReasonMemorySeason, recommender.ReasonHeapBounded, recommender.ReasonRuntime,
+		recommender.ReasonMemoryPeak, recommender.ReasonMemoryInFlight, recommender.ReasonMemoryShared, recommender.ReasonMemorySeason, recommender.ReasonHeapBounded, recommender.ReasonRuntime,
 		recommender.ReasonCheapest, recommender.ReasonPerRun, recommender.ReasonOrdinalSkew,
 		recommender.ReasonLimitBound, recommender.ReasonQoSKept, recommender.ReasonStartupBoost, recommender.ReasonGroup,
 		recommender.ReasonAccelerator, recommender.ReasonVariants, recommender.ReasonGPUSeconds:

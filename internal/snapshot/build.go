@@ -95,10 +95,24 @@ func Build(w collector.Workload, now time.Time, p recommender.Policy, options ..
 	s.GPU = b.gpuActivity(w, s)
 	s.Outcome = outcome(w, p.Objective, s.Replicas.Ready)
 	known := s.Demand != nil && s.Demand.Relation.Valid || s.Batch != nil || s.GPU != nil && s.GPU.Follows
-	if !known && !p.Horizontal.OnUsage || w.ID.Kind == "StatefulSet" {
+	if !known && !usageTells(w, p) || w.ID.Kind == "StatefulSet" {
 		s.Policy.Horizontal.Fixed = true
 	}
 	return s
+}
+
+// usageTells says that usage may stand for demand: the policy says that it may, and
+// nothing tells of demand or what waits, has told of it, or is expected to. Where demand
+// is known and CPU does not follow it, usage would count what waits for nothing.
+func usageTells(w collector.Workload, p recommender.Policy) bool {
+	told := slices.ContainsFunc(w.Signals, func(s collector.Signal) bool {
+		return s.Role == collector.RoleDemand || s.Role == collector.RoleQueue
+	})
+	missing := slices.ContainsFunc(w.Facts, func(f recommender.Fact) bool {
+		return f.Code == recommender.FactMissing && f.Signal != "" && f.Signal != "cpu" && f.Signal != "memory"
+	})
+	o := p.Objective
+	return p.Horizontal.OnUsage && !told && !missing && len(p.Accelerators) == 0 && o.WaitSeconds+o.TTFTSeconds+o.ITLSeconds <= 0
 }
 
 // Facts returns those about one workload, and those of the data as a whole that

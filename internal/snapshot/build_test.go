@@ -125,10 +125,11 @@ func TestBuildDoesNotLookAhead(t *testing.T) {
 
 func TestBuildFixesReplicas(t *testing.T) {
 	t.Parallel()
+	onUsage := recommender.Policy{Horizontal: recommender.HorizontalPolicy{OnUsage: true}}
 	cases := map[string]struct {
 		change func(*collector.Workload)
 		want   bool
-		policy recommender.HorizontalPolicy
+		policy recommender.Policy
 	}{
 		"demand is known":    {change: func(*collector.Workload) {}, want: false},
 		"no demand is known": {change: func(w *collector.Workload) { w.Signals = nil }, want: true},
@@ -136,13 +137,26 @@ func TestBuildFixesReplicas(t *testing.T) {
 		"pods keep state":    {change: func(w *collector.Workload) { w.ID.Kind = "StatefulSet" }, want: true},
 		"CPU ignores demand": {change: func(w *collector.Workload) { w.Containers[0].CPU = every5m(constant(1)) }, want: true},
 		"no demand is known, and usage may tell": {
-			change: func(w *collector.Workload) { w.Signals = nil }, want: false, policy: recommender.HorizontalPolicy{OnUsage: true},
+			change: func(w *collector.Workload) { w.Signals = nil }, want: false, policy: onUsage,
+		},
+		"only a queue, and usage may tell": {
+			change: func(w *collector.Workload) { w.Signals = w.Signals[:1] }, want: true, policy: onUsage,
+		},
+		"CPU ignores demand, and usage may tell": {
+			change: func(w *collector.Workload) { w.Containers[0].CPU = every5m(constant(1)) }, want: true, policy: onUsage,
+		},
+		"demand is missing, and usage may tell": {
+			change: func(w *collector.Workload) {
+				w.Signals = nil
+				w.Facts = []recommender.Fact{{Code: recommender.FactMissing, Signal: "orders"}}
+			}, want: true, policy: onUsage,
 		},
 		"pods keep state, and usage may tell": {
-			change: func(w *collector.Workload) { w.ID.Kind = "StatefulSet" }, want: true, policy: recommender.HorizontalPolicy{OnUsage: true},
+			change: func(w *collector.Workload) { w.Signals, w.ID.Kind = nil, "StatefulSet" }, want: true, policy: onUsage,
 		},
-		"fixed by the owner": {
-			change: func(*collector.Workload) {}, want: true, policy: recommender.HorizontalPolicy{Fixed: true, OnUsage: true},
+		"items are to wait no longer, and usage may tell": {
+			change: func(w *collector.Workload) { w.Signals = nil }, want: true,
+			policy: recommender.Policy{Horizontal: onUsage.Horizontal, Objective: recommender.Objective{WaitSeconds: 60}},
 		},
 	}
 	for name, tc := range cases {
@@ -150,7 +164,7 @@ func TestBuildFixesReplicas(t *testing.T) {
 			t.Parallel()
 			w := shop()
 			tc.change(&w)
-			if got := snapshot.Build(w, now(), recommender.Policy{Horizontal: tc.policy}).Policy.Horizontal.Fixed; got != tc.want {
+			if got := snapshot.Build(w, now(), tc.policy).Policy.Horizontal.Fixed; got != tc.want {
 				t.Errorf("fixed: %t, want %t", got, tc.want)
 			}
 		})

@@ -47,22 +47,20 @@ func (p *planner) catchUp() {
 	}
 	const busy = 0.9 // Of the initial pods.
 	most := busy * newQueuePods(p.sc).most() * float64(p.atFirst())
-	left, open := 0.0, 0
+	left, open := 0.0, []int{}
 	for t := range p.loads {
-		switch l := &p.loads[t]; {
-		case p.scored(t) > 0:
-		case p.closed(t):
+		l := &p.loads[t]
+		switch before := p.scored(t) == 0; {
+		case before && p.closed(t):
 			left += l.rate
 			l.rate = min(left, most)
 			left -= l.rate
-		default:
-			open++
+		case before || len(open) == 0:
+			open = append(open, t)
 		}
 	}
-	for t := range p.loads {
-		if p.scored(t) == 0 && !p.closed(t) {
-			p.loads[t].rate += left / float64(open)
-		}
+	for _, t := range open {
+		p.loads[t].rate += left / float64(len(open))
 	}
 }
 

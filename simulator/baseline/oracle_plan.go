@@ -86,9 +86,10 @@ func stepLength(sc *simulator.Scenario) time.Duration {
 	return time.Duration(steps * float64(sc.Step))
 }
 
-func newPlanner(sc *simulator.Scenario) *planner {
+// newPlanner plans with start-up times that are longer by extra seconds.
+func newPlanner(sc *simulator.Scenario, extra float64) *planner {
 	length := stepLength(sc)
-	p := &planner{sc: sc, length: length.Seconds()}
+	p := &planner{sc: sc, length: length.Seconds(), extra: extra}
 	demand := sc.Demand.Filled()
 	p.lead = (time.Duration(sc.SteeredSteps()) * sc.Step).Seconds()
 	start, end := sc.Warmup.Seconds(), (sc.Warmup + sc.Duration).Seconds()

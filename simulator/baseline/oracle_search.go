@@ -110,7 +110,7 @@ type oracleSearch struct {
 
 func newOracleSearch(sc *simulator.Scenario, ratio float64, w *work) *oracleSearch {
 	s := &oracleSearch{
-		sc: sc, work: w, ratio: ratio, slack: 1, bestCost: math.Inf(1), likelyCost: math.Inf(1), total: newPlanner(sc).total,
+		sc: sc, work: w, ratio: ratio, slack: 1, bestCost: math.Inf(1), likelyCost: math.Inf(1), total: newPlanner(sc, 0).total,
 	}
 	s.share = ratio
 	if sc.Service.Requests() {
@@ -126,7 +126,7 @@ func (s *oracleSearch) scatter(share float64) float64 {
 
 // next makes a plan.
 func (s *oracleSearch) next() *oracle {
-	p := newPlanner(s.sc)
+	p := newPlanner(s.sc, 0)
 	if s.model == nil {
 		s.model = s.newModel(p)
 	}
@@ -188,8 +188,7 @@ func (s *oracleSearch) grow() (*plan, *planner) {
 	}
 	var all []candidate
 	for _, model := range s.fixedSizes(s.model) {
-		p := newPlanner(s.sc)
-		p.extra = s.sc.Cluster.NodeProvisioning.Seconds()
+		p := newPlanner(s.sc, s.sc.Cluster.NodeProvisioning.Seconds())
 		p.pods = model
 		// As good as without violations: what that costs ranks the sizes.
 		if try := p.at(dearest(s.sc)); try.bad <= s.share*p.total && !math.IsInf(try.cost, 1) {

@@ -124,7 +124,7 @@ type staticSearch struct {
 }
 
 func newStaticSearch(sc *simulator.Scenario, ratio float64, w *work) *staticSearch {
-	s := &staticSearch{sc: sc, work: w, ratio: ratio, plan: newPlanner(sc)}
+	s := &staticSearch{sc: sc, work: w, ratio: ratio, plan: newPlanner(sc, 0)}
 	spans := map[load]float64{}
 	for t, l := range s.plan.loads {
 		s.memory = max(s.memory, l.memory)
