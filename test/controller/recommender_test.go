@@ -72,7 +72,7 @@ func testNoDemand(t *testing.T, e *env, ns string) {
 		e.deployment(t, ns, name, pods)
 	}
 	// Six pods use a quarter of a core each, and may have a fifth.
-	small := v1alpha1.Vertical{Containers: []v1alpha1.ContainerPolicy{{Name: "*", CPU: v1alpha1.CPUPolicy{MaxAllowed: ptr.To(resource.MustParse("200m"))}}}}
+	small := v1alpha1.Vertical{Containers: []v1alpha1.ContainerPolicy{{Name: "*", CPU: v1alpha1.CPUPolicy{MaxAllowed: new(resource.MustParse("200m"))}}}}
 	asked := e.rightSize(t, ns, "asked", "asked", v1alpha1.ModeDryRun)
 	e.edit(t, asked, func() { asked.Spec.Vertical, asked.Spec.Horizontal = small, v1alpha1.Horizontal{MaxReplicas: 20} })
 	silent := e.rightSize(t, ns, "silent", "silent", v1alpha1.ModeDryRun)
