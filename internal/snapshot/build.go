@@ -109,11 +109,14 @@ func usageTells(w collector.Workload, p recommender.Policy) bool {
 		return s.Role == collector.RoleDemand || s.Role == collector.RoleQueue
 	})
 	missing := slices.ContainsFunc(w.Facts, func(f recommender.Fact) bool {
-		return f.Code == recommender.FactMissing && f.Signal != "" && f.Signal != "cpu" && f.Signal != "memory"
+		return f.Code == recommender.FactMissing && !ofUsage(f.Signal)
 	})
 	o := p.Objective
 	return p.Horizontal.OnUsage && !told && !missing && len(p.Accelerators) == 0 && o.WaitSeconds+o.TTFTSeconds+o.ITLSeconds <= 0
 }
+
+// ofUsage says whether a fact about that signal is about usage, or about all signals.
+func ofUsage(signal string) bool { return signal == "" || signal == "cpu" || signal == "memory" }
 
 // Facts returns those about one workload, and those of the data as a whole that
 // keep a decision from lowering anything: partial data, and no CPU or memory at
@@ -121,7 +124,7 @@ func usageTells(w collector.Workload, p recommender.Policy) bool {
 func Facts(whole, own []recommender.Fact) []recommender.Fact {
 	facts := slices.Clone(own)
 	for _, f := range whole {
-		missing := f.Code == recommender.FactMissing && (f.Signal == "" || f.Signal == "cpu" || f.Signal == "memory")
+		missing := f.Code == recommender.FactMissing && ofUsage(f.Signal)
 		if (missing || f.Code == recommender.FactPartial) && !slices.Contains(facts, f) {
 			facts = append(facts, f)
 		}
